@@ -1,0 +1,36 @@
+"""A one-time code: derived, issued, checked. Neither memo nor store ever holds one.
+
+The code is HOTP (RFC 4226) over a key derived, by HMAC-SHA-256, from the installation's key and the login's nonce. Both
+are needed to know it: a stolen store has no key, a stolen key has no nonce.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+import pyotp
+
+from aad.core.answer import Answer
+from aad.core.secret import Secret
+
+SHORTEST, LONGEST = 4, 10
+
+
+def issue(key: Secret, nonce: bytes, length: int) -> Secret:
+    """Derive the code of the login with this `nonce`: `length` ASCII digits.
+
+    `key`: the installation's, at least 16 octets; `nonce`: at least 16 random octets, never used twice.
+    ValueError: too little of either, or a length outside 4 to 10.
+    """
+    if len(key) < 16 or len(nonce) < 16 or not SHORTEST <= length <= LONGEST:  # noqa: PLR2004 - octets, see above
+        message = f"a code needs a key and a nonce of 16 octets and {SHORTEST} to {LONGEST} digits"
+        raise ValueError(message)
+    derived = hmac.digest(key.reveal(), b"aad one-time code\0" + nonce, hashlib.sha256)
+    return Secret(pyotp.HOTP(base64.b32encode(derived).decode(), digits=length).at(0))
+
+
+def check(answer: Answer, key: Secret, nonce: bytes, length: int) -> bool:
+    """Say whether `answer` is the code. ASCII digits only; a full-width digit is another character."""
+    return answer.matches(issue(key, nonce, length))

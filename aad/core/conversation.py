@@ -1,0 +1,134 @@
+"""A login, and what follows what.
+
+1. All that decides what follows what stands in this file.
+2. It knows neither RADIUS nor LDAP nor mail.
+3. Time comes in as `now`; a deadline is a field; random values come in ready-made.
+4. The only way to Accepted is Success of the last method; an empty chain can't be built.
+5. A state is never changed, only followed: `running.after(outcome)`, `waiting.answered(attempt, now)`.
+
+A login is Running (a method has work to do), Waiting (the user has), Accepted or Rejected:
+
+    Running  -- Success, more methods   --> Running
+    Running  -- Success, the last one   --> Accepted
+    Running  -- Failure                 --> Rejected
+    Running  -- Challenge               --> Waiting
+    Waiting  -- the user's answer       --> Running
+    Waiting  -- somebody else's answer  --> Rejected
+
+`TRANSITIONS` says the same; the tests hold the code against it, and the diagram in the README is drawn from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
+
+from aad.core.answer import Answer
+from aad.core.identity import Attempt, User, name_key
+from aad.core.outcome import Challenge, Failure, Outcome, Reason, Success
+from aad.core.policy import Chain
+
+TRANSITIONS = (
+    ("Running", "Success, more methods", "Running"),
+    ("Running", "Success, the last method", "Accepted"),
+    ("Running", "Failure", "Rejected"),
+    ("Running", "Challenge", "Waiting"),
+    ("Waiting", "the user's answer", "Running"),
+    ("Waiting", "somebody else's answer", "Rejected"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """What stays the same from the attempt until it is settled.
+
+    `name` is as the user typed it, `reference` the short word in prompt, mail and log, `nonce` 16 random octets.
+    `proof`: what the repository said of the password that came with the attempt, where it was asked already.
+    """
+
+    reference: str
+    nonce: bytes
+    name: str
+    user: User
+    event: str
+    endpoint: str
+    chain: Chain
+    caller: str = ""
+    proof: Success | Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """The method at `position` of the chain has work to do: begin, or, with a memo of its own, verify `answer`."""
+
+    login: Login
+    position: int = 0
+    answer: Answer | None = None
+    memo: Any = None
+
+    @property
+    def method(self) -> str:
+        """The name of the method whose turn it is."""
+        return self.login.chain.methods[self.position]
+
+    def after(self, outcome: Outcome[Any]) -> State:
+        """Return what follows the method's `outcome`."""
+        if isinstance(outcome, Success):
+            if self.position + 1 == len(self.login.chain.methods):
+                return Accepted(self.login)
+            return Running(login=self.login, position=self.position + 1)
+        if isinstance(outcome, Failure):
+            return Rejected(outcome.reason)
+        if isinstance(outcome, Challenge):
+            # What the repository said once is not carried into the next request.
+            return Waiting(login=replace(self.login, proof=None), position=self.position, challenge=outcome)
+        assert_never(outcome)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """The user has to answer the `challenge` of the method at `position`."""
+
+    login: Login
+    position: int
+    challenge: Challenge[Any]
+
+    def answered(self, attempt: Attempt) -> Running | Rejected:
+        """Return what follows an answer: a code belongs to its user, client and event (ASVS 6.6.2)."""
+        if attempt.key != name_key(self.login.name):
+            return Rejected(Reason.OTHER_USER)
+        if (attempt.endpoint, attempt.event) != (self.login.endpoint, self.login.event):
+            return Rejected(Reason.OTHER_ENDPOINT)
+        return Running(login=self.login, position=self.position, answer=attempt.answer, memo=self.challenge.memo)
+
+    def serves(self, running: Running, now: float) -> bool:
+        """Say whether `running`, the same login begun again, gets this challenge instead of a new one (and mail).
+
+        A NAS that retries or fails over begins again; its user has a good code already (RFC 5080 2.2.2).
+        """
+        mine, again = self.login, running.login
+        return (
+            now < min(self.challenge.fresh_until, self.challenge.expires)
+            and self.position == running.position
+            and (mine.user.key, mine.user.repository) == (again.user.key, again.user.repository)
+            and (mine.name, mine.event, mine.endpoint) == (again.name, again.event, again.endpoint)
+            and mine.chain == again.chain
+        )
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Every method of the login's chain has succeeded."""
+
+    login: Login
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Somebody isn't let in. `reason` is for the log; nobody else learns it."""
+
+    reason: str
+
+
+State = Running | Waiting | Accepted | Rejected
+Settled = Waiting | Accepted | Rejected

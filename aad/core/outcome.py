@@ -1,0 +1,84 @@
+"""What a method says: Success, Failure with its reason, or Challenge; and the facts that go to the log with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+Memo = TypeVar("Memo")
+
+
+class Reason(StrEnum):
+    """Why a login was refused, for the log only; the user sees one text for all of them."""
+
+    UNKNOWN_USER = "unknown user"
+    AMBIGUOUS_USER = "several users have this name"
+    NO_CHAIN = "no chain of the event is for this user"
+    EMPTY_PASSWORD = "empty password"
+    WRONG_PASSWORD = "wrong password"
+    PASSWORD_UNREADABLE = "CHAP or MS-CHAP instead of a password that the repository could check"
+    ACCOUNT_DISABLED = "account disabled"
+    ACCOUNT_EXPIRED = "account expired"
+    ACCOUNT_LOCKED = "account locked in the directory"
+    PASSWORD_EXPIRED = "password expired"
+    PASSWORD_MUST_CHANGE = "password must be changed"
+    NO_ADDRESS = "no usable address"
+    ADDRESS_REFUSED = "address refused by the mail server"
+    MAIL_LIMIT = "mail limit reached"
+    LOCKED = "locked out"
+    WRONG_CODE = "wrong code"
+    CODE_EXPIRED = "code expired"
+    STATE_UNKNOWN = "unknown, expired or used State"
+    STATE_MALFORMED = "empty or doubled State"
+    OTHER_USER = "State of another user"
+    OTHER_ENDPOINT = "State of another client or event"
+    TOO_MANY_WAITING = "too many logins are waiting"
+    NO_PASSWORD = "no password in the request"
+    UNSUPPORTED = "a way to log in that is not supported"
+    NAME_MANGLED = "name or password was replaced by sshd, who doesn't know the user"
+    UNAVAILABLE = "out of order"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Something that happened on the way and belongs in the log: `mail.sent` and what is known of it."""
+
+    name: str
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Success:
+    """The user has proved what this method asks."""
+
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The user has not. `reason` is a `Reason`, or a plugin's own words."""
+
+    reason: str
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Challenge(Generic[Memo]):
+    """The user is asked. `memo` comes back with the answer.
+
+    `expires`: until when an answer is good, in seconds of the clock that `now` comes from.
+    `fresh_until`: a login begun again before that gets this same challenge instead of a new one.
+    `because`: the reason why the user is asked once more; empty for the first time.
+    """
+
+    prompt: str
+    memo: Memo
+    expires: float
+    fresh_until: float
+    because: str = ""
+    facts: tuple[Fact, ...] = ()
+
+
+Outcome = Success | Failure | Challenge[Memo]

@@ -1,0 +1,203 @@
+"""What a plugin is: Method, Repository, Sender, Store; what they get (Wiring) and how they give up (Unavailable).
+
+The life of a plugin: its class is looked up by the `type` in aad.toml; its `Settings` are decoded, strictly; `__init__`
+gets them and the wiring and opens nothing (`aad check` stops here); it is entered (`async with`), in the order store,
+repositories, senders, methods; used; and left in reverse order. Plugins answer, they don't log: engine and fronts write
+the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol, TypeVar
+
+from aad.core.answer import Answer
+from aad.core.conversation import Login
+from aad.core.identity import User
+from aad.core.outcome import Failure, Outcome, Success
+from aad.core.secret import Secret
+
+M = TypeVar("M")
+
+
+class Unavailable(Exception):  # noqa: N818 - the word of the house
+    """A back end could not tell: neither yes nor no. Never shown to the user; `what` names the culprit for the log."""
+
+    def __init__(self, what: str, *, where: str = "") -> None:
+        """Say `what` went wrong, in words an administrator understands, and `where`: repository, sender or store."""
+        super().__init__(what)
+        self.what = what
+        self.where = where
+
+
+class AmbiguousUser(Exception):  # noqa: N818 - the word of the house
+    """A repository holds two or more users of this name: nobody can say which one asks."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The one user of a name, and what the repository said of the password, if it was asked."""
+
+    user: User
+    proof: Success | Failure | None = None
+
+
+Admit = Callable[[User], bool]
+
+
+class Repository(AbstractAsyncContextManager["Repository"], Protocol):
+    """Where users live. Plugins of this kind stand under `[repositories.NAME]`."""
+
+    Settings: ClassVar[type]
+
+    async def find(self, name: str, password: Secret | None, admit: Admit, deadline: float) -> Found | None:
+        """Return the user called `name`, or None. AmbiguousUser: two or more. Unavailable: could not tell.
+
+        If there is a `password` and `admit(user)` says so (it is asked in any thread, and is quick), the password is
+        checked on the way, so that search and bind are one job. `deadline`: `time.monotonic()` seconds.
+        """
+
+    async def authenticate(self, user: User, password: Secret, deadline: float) -> Success | Failure:
+        """Check the password, octet for octet. Unavailable: could not tell, which is never a wrong password."""
+
+    async def probe(self) -> str:
+        """Try whether this repository can be used, and say how in a few words (`aad check --online`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What is sent, to one `recipient`; `values` fill the template's macros, as plain text."""
+
+    recipient: str
+    template: Template
+    values: Mapping[str, str] = field(repr=False)  # the code is among them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """The texts of a message. {user} {endpoint} {event} {number} {otp} {reference} {minutes} are macros.
+
+    One Template lives as long as its method: a sender compiles it once and keeps the result by identity.
+    """
+
+    subject: str
+    text: str
+    html: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """A mail server took the message. `recipient` is masked; `queue_id` is the server's, or empty."""
+
+    sender: str
+    recipient: str
+    queue_id: str = ""
+
+
+class AddressRefused(Exception):  # noqa: N818 - the word of the house
+    """The message can't go to this address, now or ever (5xx, or no address at all): sending again won't help."""
+
+
+class Sender(AbstractAsyncContextManager["Sender"], Protocol):
+    """How a message travels. Plugins of this kind stand under `[senders.NAME]`."""
+
+    Settings: ClassVar[type]
+
+    def masked(self, address: str) -> str:
+        """Return `address` as a stranger may see it."""
+
+    def usable(self, address: str) -> bool:
+        """Say whether a message could be sent to `address`: one recipient, nothing else in it."""
+
+    async def send(self, message: Message, deadline: float) -> Receipt:
+        """Send; return when the mail server took it.
+
+        AddressRefused: not to this address. Unavailable: not taken by the `deadline` (`time.monotonic()` seconds).
+        """
+
+    async def probe(self) -> str:
+        """Try whether this sender can be used, and say how in a few words (`aad check --online`)."""
+
+
+class Method(Protocol[M]):
+    """One way to prove it's you. Plugins of this kind stand under `[methods.NAME]`.
+
+    `Memo`: a frozen dataclass of numbers and strings that comes back with the answer; a store can keep it as JSON.
+    `proves`: "password", "code" ...: the word that the log puts before `.accepted` and `.refused`.
+    """
+
+    Settings: ClassVar[type]
+    Memo: ClassVar[type]
+    proves: ClassVar[str]
+
+    async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[M]:
+        """Begin; `answer` is what came with the attempt, if this is the first method."""
+
+    async def verify(self, login: Login, memo: M, answer: Answer, now: float, deadline: float) -> Outcome[M]:
+        """Check what the user answered to this method's challenge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """What the others are, by name, for a plugin that needs them; `key` is the installation's."""
+
+    name: str
+    repositories: Mapping[str, Repository] = field(default_factory=dict)
+    senders: Mapping[str, Sender] = field(default_factory=dict)
+    key: Secret = field(default_factory=lambda: Secret(b""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """A counter of the store: how often, and until when it counts (the store's clock)."""
+
+    kind: str
+    scope: str
+    name: str
+    count: int
+    until: float
+
+
+class Store(AbstractAsyncContextManager["Store"], Protocol):
+    """What outlives a restart: waiting logins, and counters. Every method is atomic; Unavailable: out of order.
+
+    Times are seconds of the store's own clock, `now()`, which no step of the wall clock touches (requirement: a
+    code's life) and which goes on over a restart of the daemon.
+    """
+
+    Settings: ClassVar[type]
+
+    def now(self) -> float:
+        """Return the time, in seconds."""
+
+    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
+        """Keep a waiting login under its ticket. `owner`: where `again` finds the latest one."""
+
+    async def take(self, ticket: bytes) -> bytes | None:
+        """Return the login and forget it, at once: of many who ask, one gets it. None: unknown, or expired."""
+
+    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
+        """Return ticket and login that were last kept for `owner` and still wait; they go on waiting."""
+
+    async def waiting(self) -> int:
+        """Count the waiting logins, about."""
+
+    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> bool:
+        """Count one more, unless the counter is at its `limit` already; say whether it was counted.
+
+        `tally.count` is ignored; `until` holds for a new or expired counter, and, with `extend`, for any.
+        """
+
+    async def refund(self, kind: str, scope: str, name: str) -> None:
+        """Take one back."""
+
+    async def forget(self, kind: str, scope: str, name: str) -> bool:
+        """Remove a counter; say whether there was one. An empty `scope` means all of them."""
+
+    async def tallies(self, kind: str) -> list[Tally]:
+        """Return the counters of a kind that still count."""
+
+    async def probe(self) -> str:
+        """Try whether this store can be used, and say how in a few words (`aad check --online`)."""

@@ -1,0 +1,1 @@
+"""Senders: how a message travels."""
