@@ -28,7 +28,7 @@ class Rate:
         return "unlimited" if self.count is None else f"{self.count} per {spoken(self.seconds)}"
 
 
-def option(  # noqa: PLR0913 - each is one property of a key
+def option(
     default: Any = REQUIRED,
     doc: str = "",
     *,
