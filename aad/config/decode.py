@@ -1,0 +1,105 @@
+"""A table of aad.toml -> a frozen `Settings` dataclass, strictly."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from aad.config.faults import Fault, Findings, KeyPath, did_you_mean, dotted
+from aad.config.files import Table, Tree
+from aad.config.values import Place, value_of, within
+
+S = TypeVar("S")
+_BROKEN = object()
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Turns tables of one tree into settings and puts whatever is wrong into `findings`."""
+
+    tree: Tree
+    findings: Findings
+
+    def fault(self, at: KeyPath, what: str) -> None:
+        """Note a fault at a key."""
+        self.findings.faults.append(Fault(self.tree.origin(at), dotted(at), what))
+
+    def warn(self, at: KeyPath, what: str) -> None:
+        """Note a warning at a key."""
+        self.findings.warnings.append(Fault(self.tree.origin(at), dotted(at), what))
+
+    def tables(self, kind: str) -> dict[str, Table]:
+        """Return the named tables [kind.*], in the order of the file."""
+        found = self.tree.tables.get(kind, {})
+        if not isinstance(found, dict):
+            self.fault((kind,), f"should be a table: [{kind}.NAME]")
+            return {}
+        for name, table in found.items():
+            if not isinstance(table, dict):
+                self.fault((kind, name), f"should be a table: [{kind}.{name}]")
+        return {name: table for name, table in found.items() if isinstance(table, dict)}
+
+    def settings(self, cls: type[S], table: Table, at: KeyPath) -> S | None:
+        """Decode `table` as `cls`; None if anything is wrong with it (it is in `findings` then)."""
+        fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # a dataclass
+        hints = get_type_hints(cls)
+        for key in table.keys() - fields.keys():
+            self.fault((*at, key), f"unknown key: {did_you_mean(key, fields)}")
+        values = {
+            name: self._value(hints[name], field, table[name], (*at, name))
+            for name, field in fields.items()
+            if name in table
+        }
+        missing = [n for n, f in fields.items() if n not in table and f.default is dataclasses.MISSING]
+        for name in missing:
+            self.fault((*at, name), f"missing: {fields[name].metadata['doc']}")
+        for name in fields.keys() - table.keys():
+            if fields[name].metadata["names"] and fields[name].default == ():
+                values[name] = self._all(fields[name].metadata["names"], (*at, name))
+        if missing or _BROKEN in values.values() or table.keys() - fields.keys():
+            return None
+        settings = cls(**values)
+        broken = self._said(settings, "faults", at, self.fault)
+        self._said(settings, "warnings", at, self.warn)
+        return None if broken else settings
+
+    def _all(self, kind: str, at: KeyPath) -> Any:
+        """Return every name of a table, for a key that was left out."""
+        known = tuple(self.tables(kind))
+        if not known:
+            self.fault(at, f"needs at least one [{kind}.NAME]")
+        return known or _BROKEN
+
+    def _value(self, hint: Any, field: Any, value: object, at: KeyPath) -> Any:
+        place = Place(self.tree.origin(at), lambda what: self.warn(at, what))
+        try:
+            decoded = value_of(hint, value, place)
+            within(field.metadata, decoded)
+            self._known(field.metadata["names"], decoded)
+        except ValueError as error:
+            self.fault(at, str(error))
+            return _BROKEN
+        return decoded
+
+    def _known(self, kind: str, value: str | tuple[str, ...]) -> None:
+        """Hold names against the table they come from; ValueError."""
+        if not kind:
+            return
+        known = self.tables(kind)
+        for name in (value,) if isinstance(value, str) else value:
+            if name not in known:
+                message = f'"{name}" is defined nowhere as [{kind}.{name}]: {did_you_mean(name, known)}'
+                raise ValueError(message)
+        if not value:
+            message = f"should name at least one of [{kind}.*]"
+            raise ValueError(message)
+
+    @staticmethod
+    def _said(settings: object, hook: str, at: KeyPath, note: Any) -> bool:
+        """Ask the settings themselves, where they have a `hook`; say whether they had anything to say."""
+        said: Iterable[tuple[str, str]] = list(getattr(settings, hook, tuple)())
+        for key, what in said:
+            note((*at, key) if key else at, what)
+        return bool(said)

@@ -1,0 +1,71 @@
+"""aad.toml and aad.toml.d/*.toml -> one tree of tables that remembers which file each key came from."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aad.config.faults import Fault, Findings, KeyPath
+
+Table = dict[str, Any]
+SECRET_FORMS = frozenset({"file", "credential", "env"})
+
+
+@dataclass
+class Tree:
+    """The merged tables, and for each key the file that said it last."""
+
+    main: Path
+    tables: Table = field(default_factory=dict)
+    origins: dict[KeyPath, Path] = field(default_factory=dict)
+
+    def origin(self, at: KeyPath) -> Path:
+        """Return the file that holds the key, or the nearest table around it."""
+        return next((self.origins[at[:n]] for n in range(len(at), 0, -1) if at[:n] in self.origins), self.main)
+
+    def merge(self, file: Path, table: Table) -> None:
+        """Put a file's tables over what is there: later keys win, tables merge."""
+        self._merge(file, self.tables, table, ())
+
+    def _merge(self, file: Path, into: Table, new: Table, at: KeyPath) -> None:
+        for key, value in new.items():
+            here = (*at, key)
+            if isinstance(value, dict) and isinstance(into.get(key), dict) and not _is_secret(value):
+                self._merge(file, into[key], value, here)
+                continue
+            # What an earlier file said below this key is gone.
+            self.origins = {path: said for path, said in self.origins.items() if path[: len(here)] != here}
+            self.origins[here] = file
+            into[key] = {}
+            if isinstance(value, dict):
+                self._merge(file, into[key], value, here)
+            else:
+                into[key] = value
+
+
+def _is_secret(value: Table) -> bool:
+    # { file = "new" } over { env = "OLD" } replaces it; merged, it would be a secret given in two ways.
+    return len(value) == 1 and not SECRET_FORMS.isdisjoint(value)
+
+
+def read(main: Path, findings: Findings) -> Tree:
+    """Read `main` and, in name order, `main`.d/*.toml; a file that can't be read or parsed is a fault."""
+    tree = Tree(main)
+    for file in (main, *_drop_ins(main)):
+        try:
+            tree.merge(file, tomllib.loads(file.read_text("utf-8")))
+        except tomllib.TOMLDecodeError as error:
+            findings.faults.append(Fault(file, "", f"not TOML: {error}"))
+        except UnicodeDecodeError as error:
+            findings.faults.append(Fault(file, "", f"not UTF-8: octet {error.object[error.start]:#x} at {error.start}"))
+        except OSError as error:
+            findings.faults.append(Fault(file, "", f"can't be read: {error.strerror}"))
+    return tree
+
+
+def _drop_ins(main: Path) -> Iterator[Path]:
+    folder = main.with_name(main.name + ".d")
+    yield from sorted(folder.glob("*.toml")) if folder.is_dir() else ()

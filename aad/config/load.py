@@ -1,0 +1,138 @@
+"""The whole configuration: read, decoded, held together by its names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from aad.config import sections
+from aad.config.decode import Decoder
+from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
+from aad.config.files import Table, read
+
+S = TypeVar("S")
+_SINGLE = ("radius", "lockout", "limits", "store", "log")
+_NAMED = ("clients", "repositories", "senders", "methods", "chains", "events")
+
+
+class Types(Protocol):
+    """The plugins that could be asked for; `aad.registry` is one."""
+
+    def names(self, kind: str) -> list[str]:
+        """Return the types there are of a kind ("senders")."""
+
+    def settings(self, kind: str, name: str) -> type:
+        """Return the `Settings` of a type. ImportError: it is there, and broken."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One configured plugin: its type, and its settings, decoded."""
+
+    kind: str
+    name: str
+    type: str
+    settings: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What aad.toml says, all of it, with the defaults filled in."""
+
+    file: Path
+    radius: sections.Radius
+    clients: Mapping[str, sections.Client]
+    repositories: Mapping[str, Plugin]
+    senders: Mapping[str, Plugin]
+    methods: Mapping[str, Plugin]
+    chains: Mapping[str, sections.Chain]
+    events: Mapping[str, sections.Event]
+    lockout: sections.Lockout
+    limits: sections.Limits
+    store: Plugin
+    log: sections.Log
+    warnings: tuple[Fault, ...] = ()
+
+
+def load(file: Path, types: Types) -> Config:
+    """Read `file` and its drop-ins. ConfigError holds every fault there is, not just the first."""
+    findings = Findings()
+    tree = read(file, findings)
+    if findings.faults:  # what follows would only complain of what is missing from the unreadable file
+        raise ConfigError(findings.faults)
+    _fill_in(tree.tables, types)
+    decoder = Decoder(tree, findings)
+    for key in tree.tables:
+        if key not in {*_SINGLE, *_NAMED}:
+            decoder.fault((key,), f"unknown section: {did_you_mean(key, (*_SINGLE, *_NAMED))}")
+    parts = _parts(decoder, types)
+    if findings.faults:
+        raise ConfigError(dict.fromkeys(findings.faults))
+    return Config(file=file, warnings=tuple(dict.fromkeys(findings.warnings)), **parts)
+
+
+def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
+    tables = decoder.tree.tables
+    parts: dict[str, Any] = {kind: _plugins(decoder, types, kind) for kind in ("repositories", "senders", "methods")}
+    parts["store"] = _plugin(decoder, types, ("store",), tables.get("store", {}), "sqlite")
+    for kind, cls in (("clients", sections.Client), ("chains", sections.Chain), ("events", sections.Event)):
+        parts[kind] = _each(decoder, kind, cls)
+        if not decoder.tables(kind):
+            decoder.fault((kind,), f"missing: there should be at least one [{kind}.NAME]")
+    for name, section in _SECTIONS.items():
+        parts[name] = decoder.settings(section, tables.get(name, {}), (name,))
+    return parts
+
+
+_SECTIONS: dict[str, type] = {
+    "radius": sections.Radius,
+    "lockout": sections.Lockout,
+    "limits": sections.Limits,
+    "log": sections.Log,
+}
+
+
+def _fill_in(tables: Table, types: Types) -> None:
+    """Write into the tables what the smallest useful file leaves out."""
+    tables.setdefault("repositories", {"local": {"type": "file"}})
+    known, methods = types.names("methods"), tables.setdefault("methods", {})
+    for chain in _tables_in(tables.get("chains")):
+        named = chain.get("methods")
+        for name in named if isinstance(named, list) else ():
+            if name in known and isinstance(methods, dict):
+                methods.setdefault(name, {"type": name})
+
+
+def _tables_in(table: Any) -> list[Table]:
+    return [one for one in table.values() if isinstance(one, dict)] if isinstance(table, dict) else []
+
+
+def _each(decoder: Decoder, kind: str, cls: type[S]) -> dict[str, S]:
+    decoded = {name: decoder.settings(cls, table, (kind, name)) for name, table in decoder.tables(kind).items()}
+    return {name: settings for name, settings in decoded.items() if settings is not None}
+
+
+def _plugins(decoder: Decoder, types: Types, kind: str) -> dict[str, Plugin]:
+    default = {"repositories": "file", "senders": "smtp"}
+    found = {
+        name: _plugin(decoder, types, (kind, name), table, default.get(kind, name))
+        for name, table in decoder.tables(kind).items()
+    }
+    return {name: plugin for name, plugin in found.items() if plugin is not None}
+
+
+def _plugin(decoder: Decoder, types: Types, at: tuple[str, ...], table: Table, default: str) -> Plugin | None:
+    kind = "stores" if at == ("store",) else at[0]
+    wanted = table.get("type", default)
+    if wanted not in types.names(kind):
+        decoder.fault((*at, "type"), f'no type "{wanted}": {did_you_mean(str(wanted), types.names(kind))}')
+        return None
+    try:
+        cls = types.settings(kind, wanted)
+    except ImportError as error:
+        decoder.fault((*at, "type"), f'"{wanted}" can\'t be loaded: {error}')
+        return None
+    settings = decoder.settings(cls, {key: value for key, value in table.items() if key != "type"}, at)
+    return None if settings is None else Plugin(kind, at[-1], wanted, settings)

@@ -1,0 +1,133 @@
+"""The sections of aad.toml that are no plugins: each key, its default and a sentence."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aad.core.secret import Secret
+from aad.core.settings import Duration, Rate, option
+
+SHORT_SECRET = 12  # octets; draft-ietf-radext-deprecating-radius wants more
+_OTHERS_RIGHT = 'should be ADDRESS:PORT, such as "0.0.0.0:1812" or "[::]:1812"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Radius:
+    """[radius]."""
+
+    listen: tuple[str, ...] = option(("0.0.0.0:1812", "[::]:1812"), "Addresses and ports where requests arrive.")
+    on_unavailable: str = option(
+        "discard",
+        'When LDAP or mail is out of order: "discard", so that the NAS asks its next server, or "reject".',
+        choices=("discard", "reject"),
+    )
+    reject_delay: Duration = option(
+        Duration(1.0), "No Access-Reject leaves sooner after its request; with jitter.", at_least=0.0, at_most=10.0
+    )
+    reject_message: str = option("Login failed.", "What the user reads in every Access-Reject, whatever the reason.")
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check the addresses."""
+        for number, address in enumerate(self.listen):
+            try:
+                host_and_port(address)
+            except ValueError:
+                yield f"listen.[{number}]", f'"{address}" {_OTHERS_RIGHT}'
+        if not self.listen:
+            yield "listen", "should name at least one address"
+        if not 1 <= len(self.reject_message.encode()) <= 200:  # noqa: PLR2004 - leaves room in one attribute
+            yield "reject_message", "should have 1 to 200 octets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """[clients.NAME]: a NAS, or several alike."""
+
+    networks: tuple[str, ...] = option(doc="Addresses or networks of the NAS; the longest prefix wins.")
+    secret: tuple[Secret, ...] = option(doc="The shared secret; or a list, old and new, while it is being changed.")
+    event: str = option(doc="The event its users log in for.", names="events")
+    require_message_authenticator: bool = option(
+        default=True, doc="false only for a NAS that can't send Message-Authenticator (pam_radius, ocserv)."
+    )
+    deadline: Duration = option(
+        Duration(2.5), "How long this NAS waits for an answer; LDAP and SMTP share it.", at_least=0.1, at_most=60.0
+    )
+    prompt_attribute: str = option(
+        "", 'Adds Prompt (RFC 2869 5.10) to a challenge: "no-echo" or "echo".', choices=("", "no-echo", "echo")
+    )
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check networks and secrets."""
+        for number, network in enumerate(self.networks):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                yield f"networks.[{number}]", f'{error}; should be such as "192.0.2.10" or "2001:db8::/64"'
+        if not self.networks:
+            yield "networks", "should name at least one address or network"
+        if not self.secret or not all(self.secret):
+            yield "secret", "is empty: whoever can reach the port could log in; make one with: openssl rand -base64 24"
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Complain of secrets that can be guessed."""
+        if any(0 < len(secret) <= SHORT_SECRET for secret in self.secret):
+            yield "secret", f"has {SHORT_SECRET} octets or fewer and can be guessed; try: openssl rand -base64 24"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """[chains.NAME]: methods that must all succeed, in order."""
+
+    methods: tuple[str, ...] = option(doc="The methods, in order; all must succeed.", names="methods")
+    short_name: str = option("", "A short name by which a user may choose this chain.")
+    groups: tuple[str, ...] = option((), "Only for members of one of these groups; empty: for everybody.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """[events.NAME]: an occasion to log in."""
+
+    repositories: tuple[str, ...] = option((), "Where its users live, in order; default: all.", names="repositories")
+    chains: tuple[str, ...] = option((), "The first that fits the user is asked; default: all.", names="chains")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lockout:
+    """[lockout]."""
+
+    attempts: int = option(3, "So many failed logins in a row ...", at_least=1, at_most=1000)
+    period: Duration = option(Duration(300.0), "... lock the user, in that event, for this long.", at_least=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """[limits]."""
+
+    mails_per_user: Rate = option(Rate(10, 600.0), "Messages to one user, at most.")
+    mails_per_client: Rate = option(Rate(600, 60.0), "Messages because of one client, at most.")
+    waiting: int = option(100_000, "Logins that wait for an answer, at most.", at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """[log]."""
+
+    to: str = option(
+        "auto", '"journal", "stderr", or "auto": the journal where there is one.', choices=("auto", "journal", "stderr")
+    )
+    level: str = option("info", "The least that is written.", choices=("debug", "info", "warning", "error"))
+    format: str = option("text", 'On stderr: "text" or "json".', choices=("text", "json"))
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Split "0.0.0.0:1812" or "[::]:1812"; ValueError if it isn't an IP address and a port."""
+    host, _, port = address.rpartition(":")
+    if host.startswith("[") != (":" in host) or not (port.isascii() and port.isdigit()):
+        raise ValueError(address)
+    bare = host.removeprefix("[").removesuffix("]")
+    ipaddress.ip_address(bare)
+    if not 0 <= int(port) <= 65535:  # noqa: PLR2004 - a UDP port; 0: any free one
+        raise ValueError(address)
+    return bare, int(port)

@@ -1,0 +1,128 @@
+"""One value of aad.toml -> the type its `Settings` field names. A ValueError says what would be right."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+from aad.config.files import SECRET_FORMS
+from aad.core.secret import Secret
+from aad.core.settings import Duration, Rate, duration, rate, spoken
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands: the file (relative paths start there), and whom to tell of what is merely unwise."""
+
+    file: Path
+    warn: Callable[[str], None]
+
+
+def value_of(hint: Any, value: object, place: Place) -> Any:
+    """Turn `value` into what the type `hint` says."""
+    if isinstance(hint, UnionType):  # "Path | None": what is written in the file is never None
+        return value_of(get_args(hint)[0], value, place)
+    if get_origin(hint) is tuple:
+        item = get_args(hint)[0]
+        if item is Secret and not isinstance(value, list):
+            value = [value]
+        if not isinstance(value, list):
+            raise ValueError(_should("a list", value))
+        return tuple(value_of(item, one, place) for one in value)
+    return _READERS[hint](value, place)
+
+
+def within(hints: Any, value: Any) -> None:
+    """Hold a value against `choices`, `at_least` and `at_most` of its option; ValueError."""
+    if hints["choices"] and value not in hints["choices"]:
+        choices = ", ".join(f'"{choice}"' for choice in hints["choices"])
+        message = f'"{value}" should be one of {choices}'
+        raise ValueError(message)
+    low, high = hints["at_least"], hints["at_most"]
+    if (low is not None and value < low) or (high is not None and value > high):
+        written = spoken if isinstance(value, float) else str
+        message = f"{written(value)} should be {f'at least {written(low)}' if low is not None else ''}"
+        message += " and " if low is not None and high is not None else ""
+        message += f"at most {written(high)}" if high is not None else ""
+        raise ValueError(message)
+
+
+def _plain(kind: type, article: str) -> Callable[[object, Place], Any]:
+    def read(value: object, _place: Place) -> Any:
+        if type(value) is not kind:  # a bool is no int here
+            raise ValueError(_should(article, value))
+        return value
+
+    return read
+
+
+def _path(value: object, place: Place) -> Path:
+    if not isinstance(value, str) or not value:
+        raise ValueError(_should("a path", value))
+    return (place.file.parent / value).absolute()
+
+
+def _secret(value: object, place: Place) -> Secret:
+    if isinstance(value, str):
+        if place.file.stat().st_mode & stat.S_IROTH:
+            message = f'a secret in a file that everybody may read: chmod o-r {place.file}, or use {{ file = "PATH" }}'
+            raise ValueError(message)
+        return Secret(value)
+    if not isinstance(value, dict) or len(value) != 1 or SECRET_FORMS.isdisjoint(value):
+        # The value isn't quoted: whatever it is, it was meant to be a secret.
+        message = 'should be "text", { file = "PATH" }, { credential = "NAME" } or { env = "NAME" }'
+        raise ValueError(message)
+    ((form, name),) = value.items()
+    if not isinstance(name, str) or not name:
+        message = f"{form} should be a name in quotes"
+        raise ValueError(message)
+    return Secret(_SECRET_READERS[form](name, place))
+
+
+def _secret_file(name: str, place: Place) -> bytes:
+    path = _path(name, place)
+    try:
+        if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            place.warn(f"{path} may be read by others: chmod o-rwx {path}")
+        octets = path.read_bytes()
+    except OSError as error:
+        message = f"{path} can't be read: {error.strerror}"
+        raise ValueError(message) from None
+    return octets.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def _secret_credential(name: str, place: Place) -> bytes:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    if not folder or "/" in name:
+        message = f'credential "{name}" can\'t be read: the unit has no LoadCredential={name}:PATH'
+        raise ValueError(message)
+    return _secret_file(str(Path(folder) / name), place)
+
+
+def _secret_env(name: str, _place: Place) -> bytes:
+    if name not in os.environ:
+        message = f"{name} is not in the environment"
+        raise ValueError(message)
+    return os.environb[name.encode()]
+
+
+def _should(article: str, value: object) -> str:
+    kinds = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a table"}
+    return f"should be {article}, is {kinds.get(type(value), type(value).__name__)}"
+
+
+_SECRET_READERS = {"file": _secret_file, "credential": _secret_credential, "env": _secret_env}
+_READERS: dict[Any, Callable[[object, Place], Any]] = {
+    str: _plain(str, "a text in quotes"),
+    bool: _plain(bool, "true or false"),
+    int: _plain(int, "a whole number"),
+    Duration: lambda value, _place: duration(value),
+    Rate: lambda value, _place: rate(value),
+    Path: _path,
+    Secret: _secret,
+}
