@@ -8,7 +8,7 @@ the records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, TypeVar
@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol, TypeVar
 from aad.core.answer import Answer
 from aad.core.conversation import Login
 from aad.core.identity import User
-from aad.core.outcome import Failure, Outcome, Success
+from aad.core.outcome import Fact, Failure, Outcome, Success
 from aad.core.secret import Secret
 
 M = TypeVar("M")
@@ -25,11 +25,12 @@ M = TypeVar("M")
 class Unavailable(Exception):  # noqa: N818 - the word of the house
     """A back end could not tell: neither yes nor no. Never shown to the user; `what` names the culprit for the log."""
 
-    def __init__(self, what: str, *, where: str = "") -> None:
-        """Say `what` went wrong, in words an administrator understands, and `where`: repository, sender or store."""
+    def __init__(self, what: str, *, where: str = "", facts: tuple[Fact, ...] = ()) -> None:
+        """Say `what` went wrong, in words an administrator understands, and `where`: "repository corp", "store" ..."""
         super().__init__(what)
         self.what = what
         self.where = where
+        self.facts = facts
 
 
 class AmbiguousUser(Exception):  # noqa: N818 - the word of the house
@@ -100,6 +101,17 @@ class AddressRefused(Exception):  # noqa: N818 - the word of the house
     """The message can't go to this address, now or ever (5xx, or no address at all): sending again won't help."""
 
 
+class Underway(Exception):  # noqa: N818 - the word of the house
+    """The message was not taken by the deadline, and may still arrive: whoever sends another one may send two."""
+
+
+class Record(Protocol):
+    """Where one record goes: journal or stderr (`aad.log`)."""
+
+    def __call__(self, name: str, /, **fields: object) -> None:
+        """Write the record `name` ("login.started"); a field that is None or empty is left out."""
+
+
 class Sender(AbstractAsyncContextManager["Sender"], Protocol):
     """How a message travels. Plugins of this kind stand under `[senders.NAME]`."""
 
@@ -114,7 +126,8 @@ class Sender(AbstractAsyncContextManager["Sender"], Protocol):
     async def send(self, message: Message, deadline: float) -> Receipt:
         """Send; return when the mail server took it.
 
-        AddressRefused: not to this address. Unavailable: not taken by the `deadline` (`time.monotonic()` seconds).
+        AddressRefused: not to this address. Unavailable: it won't arrive. Underway: not taken by the `deadline`
+        (`time.monotonic()` seconds), and still going on.
         """
 
     async def probe(self) -> str:
@@ -139,14 +152,35 @@ class Method(Protocol[M]):
         """Check what the user answered to this method's challenge."""
 
 
+class Post(Protocol):
+    """How a method's message leaves: within the budgets, by the first of its senders that takes it."""
+
+    def recipient(self, senders: Sequence[str], user: User) -> tuple[str, str] | None:
+        """Return the first usable address of `user` and its mask; None: there is none."""
+
+    async def send(self, login: Login, senders: Sequence[str], message: Message, deadline: float) -> Sent:
+        """Send. Unavailable: no sender could; it won't arrive. `deadline`: `time.monotonic()` seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What became of a message: on its way, or refused for a reason; and the facts for the log."""
+
+    refused: str = ""
+    facts: tuple[Fact, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """What the others are, by name, for a plugin that needs them; `key` is the installation's."""
+    """What a plugin gets besides its settings: its own name, and the rest of the house that it may use.
+
+    `key` is the installation's; `repositories` and `post` are there for methods only.
+    """
 
     name: str
+    key: Secret
     repositories: Mapping[str, Repository] = field(default_factory=dict)
-    senders: Mapping[str, Sender] = field(default_factory=dict)
-    key: Secret = field(default_factory=lambda: Secret(b""))
+    post: Post | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,8 +218,8 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     async def waiting(self) -> int:
         """Count the waiting logins, about."""
 
-    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> bool:
-        """Count one more, unless the counter is at its `limit` already; say whether it was counted.
+    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
+        """Count one more, unless the counter is at its `limit` already; return the new count, or 0: not counted.
 
         `tally.count` is ignored; `until` holds for a new or expired counter, and, with `extend`, for any.
         """

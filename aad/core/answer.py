@@ -41,3 +41,15 @@ class Plain:
 
 NOTHING = Plain(Secret(b""))
 """The answer of somebody who typed nothing."""
+
+_SSHD_JUNK = b"\b\n\r\x7fINCORRECT"
+
+
+def mangled(answer: Answer) -> bool:
+    """Say whether sshd replaced what was typed: it does, over and over to the same length, for names it doesn't know.
+
+    The user never typed that, so it is no guess of his at a password.
+    """
+    typed = answer.text.reveal() if answer.text is not None else b""
+    times = len(typed) // len(_SSHD_JUNK) + 1
+    return bool(typed) and typed == (_SSHD_JUNK * times)[: len(typed)]

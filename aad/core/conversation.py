@@ -25,7 +25,7 @@ from typing import Any, assert_never
 
 from aad.core.answer import Answer
 from aad.core.identity import Attempt, User, name_key
-from aad.core.outcome import Challenge, Failure, Outcome, Reason, Success
+from aad.core.outcome import UNCOUNTED, Challenge, Failure, Outcome, Reason, Success
 from aad.core.policy import Chain
 
 TRANSITIONS = (
@@ -59,17 +59,27 @@ class Login:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """The method at `position` of the chain has work to do: begin, or, with a memo of its own, verify `answer`."""
+    """The method at `position` of the chain has work to do: begin, or, with a memo of its own, verify `answer`.
+
+    `wrong`: the user has given a wrong answer to this method before.
+    """
 
     login: Login
     position: int = 0
     answer: Answer | None = None
     memo: Any = None
+    wrong: bool = False
 
     @property
     def method(self) -> str:
         """The name of the method whose turn it is."""
         return self.login.chain.methods[self.position]
+
+    def failed_by(self, outcome: Outcome[Any]) -> bool:
+        """Say whether `outcome` makes this a failed login for the lockout: by a guess, and once per login."""
+        if isinstance(outcome, Failure):
+            return not self.wrong and outcome.reason not in UNCOUNTED
+        return isinstance(outcome, Challenge) and outcome.wrong and not self.wrong
 
     def after(self, outcome: Outcome[Any]) -> State:
         """Return what follows the method's `outcome`."""
@@ -81,17 +91,23 @@ class Running:
             return Rejected(outcome.reason)
         if isinstance(outcome, Challenge):
             # What the repository said once is not carried into the next request.
-            return Waiting(login=replace(self.login, proof=None), position=self.position, challenge=outcome)
+            return Waiting(
+                login=replace(self.login, proof=None),
+                position=self.position,
+                challenge=outcome,
+                wrong=self.wrong or outcome.wrong,
+            )
         assert_never(outcome)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """The user has to answer the `challenge` of the method at `position`."""
+    """The user has to answer the `challenge` of the method at `position`; `wrong` as in Running."""
 
     login: Login
     position: int
     challenge: Challenge[Any]
+    wrong: bool = False
 
     def answered(self, attempt: Attempt) -> Running | Rejected:
         """Return what follows an answer: a code belongs to its user, client and event (ASVS 6.6.2)."""
@@ -99,7 +115,13 @@ class Waiting:
             return Rejected(Reason.OTHER_USER)
         if (attempt.endpoint, attempt.event) != (self.login.endpoint, self.login.event):
             return Rejected(Reason.OTHER_ENDPOINT)
-        return Running(login=self.login, position=self.position, answer=attempt.answer, memo=self.challenge.memo)
+        return Running(
+            login=self.login,
+            position=self.position,
+            answer=attempt.answer,
+            memo=self.challenge.memo,
+            wrong=self.wrong,
+        )
 
     def serves(self, running: Running, now: float) -> bool:
         """Say whether `running`, the same login begun again, gets this challenge instead of a new one (and mail).

@@ -29,7 +29,7 @@ class Reason(StrEnum):
     MAIL_LIMIT = "mail limit reached"
     LOCKED = "locked out"
     WRONG_CODE = "wrong code"
-    CODE_EXPIRED = "code expired"
+    EXPIRED = "answered too late"
     STATE_UNKNOWN = "unknown, expired or used State"
     STATE_MALFORMED = "empty or doubled State"
     OTHER_USER = "State of another user"
@@ -39,6 +39,25 @@ class Reason(StrEnum):
     UNSUPPORTED = "a way to log in that is not supported"
     NAME_MANGLED = "name or password was replaced by sshd, who doesn't know the user"
     UNAVAILABLE = "out of order"
+
+
+UNCOUNTED = frozenset(
+    {
+        Reason.NO_CHAIN,
+        Reason.EMPTY_PASSWORD,
+        Reason.NO_PASSWORD,
+        Reason.PASSWORD_UNREADABLE,
+        Reason.NAME_MANGLED,
+        Reason.UNSUPPORTED,
+        Reason.NO_ADDRESS,
+        Reason.ADDRESS_REFUSED,
+        Reason.MAIL_LIMIT,
+        Reason.TOO_MANY_WAITING,
+        Reason.LOCKED,
+        Reason.EXPIRED,
+    }
+)
+"""Refusals that are no guess at a password or a code: they don't count towards lockout."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +89,8 @@ class Challenge(Generic[Memo]):
 
     `expires`: until when an answer is good, in seconds of the clock that `now` comes from.
     `fresh_until`: a login begun again before that gets this same challenge instead of a new one.
-    `because`: the reason why the user is asked once more; empty for the first time.
+    `because`: the reason why the user is asked once more, for the log; empty for the first time.
+    `wrong`: the user is asked once more since the answer was wrong.
     """
 
     prompt: str
@@ -78,6 +98,7 @@ class Challenge(Generic[Memo]):
     expires: float
     fresh_until: float
     because: str = ""
+    wrong: bool = False
     facts: tuple[Fact, ...] = ()
 
 

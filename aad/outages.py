@@ -1,0 +1,28 @@
+"""Which back ends are out of order: one record when one goes, one when it is back."""
+
+from __future__ import annotations
+
+from aad.ports import Record, Unavailable
+
+
+class Outages:
+    """Remembers what is down. `where` is "repository NAME", "sender NAME" or "store"."""
+
+    def __init__(self, record: Record) -> None:
+        """Write to `record`."""
+        self._record = record
+        self._down: set[str] = set()
+
+    def down(self, error: Unavailable) -> None:
+        """Note an outage; the first of a row is written."""
+        if error.where and error.where not in self._down:
+            self._down.add(error.where)
+            kind, _, name = error.where.partition(" ")
+            self._record(f"{kind}.down", reason=error.what, **({kind: name} if name else {}))
+
+    def up(self, where: str) -> None:
+        """Note that something works; written if it did not."""
+        if where in self._down:
+            self._down.discard(where)
+            kind, _, name = where.partition(" ")
+            self._record(f"{kind}.up", **({kind: name} if name else {}))

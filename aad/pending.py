@@ -1,0 +1,106 @@
+"""Logins that wait for an answer, by ticket: bounded, kept over a restart, answered once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aad.core.conversation import Login, Running, Waiting
+from aad.core.identity import User
+from aad.core.outcome import Challenge
+from aad.core.policy import Chain
+from aad.ports import Method, Store
+
+TICKET_OCTETS = 24  # of randomness; a State may have 16 to 64 octets
+
+
+class Pending:
+    """Keeps waiting logins in the store. The store gets neither password nor code, nor anything that gives one away."""
+
+    def __init__(
+        self, store: Store, methods: Mapping[str, Method[Any]], most: int, randomness: Callable[[int], bytes]
+    ) -> None:
+        """Keep at most about `most` logins; `randomness(n)` gives n random octets."""
+        self._store = store
+        self._methods = methods
+        self._most = most
+        self._randomness = randomness
+
+    async def full(self) -> bool:
+        """Say whether no further login may begin; those that wait go on."""
+        return await self._store.waiting() >= self._most
+
+    async def keep(self, waiting: Waiting) -> bytes:
+        """Keep a waiting login and return its ticket."""
+        ticket = self._randomness(TICKET_OCTETS)
+        await self.put_back(ticket, waiting)
+        return ticket
+
+    async def put_back(self, ticket: bytes, waiting: Waiting) -> None:
+        """Keep a login under a ticket that it had: its answer could not be checked now."""
+        await self._store.keep(ticket, _owner(waiting.login), encoded(waiting), waiting.challenge.expires)
+
+    async def take(self, ticket: bytes) -> Waiting | None:
+        """Return the login and forget it; None: no such ticket, used already, or expired long ago."""
+        kept = await self._store.take(ticket)
+        return None if kept is None else self._decoded(kept)
+
+    async def serving(self, running: Running, now: float) -> tuple[bytes, Waiting] | None:
+        """Return ticket and login of a challenge that serves `running` too, which goes on waiting."""
+        kept = await self._store.again(_owner(running.login))
+        waiting = self._decoded(kept[1]) if kept else None
+        return (kept[0], waiting) if kept and waiting and waiting.serves(running, now) else None
+
+    def _decoded(self, kept: bytes) -> Waiting | None:
+        """Read what was kept. None: by a configuration whose method is gone."""
+        data = json.loads(kept)
+        chain = Chain(**{**data["chain"], "methods": tuple(data["chain"]["methods"])})
+        method = self._methods.get(chain.methods[data["position"]])
+        if method is None:
+            return None
+        user = data["user"]
+        user = User(**{**user, "addresses": tuple(user["addresses"]), "groups": frozenset(user["groups"])})
+        login = Login(**{**data["login"], "nonce": bytes.fromhex(data["login"]["nonce"])}, user=user, chain=chain)
+        challenge: Challenge[Any] = Challenge(**{**data["challenge"], "memo": method.Memo(**data["challenge"]["memo"])})
+        return Waiting(login=login, position=data["position"], challenge=challenge, wrong=data["wrong"])
+
+
+def encoded(waiting: Waiting) -> bytes:
+    """Write a waiting login as JSON. Facts and proof belong to the request that is over."""
+    login, user, challenge = waiting.login, waiting.login.user, waiting.challenge
+    return json.dumps(
+        {
+            "login": {
+                "reference": login.reference,
+                "nonce": login.nonce.hex(),
+                "name": login.name,
+                "event": login.event,
+                "endpoint": login.endpoint,
+                "caller": login.caller,
+            },
+            "user": {
+                "name": user.name,
+                "repository": user.repository,
+                "handle": user.handle,
+                "addresses": user.addresses,
+                "groups": sorted(user.groups),
+                "language": user.language,
+            },
+            "chain": {"name": login.chain.name, "methods": login.chain.methods},
+            "position": waiting.position,
+            "challenge": {
+                "prompt": challenge.prompt,
+                "memo": vars(challenge.memo),
+                "expires": challenge.expires,
+                "fresh_until": challenge.fresh_until,
+                "because": challenge.because,
+                "wrong": challenge.wrong,
+            },
+            "wrong": waiting.wrong,
+        }
+    ).encode()
+
+
+def _owner(login: Login) -> str:
+    return f"{login.event}\0{login.endpoint}\0{login.user.repository}\0{login.user.key}"

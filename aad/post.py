@@ -1,0 +1,70 @@
+"""How a method's message leaves: within the budgets, by the first of its senders that takes it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from aad.core.conversation import Login
+from aad.core.identity import User
+from aad.core.outcome import Fact, Reason
+from aad.core.settings import Rate
+from aad.outages import Outages
+from aad.ports import AddressRefused, Message, Sender, Sent, Store, Tally, Unavailable, Underway
+
+
+class Post:
+    """Gives messages to senders, in order, and counts them per user and per client."""
+
+    def __init__(
+        self, senders: Mapping[str, Sender], store: Store, outages: Outages, *, per_user: Rate, per_client: Rate
+    ) -> None:
+        """Keep what it gets."""
+        self._senders = senders
+        self._outages = outages
+        self._store = store
+        self._budgets = (("user", per_user), ("client", per_client))
+
+    def recipient(self, senders: Sequence[str], user: User) -> tuple[str, str] | None:
+        """Return the first usable address of `user`, and as a stranger may see it; None: there is none."""
+        first = self._senders[senders[0]]
+        return next(((one, first.masked(one)) for one in user.addresses if first.usable(one)), None)
+
+    async def send(self, login: Login, senders: Sequence[str], message: Message, deadline: float) -> Sent:
+        """Send, if the budgets allow. Each sender gets an equal share of the time that is left."""
+        if over := await self._over_budget(login):
+            fields = {"reason": f"{Reason.MAIL_LIMIT}: {over}"}
+            return Sent(refused=Reason.MAIL_LIMIT, facts=(Fact(name="mail.refused", fields=fields),))
+        facts: tuple[Fact, ...] = ()
+        for number, name in enumerate(senders):
+            began = time.monotonic()
+            share = began + (deadline - began) / (len(senders) - number)
+            known = {"sender": name, "recipient": self._senders[name].masked(message.recipient)}
+            try:
+                receipt = await self._senders[name].send(message, share)
+            except AddressRefused as error:
+                return Sent(refused=Reason.ADDRESS_REFUSED, facts=(*facts, _fact("failed", known, began, error)))
+            except Underway:
+                # It may still arrive, so nobody else may send it too.
+                return Sent(facts=(*facts, _fact("queued", known, began)))
+            except Unavailable as error:
+                self._outages.down(error)
+                last, facts = error, (*facts, _fact("failed", known, began, error))
+            else:
+                self._outages.up(f"sender {name}")
+                return Sent(facts=(*facts, _fact("sent", {**known, "queue_id": receipt.queue_id}, began)))
+        raise Unavailable(last.what, where=last.where, facts=facts)
+
+    async def _over_budget(self, login: Login) -> str:
+        for scope, rate in self._budgets:
+            name = login.user.key if scope == "user" else login.endpoint
+            if rate.count is not None:
+                tally = Tally(kind="mails", scope=scope, name=name, count=1, until=self._store.now() + rate.seconds)
+                if not await self._store.spend(tally, rate.count, extend=False):
+                    return f"{rate} for this {scope}"
+        return ""
+
+
+def _fact(what: str, known: Mapping[str, str], began: float, error: Exception | None = None) -> Fact:
+    reason = {"reason": str(error)} if error else {}
+    return Fact(name=f"mail.{what}", fields={**known, **reason, "ms": (time.monotonic() - began) * 1000})
