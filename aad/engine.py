@@ -13,7 +13,7 @@ from typing import Any
 from aad.core.answer import mangled
 from aad.core.conversation import Accepted, Login, Rejected, Running, State, Waiting
 from aad.core.identity import Attempt, User
-from aad.core.outcome import UNCOUNTED, Challenge, Failure, Outcome, Reason, Success
+from aad.core.outcome import UNCOUNTED, Outcome, Reason
 from aad.core.policy import Event
 from aad.lockout import Lockout
 from aad.outages import Outages
@@ -204,16 +204,7 @@ class Engine:
             outcome = await method.begin(login, running.answer, now, deadline)
         else:
             outcome = await method.verify(login, running.memo, running.answer, now, deadline)
-        for fact in outcome.facts:
-            story.tell(fact.name, **fact.fields)
-        milliseconds = (time.monotonic() - began) * 1000
-        if isinstance(outcome, Success):
-            story.tell(f"{method.proves}.accepted", ms=milliseconds)
-        elif isinstance(outcome, Failure) and running.answer is not None:
-            verdict = "expired" if outcome.reason == Reason.EXPIRED else "refused"
-            story.tell(f"{method.proves}.{verdict}", reason=outcome.reason, ms=milliseconds)
-        elif isinstance(outcome, Challenge) and outcome.wrong:
-            story.tell(f"{method.proves}.refused", reason=outcome.because, ms=milliseconds)
+        story.outcome(method.proves, outcome, answered=running.answer is not None, began=began)
         return outcome
 
     async def _failed(self, story: Story, event: str, key: str) -> None:
@@ -223,8 +214,7 @@ class Engine:
 
     def _unavailable(self, story: Story, error: Unavailable) -> None:
         self.outages.down(error)
-        for fact in error.facts:
-            story.tell(fact.name, **fact.fields)
+        story.facts(error.facts)
         story.end("login.unavailable", reason=error.what)
 
     def _proves(self, method: str) -> str:

@@ -1,7 +1,7 @@
 """Where records go: the journal, in its native protocol, or stderr as text or JSON.
 
-A record is a name ("login.started") and fields; never a secret, a password, a code or an unmasked address. Writing never
-waits: a journal that doesn't read loses records, which are counted and said.
+A record is a name ("login.started") and fields; never a secret, a password, a code or an unmasked address. Writing
+never waits: a journal that doesn't read loses records, which are counted and said.
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ class Log:
 
     def __init__(self, *, to: str = "auto", level: str = "info", layout: str = "text") -> None:
         """Write `to` "journal", "stderr" or "auto": the journal where there is one."""
-        self._journal = _journal() if to == "journal" or (to == "auto" and JOURNAL.exists()) else None
+        self._journal: socket.socket | None = None
+        if to == "journal" or (to == "auto" and JOURNAL.exists()):
+            # Not connected: journald may come later, or start anew.
+            self._journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._least = LEVELS[level]
         self._json = layout == "json"
         self._dropped = 0
@@ -89,7 +92,7 @@ class Log:
     def record(self, name: str, /, **fields: object) -> None:
         """Write one record; fields that are None or empty are left out."""
         level, text = _TEXTS.get(name, ("info", name))
-        if LEVELS[level] > self._least and LEVELS[level] > LEVELS["notice"]:
+        if LEVELS[level] > self._least:
             return
         known = {key: _clean(value) for key, value in fields.items() if value is not None and value != ""}
         message = text.format_map(_Blank(known))
@@ -123,17 +126,10 @@ class Log:
             *(f"AAD_{key.upper()}={value}" for key, value in known.items()),
         ]
         try:
-            journal.send("\n".join(lines).encode(errors="replace") + b"\n")
+            journal.sendto("\n".join(lines).encode(errors="replace") + b"\n", str(JOURNAL))
         except OSError:  # it is full, or gone: a login doesn't wait for that
             self._dropped += 1
             return
         if self._dropped:
             count, self._dropped = self._dropped, 0
             self.record("records.dropped", count=count)
-
-
-def _journal() -> socket.socket:
-    journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    with contextlib.suppress(OSError):  # journald may come later
-        journal.connect(str(JOURNAL))
-    return journal

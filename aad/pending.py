@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ from aad.core.outcome import Challenge
 from aad.core.policy import Chain
 from aad.ports import Method, Store
 
-TICKET_OCTETS = 24  # of randomness; a State may have 16 to 64 octets
+TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
 
 
 class Pending:
@@ -33,7 +34,8 @@ class Pending:
 
     async def keep(self, waiting: Waiting) -> bytes:
         """Keep a waiting login and return its ticket."""
-        ticket = self._randomness(TICKET_OCTETS)
+        # As text: some clients (radcli in ocserv) cut a State at its first zero octet.
+        ticket = base64.urlsafe_b64encode(self._randomness(TICKET_OCTETS))
         await self.put_back(ticket, waiting)
         return ticket
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from aad.core.identity import Attempt
+from aad.core.outcome import Challenge, Fact, Failure, Outcome, Reason, Success
 from aad.ports import Record
 
 
@@ -34,3 +36,20 @@ class Story:
     def end(self, name: str, **fields: object) -> None:
         """Write one record that says how long it took until here."""
         self.tell(name, ms=(time.monotonic() - self._began) * 1000, **fields)
+
+    def facts(self, facts: tuple[Fact, ...]) -> None:
+        """Write what happened on the way."""
+        for fact in facts:
+            self.tell(fact.name, **fact.fields)
+
+    def outcome(self, proves: str, outcome: Outcome[Any], *, answered: bool, began: float) -> None:
+        """Write what a method said: its facts, and its verdict on what the user gave, if he gave anything."""
+        self.facts(outcome.facts)
+        milliseconds = (time.monotonic() - began) * 1000
+        if isinstance(outcome, Success):
+            self.tell(f"{proves}.accepted", ms=milliseconds)
+        elif isinstance(outcome, Failure) and answered:
+            verdict = "expired" if outcome.reason == Reason.EXPIRED else "refused"
+            self.tell(f"{proves}.{verdict}", reason=outcome.reason, ms=milliseconds)
+        elif isinstance(outcome, Challenge) and outcome.wrong:
+            self.tell(f"{proves}.refused", reason=outcome.because, ms=milliseconds)

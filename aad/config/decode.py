@@ -32,13 +32,9 @@ class Decoder:
 
     def tables(self, kind: str) -> dict[str, Table]:
         """Return the named tables [kind.*], in the order of the file."""
-        found = self.tree.tables.get(kind, {})
-        if not isinstance(found, dict):
-            self.fault((kind,), f"should be a table: [{kind}.NAME]")
-            return {}
-        for name, table in found.items():
-            if not isinstance(table, dict):
-                self.fault((kind, name), f"should be a table: [{kind}.{name}]")
+        found: dict[str, Table] = self.tree.tables.get(kind, {})
+        for name in (name for name, table in found.items() if not isinstance(table, dict)):
+            self.fault((kind, name), f"should be a table: [{kind}.{name}]")
         return {name: table for name, table in found.items() if isinstance(table, dict)}
 
     def settings(self, cls: type[S], table: Table, at: KeyPath) -> S | None:

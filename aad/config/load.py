@@ -11,6 +11,7 @@ from aad.config import sections
 from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
+from aad.core.secret import Secret
 
 S = TypeVar("S")
 _SINGLE = ("radius", "lockout", "limits", "store", "log")
@@ -52,6 +53,7 @@ class Config:
     lockout: sections.Lockout
     limits: sections.Limits
     store: Plugin
+    key: Secret | None
     log: sections.Log
     warnings: tuple[Fault, ...] = ()
 
@@ -64,9 +66,12 @@ def load(file: Path, types: Types) -> Config:
         raise ConfigError(findings.faults)
     _fill_in(tree.tables, types)
     decoder = Decoder(tree, findings)
-    for key in tree.tables:
+    for key, table in list(tree.tables.items()):
         if key not in {*_SINGLE, *_NAMED}:
             decoder.fault((key,), f"unknown section: {did_you_mean(key, (*_SINGLE, *_NAMED))}")
+        elif not isinstance(table, dict):
+            decoder.fault((key,), f"should be a table: [{key}]")
+            tree.tables[key] = {}
     parts = _parts(decoder, types)
     if findings.faults:
         raise ConfigError(dict.fromkeys(findings.faults))
@@ -76,7 +81,10 @@ def load(file: Path, types: Types) -> Config:
 def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     tables = decoder.tree.tables
     parts: dict[str, Any] = {kind: _plugins(decoder, types, kind) for kind in ("repositories", "senders", "methods")}
-    parts["store"] = _plugin(decoder, types, ("store",), tables.get("store", {}), "sqlite")
+    store = tables.get("store", {})
+    parts["store"] = _plugin(decoder, types, ("store",), _without(store, "key"), "sqlite")
+    common = decoder.settings(sections.Store, {key: store[key] for key in store.keys() & {"key"}}, ("store",))
+    parts["key"] = common.key if common else None
     for kind, cls in (("clients", sections.Client), ("chains", sections.Chain), ("events", sections.Event)):
         parts[kind] = _each(decoder, kind, cls)
         if not decoder.tables(kind):
@@ -109,6 +117,10 @@ def _tables_in(table: Any) -> list[Table]:
     return [one for one in table.values() if isinstance(one, dict)] if isinstance(table, dict) else []
 
 
+def _without(table: Table, key: str) -> Table:
+    return {name: value for name, value in table.items() if name != key}
+
+
 def _each(decoder: Decoder, kind: str, cls: type[S]) -> dict[str, S]:
     decoded = {name: decoder.settings(cls, table, (kind, name)) for name, table in decoder.tables(kind).items()}
     return {name: settings for name, settings in decoded.items() if settings is not None}
@@ -134,5 +146,5 @@ def _plugin(decoder: Decoder, types: Types, at: tuple[str, ...], table: Table, d
     except ImportError as error:
         decoder.fault((*at, "type"), f'"{wanted}" can\'t be loaded: {error}')
         return None
-    settings = decoder.settings(cls, {key: value for key, value in table.items() if key != "type"}, at)
+    settings = decoder.settings(cls, _without(table, "type"), at)
     return None if settings is None else Plugin(kind, at[-1], wanted, settings)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate, option
 
+KEY_OCTETS = 16
 SHORT_SECRET = 12  # octets; draft-ietf-radext-deprecating-radius wants more
 _OTHERS_RIGHT = 'should be ADDRESS:PORT, such as "0.0.0.0:1812" or "[::]:1812"'
 
@@ -108,6 +109,18 @@ class Limits:
     mails_per_user: Rate = option(Rate(10, 600.0), "Messages to one user, at most.")
     mails_per_client: Rate = option(Rate(600, 60.0), "Messages because of one client, at most.")
     waiting: int = option(100_000, "Logins that wait for an answer, at most.", at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """[store]: what every type of store has in common."""
+
+    key: Secret | None = option(None, "The installation's key; default: made at first start beside the store's file.")
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check the key."""
+        if self.key is not None and len(self.key) < KEY_OCTETS:
+            yield "key", f"should have at least {KEY_OCTETS} octets; make one with: openssl rand -base64 32"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,112 @@
+"""Builds the parts of one configuration and puts them together; `daemon` and the commands ask for what they need."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aad import registry
+from aad.config import Config, Plugin
+from aad.core.policy import Chain, Event
+from aad.core.secret import Secret
+from aad.engine import Engine
+from aad.lockout import Lockout
+from aad.outages import Outages
+from aad.pending import Pending
+from aad.ports import Record, Repository, Sender, Store, Unavailable, Wiring
+from aad.post import Post
+
+KEY_OCTETS = 32
+
+
+def built(plugin: Plugin, wiring: Wiring) -> Any:
+    """Make a plugin; nothing is opened yet."""
+    return registry.plugin_class(plugin.kind, plugin.type)(plugin.settings, wiring)
+
+
+def events(config: Config) -> dict[str, Event]:
+    """Return the events with their chains."""
+    chains = {
+        name: Chain(name, chain.methods, frozenset(chain.groups), chain.short_name)
+        for name, chain in config.chains.items()
+    }
+    return {
+        name: Event(name, event.repositories, tuple(chains[chain] for chain in event.chains))
+        for name, event in config.events.items()
+    }
+
+
+def installation_key(config: Config) -> Secret:
+    """Return the installation's key: as configured, or kept beside the store's file, made at the first start (0600)."""
+    if config.key is not None:
+        return config.key
+    path = Path(config.store.settings.path).with_name("installation.key")
+    try:
+        with contextlib.suppress(FileExistsError):
+            path.touch(mode=0o600, exist_ok=False)
+            path.write_bytes(secrets.token_bytes(KEY_OCTETS))
+        key = Secret(path.read_bytes())
+    except OSError as error:
+        message = f"{path}: {error.strerror}"
+        raise Unavailable(message, where="store") from None
+    if len(key) < KEY_OCTETS:
+        message = f"{path}: should have {KEY_OCTETS} octets; remove it, and a new one is made (waiting logins end)"
+        raise Unavailable(message, where="store")
+    return key
+
+
+@asynccontextmanager
+async def opened_store(config: Config) -> AsyncIterator[Store]:
+    """Open the store, alone: for whoever looks at it beside a running daemon."""
+    async with built(config.store, Wiring(name="store", key=Secret(b""))) as store:
+        yield store
+
+
+def repositories(config: Config, key: Secret) -> dict[str, Repository]:
+    """Make every repository."""
+    return {name: built(plugin, Wiring(name=name, key=key)) for name, plugin in config.repositories.items()}
+
+
+def senders(config: Config, key: Secret) -> dict[str, Sender]:
+    """Make every sender."""
+    return {name: built(plugin, Wiring(name=name, key=key)) for name, plugin in config.senders.items()}
+
+
+async def assembled(config: Config, store: Store, record: Record, stack: AsyncExitStack) -> Engine:
+    """Open repositories, senders and methods on `stack`, in this order, and put an engine over them."""
+    key, outages = installation_key(config), Outages(record)
+    users = await _entered(repositories(config, key), stack)
+    post = Post(
+        await _entered(senders(config, key), stack),
+        store,
+        outages,
+        per_user=config.limits.mails_per_user,
+        per_client=config.limits.mails_per_client,
+    )
+    methods = {
+        name: built(plugin, Wiring(name=name, key=key, repositories=users, post=post))
+        for name, plugin in config.methods.items()
+    }
+    return Engine(
+        events=events(config),
+        repositories=users,
+        methods=methods,
+        pending=Pending(store, methods, config.limits.waiting, secrets.token_bytes),
+        lockout=lockout(config, store),
+        outages=outages,
+        record=record,
+        now=store.now,
+    )
+
+
+def lockout(config: Config, store: Store) -> Lockout:
+    """Return the lockout as configured."""
+    return Lockout(store, config.lockout.attempts, config.lockout.period)
+
+
+async def _entered(plugins: Mapping[str, Any], stack: AsyncExitStack) -> dict[str, Any]:
+    return {name: await stack.enter_async_context(plugin) for name, plugin in plugins.items()}

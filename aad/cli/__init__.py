@@ -1,0 +1,68 @@
+"""The command `aad`: one file a command, and this table of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from aad.cli.exits import EX_FAILED, EX_USAGE
+from aad.config import ConfigError
+
+COMMANDS = {
+    "serve": "run the daemon in the foreground until SIGTERM; SIGHUP reloads",
+    "check": "read the configuration as serve would, and print every fault",
+    "test-message": "send a test message through a configured sender",
+    "login": "log in as a NAS would, following challenges",
+    "explain": "say how a user would log in, and why so; sends nothing",
+    "locked": "list who is locked out",
+    "unlock": "end a user's lockout",
+    "hash-password": "make a password's hash for a users file",
+    "demo": "show one whole login, with users and mailbox of its own",
+    "version": "print the versions of aad, Python and the libraries",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser(next((word for word in given if word in COMMANDS), ""))
+    options = parser.parse_args(given)
+    if not options.command:
+        parser.print_help()
+        return EX_USAGE
+    try:
+        return int(options.run(options))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return os.EX_CONFIG
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # "aad check | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EX_FAILED
+
+
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """Make the parser; only the wanted command's file is imported."""
+    parser = argparse.ArgumentParser(
+        prog="aad",
+        description="Advanced Authentication Daemon: a second factor by mail for everything that speaks RADIUS.",
+        epilog="Example: aad check -c /etc/aad/aad.toml --online",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, says in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=says,
+            description=says[0].upper() + says[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == wanted:
+            module = import_module(f"aad.cli.{name.replace('-', '_')}")
+            command.epilog = f"Example: {module.EXAMPLE}"
+            module.arguments(command)
+            command.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,62 @@
+"""`aad check`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from aad import assembly
+from aad.cli.exits import EX_FAILED, EX_FINE, configured, takes_config
+from aad.config import Config
+from aad.core.secret import Secret
+from aad.ports import Unavailable
+
+EXAMPLE = "aad check -c /etc/aad/aad.toml --online"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the file, and whether to try it out."""
+    takes_config(parser)
+    parser.add_argument("--online", action="store_true", help="also try each repository, each sender and the store")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print every fault (by way of ConfigError), the warnings, and what became of trying."""
+    config = configured(options)
+    for warning in config.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if options.online:
+        return asyncio.run(_online(config))
+    print(f"{options.config}: fine")
+    return EX_FINE
+
+
+async def _online(config: Config) -> int:
+    key = Secret(b"\0" * assembly.KEY_OCTETS)  # nothing is sent, no code is made
+    parts: list[tuple[str, Any]] = [("store", assembly.opened_store(config))]
+    parts += [(f"repository {name}", part) for name, part in assembly.repositories(config, key).items()]
+    parts += [(f"sender {name}", part) for name, part in assembly.senders(config, key).items()]
+    worked = [await _tried(where, part) for where, part in parts]
+    return EX_FINE if all(worked) else EX_FAILED
+
+
+async def _tried(where: str, part: Any) -> bool:
+    """Open one part, try it, and print a line with its time."""
+    began = time.monotonic()
+    said, worked = await _said(part)
+    print(f"{where}: {'fine' if worked else 'FAILED'}, {said} ({(time.monotonic() - began) * 1000:.0f} ms)")
+    return worked
+
+
+async def _said(part: Any) -> tuple[str, bool]:
+    try:
+        async with AsyncExitStack() as stack:
+            probe: Callable[[], Awaitable[str]] = (await stack.enter_async_context(part)).probe
+            return await probe(), True
+    except Unavailable as error:
+        return error.what, False

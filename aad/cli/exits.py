@@ -1,0 +1,37 @@
+"""The exit codes of every command, and how a command ends with one line on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from aad import registry
+from aad.config import Config, load
+
+EX_FINE = 0
+EX_FAILED = 1
+EX_USAGE = 2
+DEFAULT_FILE = Path("/etc/aad/aad.toml")
+
+
+def takes_config(parser: argparse.ArgumentParser) -> None:
+    """Give a command its -c."""
+    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+
+
+def configured(options: argparse.Namespace) -> Config:
+    """Load the configuration that was asked for. ConfigError."""
+    return load(options.config, registry)
+
+
+def failed(what: str, code: int = EX_FAILED) -> int:
+    """Say on stderr, in one line, what went wrong; return the exit code."""
+    print(f"aad: {what}", file=sys.stderr)
+    return code
+
+
+def unavailable(what: str) -> int:
+    """Say that a server could not be reached."""
+    return failed(what, os.EX_UNAVAILABLE)

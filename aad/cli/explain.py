@@ -1,0 +1,96 @@
+"""`aad explain`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import time
+
+from aad import assembly
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed, takes_config
+from aad.config import Config
+from aad.config.faults import did_you_mean
+from aad.core.identity import User, name_key
+from aad.core.mask import masked
+from aad.core.policy import Event
+from aad.core.secret import Secret
+from aad.ports import AmbiguousUser, Store, Unavailable
+
+EXAMPLE = "aad explain alice --event vpn"
+PATIENCE = 15.0  # seconds
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Take who, and for what."""
+    takes_config(parser)
+    parser.add_argument("user", metavar="USER", help="the name, as typed at the NAS")
+    parser.add_argument("--event", required=True, metavar="NAME", help="which of [events.*]")
+    parser.add_argument("--client", metavar="NAME", help="which of [clients.*] asks")
+    parser.add_argument("--show-address", action="store_true", help="show addresses whole")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print repository, user, address, chain, and the rule behind each."""
+    config = configured(options)
+    if options.event not in config.events:
+        return failed(f"no event {options.event!r}: {did_you_mean(options.event, config.events)}", EX_USAGE)
+    if options.client and options.client not in config.clients:
+        return failed(f"no client {options.client!r}: {did_you_mean(options.client, config.clients)}", EX_USAGE)
+    if options.client and config.clients[options.client].event != options.event:
+        print(f"client: {options.client} asks for event {config.clients[options.client].event}, not {options.event}")
+    return asyncio.run(_explain(config, options))
+
+
+async def _explain(config: Config, options: argparse.Namespace) -> int:
+    event = assembly.events(config)[options.event]
+    try:
+        user = await _found(config, event, options.user)
+        async with assembly.opened_store(config) as store:
+            locked = await _lockout(config, store, event, user.key if user else name_key(options.user))
+    except AmbiguousUser:
+        return failed(f"{options.user}: two or more entries have this name, so it is refused")
+    except Unavailable as error:
+        return failed(f"{error.where}: {error.what}", os.EX_UNAVAILABLE)
+    if user is None:
+        print(f"user: {options.user} is in none of the repositories {', '.join(event.repositories)}: refused")
+        return EX_FAILED
+    print(f"user: {user.name}, in repository {user.repository}: {user.handle}")
+    shown = str if options.show_address else masked
+    print(f"addresses: {', '.join(shown(address) for address in user.addresses) or 'none: no code can be sent'}")
+    print(f"groups: {', '.join(sorted(user.groups)) or 'none'}")
+    chosen = _chains(event, user)
+    print(f"lockout: {locked}")
+    return EX_FINE if chosen else EX_FAILED
+
+
+async def _found(config: Config, event: Event, name: str) -> User | None:
+    repositories = assembly.repositories(config, Secret(b""))
+    for repository in event.repositories:
+        async with repositories[repository] as opened:
+            found = await opened.find(name, None, lambda _user: False, time.monotonic() + PATIENCE)
+        if found is not None:
+            return found.user
+        print(f"repository {repository}: nobody of this name")
+    return None
+
+
+def _chains(event: Event, user: User) -> bool:
+    """Print which chain is asked, and why the ones before it are not."""
+    chosen = event.chain_for(user)
+    for chain in event.chains:
+        if chain is chosen:
+            why = "is for members of a group of this user" if chain.groups else "is for everybody"
+            print(f"chain: {chain.name} ({', then '.join(chain.methods)}), the first that fits: it {why}")
+            return True
+        print(f"chain {chain.name}: only for members of {', '.join(sorted(chain.groups))}")
+    print(f"chain: none of event {event.name} fits, so the user is refused")
+    return False
+
+
+async def _lockout(config: Config, store: Store, event: Event, key: str) -> str:
+    lockout = assembly.lockout(config, store)
+    for tally in await lockout.locked():
+        if (tally.scope, tally.name) == (event.name, key):
+            return f"locked out for {tally.until - store.now():.0f} s more"
+    return "not locked out"

@@ -1,0 +1,27 @@
+"""`aad serve`."""
+
+from __future__ import annotations
+
+import argparse
+
+from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
+from aad.daemon import serve
+from aad.ports import Unavailable
+
+EXAMPLE = "aad serve -c /etc/aad/aad.toml"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the file."""
+    takes_config(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM."""
+    try:
+        serve(configured(options))
+    except Unavailable as error:
+        return unavailable(error.what)
+    except OSError as error:  # a port that is taken, or not ours to open
+        return failed(str(error))
+    return EX_FINE

@@ -1,0 +1,38 @@
+"""`aad unlock`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from aad import assembly
+from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
+from aad.config import Config
+from aad.core.identity import name_key
+from aad.log import Log
+from aad.ports import Unavailable
+
+EXAMPLE = "aad unlock alice"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the name."""
+    takes_config(parser)
+    parser.add_argument("user", metavar="USER", help="as aad locked shows it")
+
+
+def run(options: argparse.Namespace) -> int:
+    """End the lockout, in every event, and write the record."""
+    return asyncio.run(_unlock(configured(options), options.user))
+
+
+async def _unlock(config: Config, user: str) -> int:
+    try:
+        async with assembly.opened_store(config) as store:
+            if not await assembly.lockout(config, store).unlock(name_key(user)):
+                return failed(f"{user} is not locked out; aad locked lists who is")
+    except Unavailable as error:
+        return unavailable(f"store: {error.what}")
+    Log(to=config.log.to, layout=config.log.format).record("user.unlocked", user=user)
+    print(f"{user}: unlocked")
+    return EX_FINE

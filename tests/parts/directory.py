@@ -1,0 +1,115 @@
+"""A real slapd with the people of one test, on LDAP (with StartTLS) and LDAPS."""
+
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from subprocess import run
+
+from tests.parts.authority import Authority, Certificate
+from tests.parts.child import Child
+from tests.parts.ldif import BASE, SERVICE, STRICT_POLICY, Person, ldif
+from tests.parts.part import Part
+from tests.parts.ports import free_port, listening
+
+__all__ = ["STRICT_POLICY", "Directory", "Person"]
+
+CONFIG = """\
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+moduleload memberof
+moduleload ppolicy
+pidfile {folder}/slapd.pid
+argsfile {folder}/slapd.args
+TLSCACertificateFile {ca_file}
+TLSCertificateFile {certificate.cert_file}
+TLSCertificateKeyFile {certificate.key_file}
+TLSVerifyClient never
+{security}
+
+database mdb
+suffix "{base}"
+directory {folder}/data
+maxsize 16777216
+dbnosync
+rootdn "cn=root,{base}"
+index objectClass,uid,mail eq
+overlay memberof
+overlay ppolicy
+ppolicy_default "cn=mild,ou=policies,{base}"
+ppolicy_use_lockout
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn.exact="{service}" read by self read by anonymous auth by * none
+"""
+
+
+class Directory(Part):
+    """An LDAP server; it keeps its ports and its data when it is stopped and started again."""
+
+    # libldap compares the certificate of a server at "localhost" with the machine's own name.
+    names = tuple(dict.fromkeys(("localhost", "127.0.0.1", socket.gethostname(), socket.getfqdn())))
+    base_dn = BASE
+    bind_dn = SERVICE
+    bind_password = "the service's own password"
+
+    def __init__(
+        self,
+        folder: Path,
+        authority: Authority,
+        people: Sequence[Person] = (),
+        *,
+        require_tls: bool = False,
+        certificate: Certificate | None = None,
+        policy: Mapping[str, str] | None = None,
+    ) -> None:
+        """Load the people; `policy` changes the strict password policy, `require_tls` refuses binds in the clear."""
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        self.ca_file = authority.ca_file
+        self.port, self.tls_port = free_port(), free_port()
+        self.ldap_uri = f"ldap://localhost:{self.port}"
+        self.ldaps_uri = f"ldaps://localhost:{self.tls_port}"
+        config = folder / "slapd.conf"
+        config.write_text(
+            CONFIG.format(
+                folder=folder,
+                base=BASE,
+                service=SERVICE,
+                ca_file=self.ca_file,
+                certificate=certificate or authority.certificate(*self.names),
+                security="security simple_bind=64" if require_tls else "",
+            )
+        )
+        people_file = folder / "people.ldif"
+        people_file.write_text(ldif(people, self.bind_password, policy or {}))
+        loaded = run(
+            ["/usr/sbin/slapadd", "-q", "-f", config, "-l", people_file], capture_output=True, text=True, check=False
+        )
+        if loaded.returncode:
+            msg = f"slapadd: {loaded.stderr}"
+            raise AssertionError(msg)
+        listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"
+        self._slapd = Child(["/usr/sbin/slapd", "-d", "stats", "-h", listen, "-f", config], folder / "slapd.log")
+
+    def start(self) -> None:
+        """Start slapd and wait until it answers."""
+        self._slapd.start()
+        self._slapd.ready(lambda: "slapd starting" in self.log() and listening(self.port))
+
+    def stop(self) -> None:
+        """End slapd: connections are refused from now on."""
+        self._slapd.stop()
+
+    def pause(self) -> None:
+        """Let slapd hang: connections are taken but nothing is answered."""
+        self._slapd.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused slapd go on."""
+        self._slapd.signal(signal.SIGCONT)
+
+    def log(self) -> str:
+        """Return what slapd wrote since its last start: each connection, bind and search on a line."""
+        return self._slapd.output()

@@ -1,0 +1,117 @@
+"""A real FreeRADIUS that passes every request on to the server under test."""
+
+from pathlib import Path
+from typing import Literal
+
+from tests.parts.child import Child
+from tests.parts.part import Part
+from tests.parts.ports import free_port
+from tests.parts.radclient import quote
+
+CONFIG = """\
+prefix = /usr
+libdir = /usr/lib/freeradius
+logdir = {folder}
+run_dir = {folder}
+pidfile = {folder}/freeradius.pid
+max_request_time = 30
+cleanup_delay = 5
+hostname_lookups = no
+log {{
+    destination = stdout
+}}
+security {{
+    max_attributes = 200
+    reject_delay = 0
+    status_server = yes
+}}
+proxy_requests = yes
+proxy server {{
+    default_fallback = no
+}}
+home_server aad {{
+    type = auth
+    ipaddr = {home_host}
+    port = {home_port}
+    secret = {home_secret}
+    response_window = {response_window}
+    zombie_period = 40
+    revive_interval = 60
+    status_check = {status_check}
+    check_interval = 6
+    num_answers_to_alive = 3
+}}
+home_server_pool aad {{
+    type = fail-over
+    home_server = aad
+}}
+realm aad {{
+    auth_pool = aad
+}}
+client test {{
+    ipaddr = 127.0.0.1
+    secret = {client_secret}
+    require_message_authenticator = no
+}}
+server default {{
+    listen {{
+        type = auth
+        ipaddr = 127.0.0.1
+        port = {port}
+    }}
+    authorize {{
+        update control {{
+            &Proxy-To-Realm := "aad"
+        }}
+    }}
+}}
+"""
+
+
+class FreeradiusProxy(Part):
+    """A proxy between a client with `client_secret` and the home server with `home_secret`."""
+
+    host = "127.0.0.1"
+
+    def __init__(  # noqa: PLR0913 - two sides of a proxy
+        self,
+        folder: Path,
+        home_host: str,
+        home_port: int,
+        home_secret: str,
+        client_secret: str,
+        response_window: float = 20,
+        *,
+        status_check: Literal["none", "status-server"] = "status-server",
+    ) -> None:
+        """Write its configuration; after `response_window` seconds without an answer it takes the home for ill."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port("udp")
+        text = CONFIG.format(
+            folder=folder,
+            home_host=home_host,
+            home_port=home_port,
+            home_secret=quote(home_secret),
+            client_secret=quote(client_secret),
+            response_window=response_window,
+            status_check=status_check,
+            port=self.port,
+        )
+        config = folder / "radiusd.conf"
+        config.touch(mode=0o600)
+        config.write_text(text)
+        command = ["/usr/sbin/freeradius", "-f", "-l", "stdout", "-d", str(folder), "-D", "/usr/share/freeradius"]
+        self._freeradius = Child(command, folder / "freeradius.log")
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        self._freeradius.start()
+        self._freeradius.ready(lambda: "Ready to process requests" in self.log())
+
+    def stop(self) -> None:
+        """End it."""
+        self._freeradius.stop()
+
+    def log(self) -> str:
+        """Return what it wrote."""
+        return self._freeradius.output()

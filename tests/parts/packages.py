@@ -1,0 +1,35 @@
+"""Which Debian packages the parts need, and a file of each that shows it is installed."""
+
+from pathlib import Path
+
+
+def packages() -> dict[str, str]:
+    """Return package names, each with a file that is there when the package is."""
+    return {
+        "slapd": "/usr/sbin/slapd",
+        "ldap-utils": "/usr/bin/ldapsearch",
+        "postfix": "/usr/sbin/postfix",
+        "sasl2-bin": "/usr/sbin/saslpasswd2",
+        "libsasl2-modules": _library("sasl2/libplain.so"),
+        "libsasl2-modules-db": _library("sasl2/libsasldb.so"),
+        "freeradius": "/usr/sbin/freeradius",
+        "freeradius-utils": "/usr/bin/radclient",
+        "pamtester": "/usr/bin/pamtester",
+        "libpam-radius-auth": _library("security/pam_radius_auth.so"),
+        "openssh-server": "/usr/sbin/sshd",
+        "openssh-client": "/usr/bin/ssh",
+        "ocserv": "/usr/sbin/ocserv",
+        "libradcli4": "/etc/radcli/dictionary",
+        "openconnect": "/usr/sbin/openconnect",
+    }
+
+
+def missing() -> list[str]:
+    """Return the packages that have to be installed."""
+    return [package for package, file in packages().items() if not Path(file).exists()]
+
+
+def _library(name: str) -> str:
+    """Find a library in the folder of this machine's architecture; the plain folder when it isn't there."""
+    found = sorted(str(path) for path in Path("/usr/lib").glob(f"*-linux-gnu*/{name}"))
+    return found[0] if found else f"/usr/lib/{name}"
