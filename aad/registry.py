@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-_BUILT_IN = {
+BUILT_IN = {
     "methods": {"password": "aad.methods.password:Password", "email_otp": "aad.methods.email_otp:EmailOtp"},
     "repositories": {"ldap": "aad.repositories.ldap:Ldap", "file": "aad.repositories.file:File"},
     "senders": {"smtp": "aad.senders.smtp:Smtp"},
@@ -16,13 +16,13 @@ _BUILT_IN = {
 
 def names(kind: str) -> list[str]:
     """Return the types there are of a kind ("senders"); nothing is imported yet."""
-    return [*_BUILT_IN[kind], *(point.name for point in entry_points(group=f"aad.{kind}"))]
+    return [*BUILT_IN[kind], *(point.name for point in entry_points(group=f"aad.{kind}"))]
 
 
 def plugin_class(kind: str, name: str) -> Any:
     """Return the class of a type. ImportError: it can't be loaded, and why."""
-    if name in _BUILT_IN[kind]:
-        module, _, attribute = _BUILT_IN[kind][name].partition(":")
+    if name in BUILT_IN[kind]:
+        module, _, attribute = BUILT_IN[kind][name].partition(":")
         return getattr(import_module(module), attribute)
     for point in entry_points(group=f"aad.{kind}", name=name):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,7 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
         parts[kind] = _each(decoder, kind, cls)
         if not decoder.tables(kind):
             decoder.fault((kind,), f"missing: there should be at least one [{kind}.NAME]")
+    _each_network_once(decoder, parts["clients"])
     for name, section in _SECTIONS.items():
         parts[name] = decoder.settings(section, tables.get(name, {}), (name,))
     return parts
@@ -100,6 +102,16 @@ _SECTIONS: dict[str, type] = {
     "limits": sections.Limits,
     "log": sections.Log,
 }
+
+
+def _each_network_once(decoder: Decoder, clients: Mapping[str, sections.Client]) -> None:
+    """Fault a network that two clients claim: nobody could say whose secret it has."""
+    owners: dict[object, str] = {}
+    for name, client in clients.items():
+        for network in client.networks:
+            owner = owners.setdefault(ipaddress.ip_network(network), name)
+            if owner != name:
+                decoder.fault(("clients", name, "networks"), f"{network} is in clients.{owner} already")
 
 
 def _fill_in(tables: Table, types: Types) -> None:

@@ -33,3 +33,7 @@ def _library(name: str) -> str:
     """Find a library in the folder of this machine's architecture; the plain folder when it isn't there."""
     found = sorted(str(path) for path in Path("/usr/lib").glob(f"*-linux-gnu*/{name}"))
     return found[0] if found else f"/usr/lib/{name}"
+
+
+if __name__ == "__main__":
+    print(*missing())  # noqa: T201 - for tools/test

@@ -13,9 +13,7 @@ SERVICE = "aadtest"
 class Pamtester(Part):
     """A host with a PAM service that asks RADIUS; `user` has an account there."""
 
-    def __init__(
-        self, folder: Path, host: str, port: int, secret: str, user: str, *, timeout: int = 3
-    ) -> None:
+    def __init__(self, folder: Path, host: str, port: int, secret: str, user: str, *, timeout: int = 3) -> None:
         """Write the host's files."""
         self._binds = pam_host(folder, f"{host}:{port} {secret} {timeout}", SERVICE, user)
 

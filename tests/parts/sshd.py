@@ -38,9 +38,7 @@ CLIENT = {
 class Sshd(Part):
     """A host with sshd; only `user` has an account there, besides the machine's."""
 
-    def __init__(
-        self, folder: Path, host: str, port: int, secret: str, user: str, *, timeout: int = 3
-    ) -> None:
+    def __init__(self, folder: Path, host: str, port: int, secret: str, user: str, *, timeout: int = 3) -> None:
         """Write the host's files and make its key."""
         binds = pam_host(folder, f"{host}:{port} {secret} {timeout}", "sshd", user)
         binds["/run"] = folder / "run"  # sshd wants an empty folder /run/sshd

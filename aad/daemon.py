@@ -1,0 +1,126 @@
+"""Builds everything, runs until SIGTERM, drains; on SIGHUP exchanges the configuration, or keeps the old one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from contextlib import AsyncExitStack
+
+from aad import __version__, assembly, registry
+from aad.config import Config, ConfigError, load
+from aad.config.sections import host_and_port
+from aad.log import Log
+from aad.ports import Record, Store, Unavailable
+from aad.radius.clients import Client, Clients
+from aad.radius.front import Front
+from aad.radius.server import Server, Setup
+from aad.radius.socket import UdpSocket
+
+PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
+
+
+def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. OSError: a port can't be had. Unavailable: the store can't be used."""
+    asyncio.run(Daemon(config).run())
+
+
+class Daemon:
+    """One running server. The store and the sockets outlive a reload; all else is built anew."""
+
+    def __init__(self, config: Config) -> None:
+        """Keep the configuration; nothing is opened yet."""
+        self._config = config
+        self._log = Log(to=config.log.to, level=config.log.level, layout=config.log.format)
+        self._record: Record = self._log.record
+        self._plugins = AsyncExitStack()
+        self._reloading = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Open store, plugins and sockets; serve; drain."""
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        reloads: set[asyncio.Task[None]] = set()
+        async with assembly.opened_store(self._config) as store:
+            sockets = _sockets(self._config.radius.listen)
+            setup = await self._setup(self._config, store, self._plugins)
+            server = Server(setup, self._record, random.SystemRandom().random)
+            server.listen(sockets)
+
+            def reload() -> None:
+                task = loop.create_task(self._reload(server, store))
+                reloads.add(task)
+                task.add_done_callback(reloads.discard)
+
+            loop.add_signal_handler(signal.SIGHUP, reload)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, stop.set)
+            self._warn(self._config)
+            self._record("daemon.started", version=__version__, listen=", ".join(each.name for each in sockets))
+            await stop.wait()
+            await server.drain(PATIENCE)
+            await self._plugins.aclose()
+        self._record("daemon.stopped")
+
+    async def _setup(self, config: Config, store: Store, plugins: AsyncExitStack) -> Setup:
+        engine = await assembly.assembled(config, store, self._record, plugins)
+        front = Front(
+            engine=engine,
+            record=self._record,
+            reject_message=config.radius.reject_message,
+            on_unavailable=config.radius.on_unavailable,
+        )
+        return Setup(clients=_clients(config), front=front, reject_delay=config.radius.reject_delay)
+
+    async def _reload(self, server: Server, store: Store) -> None:
+        """Put a new configuration in force. A bad one is logged, and the old one stays."""
+        async with self._reloading:
+            plugins = AsyncExitStack()
+            try:
+                config = load(self._config.file, registry)
+                setup = await self._setup(config, store, plugins)
+            except (ConfigError, Unavailable, OSError) as error:
+                await plugins.aclose()
+                for line in str(error).splitlines():
+                    self._record("configuration.refused", reason=line)
+                return
+            before, self._plugins, server.setup = self._plugins, plugins, setup
+            self._warn(config)
+            if (config.radius.listen, config.store, config.log) != (
+                self._config.radius.listen,
+                self._config.store,
+                self._config.log,
+            ):
+                self._record("configuration.warning", reason="radius.listen, store and log change at the next restart")
+            self._config = config
+            self._record("configuration.loaded", file=config.file)
+            if at_work := server.at_work():
+                await asyncio.wait(at_work, timeout=PATIENCE)
+            await before.aclose()
+
+    def _warn(self, config: Config) -> None:
+        for warning in config.warnings:
+            self._record("configuration.warning", reason=str(warning))
+
+
+def _sockets(listen: tuple[str, ...]) -> list[UdpSocket]:
+    addresses = [host_and_port(address) for address in listen]
+    ipv4 = {port for host, port in addresses if ":" not in host}
+    # Alone on its port, [::] serves IPv4 too, as people expect of it.
+    return [UdpSocket(host, port, dual=port not in ipv4) for host, port in addresses]
+
+
+def _clients(config: Config) -> Clients:
+    return Clients(
+        [
+            Client(
+                name=name,
+                networks=client.networks,
+                secrets=client.secret,
+                event=client.event,
+                require_message_authenticator=client.require_message_authenticator,
+                deadline=client.deadline,
+                prompt_attribute=client.prompt_attribute,
+            )
+            for name, client in config.clients.items()
+        ]
+    )

@@ -1,0 +1,1 @@
+"""The RADIUS front: datagrams in, the engine asked, datagrams out."""

@@ -1,0 +1,33 @@
+"""Requests that get no reply on purpose: one record for each kind of them, then a count. PURE but for the record."""
+
+from __future__ import annotations
+
+from aad.ports import Record
+
+WHILE = 60.0  # seconds
+MOST = 1000
+
+
+class Discards:
+    """Writes the first discard of a client and reason, and after a while how many more there were.
+
+    Whatever arrives, there are at most `MOST` records in `WHILE` seconds; unknown sources share one.
+    """
+
+    def __init__(self, record: Record) -> None:
+        """Write to `record`."""
+        self._record = record
+        self._counts: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def discard(self, reason: str, now: float, *, client: str = "", source: str = "") -> None:
+        """Note one discarded request. `now`: seconds of a steady clock."""
+        key = (client, reason)
+        since, more = self._counts.get(key, (now - WHILE, 0))
+        if now - since < WHILE:
+            self._counts[key] = (since, more + 1)
+            return
+        if key not in self._counts and len(self._counts) >= MOST:
+            self._counts.clear()
+        self._counts[key] = (now, 0)
+        counted = f" ({more} more in the last {now - since:.0f} s)" if more else ""
+        self._record("request.discarded", client=client or "an unknown address", reason=reason + counted, source=source)

@@ -1,0 +1,267 @@
+"""aad.toml: what is right is read, what is wrong is named by file and key, all at once."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aad import registry
+from aad.config import Config, ConfigError, load
+from aad.core.secret import Secret
+from aad.core.settings import Rate
+
+SMALLEST = """
+[clients.gw]
+networks = ["192.0.2.10"]
+secret = "a shared secret of this test"
+event = "vpn"
+[repositories.local]
+[senders.mail]
+host = "localhost"
+sender_email = "noreply@example.com"
+[chains.both]
+methods = ["password", "email_otp"]
+[events.vpn]
+"""
+
+
+def written(folder: Path, text: str, name: str = "aad.toml", mode: int = 0o600) -> Path:
+    file = folder / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+def loaded(folder: Path, text: str) -> Config:
+    users = folder / "users.toml"
+    users.write_text("")
+    users.chmod(0o600)
+    return load(written(folder, text), registry)
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        loaded(folder, text)
+    return [f"{fault.key}: {fault.what}" for fault in raised.value.faults]
+
+
+def test_the_smallest_file_gets_every_default(tmp_path: Path) -> None:
+    config = loaded(tmp_path, SMALLEST)
+    assert config.radius.listen == ("0.0.0.0:1812", "[::]:1812")
+    assert config.events["vpn"].repositories == ("local",)
+    assert config.events["vpn"].chains == ("both",)
+    assert config.methods["email_otp"].settings.senders == ("mail",)
+    assert config.methods["email_otp"].settings.period == 120.0
+    assert config.repositories["local"].type == "file"
+    assert config.limits.mails_per_user == Rate(10, 600.0)
+    assert config.lockout.attempts == 3
+    assert config.clients["gw"].require_message_authenticator
+
+
+def test_drop_ins_come_later_and_win(tmp_path: Path) -> None:
+    written(tmp_path, '[lockout]\nattempts = 5\n[clients.gw]\nsecret = {env = "OTHER"}', "aad.toml.d/10-a.toml")
+    written(tmp_path, '[lockout]\nattempts = 7\n[clients.gw]\nsecret = "the last word has it"', "aad.toml.d/20-b.toml")
+    written(tmp_path, "no TOML", "aad.toml.d/README")
+    config = loaded(tmp_path, SMALLEST)
+    assert config.lockout.attempts == 7
+    assert config.clients["gw"].secret == (Secret("the last word has it"),)
+
+
+def test_a_fault_names_the_file_that_holds_it(tmp_path: Path) -> None:
+    drop_in = written(tmp_path, "[lockout]\natempts = 5", "aad.toml.d/10-a.toml")
+    with pytest.raises(ConfigError) as raised:
+        loaded(tmp_path, SMALLEST)
+    assert str(raised.value) == f'{drop_in}: lockout.atempts: unknown key: did you mean "attempts"?'
+
+
+def test_every_fault_at_once(tmp_path: Path) -> None:
+    text = """
+    spelling = 1
+    [radius]
+    listen = ["127.0.0.1:99999"]
+    reject_delay = "soon"
+    [client.gw]
+    [clients.gw]
+    networks = ["192.0.2.300"]
+    secret = ""
+    event = "vpm"
+    deadline = "1h"
+    [clients.other]
+    networks = "192.0.2.1"
+    [repositories.corp]
+    type = "ldpa"
+    [senders.mail]
+    host = 3
+    port = true
+    [chains.both]
+    methods = ["password", "emailotp"]
+    [chains.none]
+    methods = []
+    [methods.email_otp]
+    subject = "{opt}"
+    [events.vpn]
+    [limits]
+    mails_per_user = "many"
+    """
+    macros = "{user} {endpoint} {event} {number} {otp} {reference} {minutes}"
+    sections = "radius, lockout, limits, store, log, clients, repositories, senders, methods, chains, events"
+    assert sorted(faults(tmp_path, text)) == sorted(
+        [
+            'chains.both.methods: "emailotp" is defined nowhere as [methods.emailotp]: did you mean "email_otp"?',
+            "chains.none.methods: should name at least one of [methods.*]",
+            'client: unknown section: did you mean "clients"?',
+            "clients.gw.deadline: 1h should be at least 100ms and at most 1m",
+            'clients.gw.event: "vpm" is defined nowhere as [events.vpm]: did you mean "vpn"?',
+            "clients.other.event: missing: The event its users log in for.",
+            "clients.other.networks: should be a list, is a text",
+            "clients.other.secret: missing: The shared secret; or a list, old and new, while it is being changed.",
+            'limits.mails_per_user: should be a rate such as "10 per 10m", or "unlimited"',
+            f"methods.email_otp.subject: {{opt}} is no macro; there are {macros}",
+            'radius.reject_delay: should be a duration such as "500ms", "90s", "5m", "2h", or whole seconds',
+            'repositories.corp.type: no type "ldpa": did you mean "ldap"?',
+            "senders.mail.host: should be a text in quotes, is a number",
+            "senders.mail.port: should be a whole number, is true or false",
+            "senders.mail.sender_email: missing: The address that mails come from.",
+            f"spelling: unknown section: known here: {sections}",
+        ]
+    )
+
+
+def test_what_only_a_whole_section_can_tell(tmp_path: Path) -> None:
+    text = SMALLEST.replace("192.0.2.10", "192.0.2.300").replace("a shared secret of this test", "")
+    found = faults(tmp_path, text + '[radius]\nlisten = ["127.0.0.1:99999"]')
+    assert [fault.partition(":")[0] for fault in found] == [
+        "clients.gw.networks[0]",
+        "clients.gw.secret",
+        "radius.listen[0]",
+    ]
+
+
+def test_two_clients_of_one_network(tmp_path: Path) -> None:
+    twice = SMALLEST + '[clients.again]\nnetworks = ["192.0.2.10/32"]\nsecret = "another shared secret"\nevent = "vpn"'
+    assert faults(tmp_path, twice) == ["clients.again.networks: 192.0.2.10/32 is in clients.gw already"]
+
+
+def test_no_sender_for_a_method_that_sends(tmp_path: Path) -> None:
+    text = SMALLEST.replace('[senders.mail]\nhost = "localhost"\nsender_email = "noreply@example.com"\n', "")
+    assert faults(tmp_path, text) == ["methods.email_otp.senders: needs at least one [senders.NAME]"]
+
+
+def test_the_four_ways_to_give_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, "from a file, long enough\n", "gw.secret")
+    written(tmp_path, "from systemd, long enough", "credentials/gw")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    monkeypatch.setenv("GW_SECRET", "from the environment")
+    ways = {
+        '"in the file, long enough"': "in the file, long enough",
+        '{ file = "gw.secret" }': "from a file, long enough",
+        '{ credential = "gw" }': "from systemd, long enough",
+        '{ env = "GW_SECRET" }': "from the environment",
+    }
+    for way, secret in ways.items():
+        config = loaded(tmp_path, SMALLEST.replace('"a shared secret of this test"', way))
+        assert config.clients["gw"].secret == (Secret(secret),)
+        assert not config.warnings
+    both = SMALLEST.replace('"a shared secret of this test"', f"[{', '.join(ways)}]")
+    assert len(loaded(tmp_path, both).clients["gw"].secret) == 4
+
+
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [
+        ('{ file = "nowhere" }', "/nowhere can't be read: No such file or directory"),
+        ('{ credential = "gw" }', 'credential "gw" can\'t be read: the unit has no LoadCredential=gw:PATH'),
+        ('{ env = "NOWHERE" }', "NOWHERE is not in the environment"),
+        ("{ env = 3 }", "env should be a name in quotes"),
+        ('{ file = "a", env = "b" }', "{ credential = "),
+        ("3", "{ credential = "),
+    ],
+)
+def test_a_secret_nobody_can_read(tmp_path: Path, way: str, says: str) -> None:
+    (found,) = faults(tmp_path, SMALLEST.replace('"a shared secret of this test"', way))
+    assert says in found
+
+
+def test_a_literal_secret_in_a_file_everybody_may_read(tmp_path: Path) -> None:
+    (tmp_path / "users.toml").touch(mode=0o600)
+    with pytest.raises(ConfigError, match="chmod o-r") as raised:
+        load(written(tmp_path, SMALLEST, mode=0o644), registry)
+    assert "a shared secret" not in str(raised.value)
+
+
+def test_unwise_but_allowed(tmp_path: Path) -> None:
+    written(tmp_path, "short", "gw.secret", mode=0o644)
+    config = loaded(tmp_path, SMALLEST.replace('"a shared secret of this test"', '{ file = "gw.secret" }'))
+    said = [str(warning) for warning in config.warnings]
+    assert len(said) == 2
+    assert any("may be read by others" in line for line in said)
+    assert any("12 octets or fewer" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("octets", "says"),
+    [(b"[radius", "not TOML"), (b"\xff\xfe", "not UTF-8"), (None, "can't be read: No such file or directory")],
+)
+def test_a_file_that_is_none(tmp_path: Path, octets: bytes | None, says: str) -> None:
+    file = tmp_path / "aad.toml"
+    if octets is not None:
+        file.write_bytes(octets)
+    with pytest.raises(ConfigError, match=says):
+        load(file, registry)
+
+
+@pytest.mark.parametrize("section", ["radius", "clients", "methods", "store", "lockout", "events"])
+def test_a_value_where_a_table_should_be(tmp_path: Path, section: str) -> None:
+    found = faults(tmp_path, f"{section} = 3\n")
+    assert any(fault.startswith(f"{section}: should be a table") for fault in found), found
+
+
+def test_a_value_where_a_named_table_should_be(tmp_path: Path) -> None:
+    assert "clients.gw: should be a table: [clients.gw]" in faults(tmp_path, "[clients]\ngw = 3\n")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def as_toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + "".join(f"\\U{ord(c):08x}" for c in value if not 0xD800 <= ord(c) < 0xE000) + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(as_toml(one) for one in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{as_toml(key)} = {as_toml(one)}" for key, one in value.items()) + "}"
+    return str(value) if value is not None else "0.5"
+
+
+KEYS = ["radius.listen", "clients.gw.networks", "clients.gw", "senders.mail.port", "methods.email_otp.period", "store"]
+KEYS += [
+    "chains.both.methods",
+    "events.vpn.chains",
+    "methods",
+    "log.level",
+    "store.path",
+    "limits",
+    "repositories.local",
+]
+
+
+@given(key=st.sampled_from(KEYS), value=values)
+def test_any_value_anywhere_is_a_configuration_or_a_fault(
+    tmp_path_factory: pytest.TempPathFactory, key: str, value: object
+) -> None:
+    file = written(tmp_path_factory.mktemp("any"), SMALLEST)
+    (file.parent / "users.toml").touch(mode=0o600)
+    written(file.parent, f"{key} = {as_toml(value)}", "aad.toml.d/x.toml")
+    with contextlib.suppress(ConfigError):  # anything else fails the test
+        load(file, registry)

@@ -1,0 +1,208 @@
+"""Small real things that stand where a test needs no server: a store, a repository, a sender in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+from aad.core.answer import Plain
+from aad.core.identity import Attempt, User
+from aad.core.mask import masked
+from aad.core.outcome import Failure, Reason, Success
+from aad.core.policy import Chain, Event
+from aad.core.secret import Secret
+from aad.core.settings import Rate
+from aad.engine import Engine
+from aad.lockout import Lockout
+from aad.methods.email_otp import EmailOtp, EmailOtpSettings
+from aad.methods.password import Password, PasswordSettings
+from aad.outages import Outages
+from aad.pending import Pending
+from aad.ports import Admit, Found, Message, Receipt, Tally, Wiring
+from aad.post import Post
+
+KEY = Secret(b"an installation's key, 32 octets")
+BOTH = Chain("both", ("password", "email_otp"))
+
+
+class Opened:
+    """What a plugin inherits that has nothing to open."""
+
+    Settings: ClassVar[type] = object
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    async def probe(self) -> str:
+        return "fine"
+
+
+class MemoryStore(Opened):
+    """A store that lasts as long as the test; its clock is set by hand."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.logins: dict[bytes, tuple[str, bytes, float]] = {}
+        self.counters: dict[tuple[str, str, str], Tally] = {}
+
+    def now(self) -> float:
+        return self.time
+
+    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
+        self.logins[ticket] = (owner, login, expires)
+
+    async def take(self, ticket: bytes) -> bytes | None:
+        return self.logins.pop(ticket, ("", None, 0))[1]
+
+    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
+        kept = [
+            (ticket, login) for ticket, (who, login, end) in self.logins.items() if who == owner and end > self.time
+        ]
+        return kept[-1] if kept else None
+
+    async def waiting(self) -> int:
+        return len(self.logins)
+
+    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
+        key = (tally.kind, tally.scope, tally.name)
+        held = self.counters.get(key)
+        if held is None or held.until <= self.time:
+            held = replace(tally, count=0)
+        if held.count >= limit:
+            return 0
+        until = tally.until if extend else held.until
+        self.counters[key] = replace(held, count=held.count + 1, until=until)
+        return held.count + 1
+
+    async def refund(self, kind: str, scope: str, name: str) -> None:
+        held = self.counters.get((kind, scope, name))
+        if held is not None:
+            self.counters[kind, scope, name] = replace(held, count=max(0, held.count - 1))
+
+    async def forget(self, kind: str, scope: str, name: str) -> bool:
+        gone = [key for key in self.counters if key[0] == kind and key[2] == name and scope in ("", key[1])]
+        for key in gone:
+            del self.counters[key]
+        return bool(gone)
+
+    async def tallies(self, kind: str) -> list[Tally]:
+        return [tally for tally in self.counters.values() if tally.kind == kind and tally.until > self.time]
+
+
+class MemoryRepository(Opened):
+    """Users and passwords in a dict. `trouble`, if set, is raised; `gate`, if set, is awaited before any answer."""
+
+    def __init__(self, users: dict[str, tuple[User, bytes]]) -> None:
+        self.users = users
+        self.binds = 0
+        self.trouble: Exception | None = None
+        self.gate: Callable[[], Any] | None = None
+
+    async def find(
+        self, name: str, password: Secret | None, admit: Callable[[User], bool], _deadline: float
+    ) -> Found | None:
+        if self.gate is not None:
+            await self.gate()
+        if self.trouble is not None:
+            raise self.trouble
+        if name not in self.users:
+            return None
+        user = self.users[name][0]
+        return Found(user, self._checked(name, password) if password and admit(user) else None)
+
+    async def authenticate(self, user: User, password: Secret, _deadline: float) -> Success | Failure:
+        return self._checked(user.handle, password)
+
+    def _checked(self, name: str, password: Secret) -> Success | Failure:
+        self.binds += 1
+        return Success() if password == Secret(self.users[name][1]) else Failure(Reason.WRONG_PASSWORD)
+
+
+class MemorySender(Opened):
+    """Keeps what it is given. `trouble`, if set, is raised instead."""
+
+    def __init__(self, name: str = "mail") -> None:
+        self.name = name
+        self.messages: list[Message] = []
+        self.trouble: Exception | None = None
+
+    def masked(self, address: str) -> str:
+        return masked(address)
+
+    def usable(self, address: str) -> bool:
+        return address.count("@") == 1 and " " not in address
+
+    async def send(self, message: Message, _deadline: float) -> Receipt:
+        if self.trouble is not None:
+            raise self.trouble
+        self.messages.append(message)
+        return Receipt(sender=self.name, recipient=masked(message.recipient), queue_id="Q1")
+
+    @property
+    def code(self) -> str:
+        """The code of the last message."""
+        return self.messages[-1].values["otp"]
+
+
+def user(name: str, *addresses: str, groups: tuple[str, ...] = (), handle: str = "") -> User:
+    return User(name=name, repository="corp", handle=handle or name, addresses=addresses, groups=frozenset(groups))
+
+
+@dataclass
+class World:
+    """An engine over fakes, and everything a test wants to look at or turn."""
+
+    chains: tuple[Chain, ...] = (BOTH,)
+    settings: EmailOtpSettings = field(default_factory=lambda: EmailOtpSettings(senders=("mail",)))
+    per_user: Rate = field(default_factory=lambda: Rate(None, 0))
+    most: int = 100
+    senders: dict[str, MemorySender] = field(default_factory=lambda: {"mail": MemorySender()})
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore()
+        alice = user("alice", "alice@example.com", handle="alice")
+        self.repository = MemoryRepository(
+            {
+                "alice": (alice, b"right"),
+                "alias": (alice, b"right"),
+                "bob": (user("bob", "bob@example.com"), b"right"),
+                "carol": (user("carol", "no address"), b"right"),
+            }
+        )
+        self.records: list[tuple[str, dict[str, object]]] = []
+        outages = Outages(self.record)
+        post = Post(self.senders, self.store, outages, per_user=self.per_user, per_client=Rate(None, 0))
+        wiring = Wiring(name="test", key=KEY, repositories={"corp": self.repository}, post=post)
+        methods = {"password": Password(PasswordSettings(), wiring), "email_otp": EmailOtp(self.settings, wiring)}
+        numbers = iter(range(1, 1_000_000))
+        self.engine = Engine(
+            events={"vpn": Event("vpn", ("corp",), self.chains)},
+            repositories={"corp": self.repository},
+            methods=methods,
+            pending=Pending(self.store, methods, self.most, lambda size: next(numbers).to_bytes(size, "big")),
+            lockout=Lockout(self.store, 3, 300.0),
+            outages=outages,
+            record=self.record,
+            now=self.store.now,
+        )
+
+    @property
+    def sender(self) -> MemorySender:
+        return self.senders["mail"]
+
+    def record(self, name: str, /, **fields: object) -> None:
+        self.records.append((name, fields))
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.records]
+
+    def reasons(self, name: str) -> list[object]:
+        return [fields.get("reason") for each, fields in self.records if each == name]
+
+
+def attempt(typed: str | bytes = "right", name: str = "alice", endpoint: str = "gw", event: str = "vpn") -> Attempt:
+    return Attempt(event=event, endpoint=endpoint, name=name, answer=Plain(Secret(typed)), deadline=1e12)

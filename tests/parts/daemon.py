@@ -1,0 +1,98 @@
+"""The real daemon, as a process, with a configuration of the test's."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.parts.child import Child
+from tests.parts.part import Part
+from tests.parts.ports import free_port
+from tests.parts.waiting import until
+
+SECRET = "a secret that radclient can write"
+HEAD = """
+[radius]
+listen = ["{host}:{port}"]
+reject_delay = "50ms"
+[log]
+to = "stderr"
+format = "json"
+level = "debug"
+[store]
+path = "{folder}/state.db"
+[clients.gateway]
+networks = ["127.0.0.0/8", "::1"]
+secret = "{secret}"
+event = "vpn"
+{client}
+[chains.both]
+methods = ["password", "email_otp"]
+[events.vpn]
+"""
+
+
+class Daemon(Part):
+    """`aad serve`. `rest` is TOML that follows the usual head; `client` are further keys of the client."""
+
+    host = "127.0.0.1"
+    secret = SECRET
+
+    def __init__(self, folder: Path, rest: str, *, client: str = "", head: str = HEAD) -> None:
+        """Write the configuration; nobody else may read it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.file = folder / "aad.toml"
+        self.port = free_port("udp")
+        self._head = head
+        self._client = client
+        self._starts = 0
+        self._child: Child | None = None
+        self.configure(rest)
+
+    def configure(self, rest: str) -> None:
+        """Write another configuration; `reload` puts it in force."""
+        values = {"host": self.host, "port": self.port, "folder": self.folder, "secret": SECRET, "client": self._client}
+        self.file.touch(mode=0o600)
+        self.file.write_text(self._head.format(**values) + rest)
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        self._starts += 1
+        log = self.folder / f"daemon-{self._starts}.log"
+        self._child = Child([sys.executable, "-m", "aad", "serve", "-c", str(self.file)], log)
+        self._child.ready(lambda: bool(self.records("daemon.started")))
+
+    def stop(self) -> None:
+        """End it by SIGTERM."""
+        if self._child is not None:
+            self._child.stop()
+
+    def kill(self) -> None:
+        """End it by SIGKILL, amid whatever it does."""
+        self.child.kill()
+
+    def reload(self) -> None:
+        """Send SIGHUP, and wait until it says what became of it."""
+        before = len(self.records("configuration.loaded", "configuration.refused"))
+        self.child.signal(signal.SIGHUP)
+        until(lambda: len(self.records("configuration.loaded", "configuration.refused")) > before, what="a reload")
+
+    @property
+    def child(self) -> Child:
+        """Return the process."""
+        assert self._child is not None
+        return self._child
+
+    def records(self, *names: str) -> list[dict[str, Any]]:
+        """Return the records of these names since the last start, or all of them."""
+        lines = [line for line in self.child.output().splitlines(keepends=True) if line.endswith("\n")]
+        found = [json.loads(line) for line in lines if line.startswith("{")]
+        return [record for record in found if not names or record["event"] in names]
+
+    def strays(self) -> list[str]:
+        """Return what was written that is no record: a traceback, a warning. There should be none."""
+        return [line for line in self.child.output().splitlines() if not line.startswith("{")]

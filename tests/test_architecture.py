@@ -1,0 +1,116 @@
+"""The house rules: imports point inward, and a dependency has one door."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aad import registry
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "aad"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Room -> the rooms it may know. A file at the top is a room of its own.
+MAY_KNOW = {
+    "aad": set(),
+    "core": {"core"},
+    "texts": set(),
+    "ports": {"core"},
+    "config": {"core", "config"},
+    "registry": {"ports", "config"},
+    "log": set(),
+    "story": {"core", "ports"},
+    "lockout": {"ports"},
+    "outages": {"ports"},
+    "post": {"core", "ports", "outages"},
+    "pending": {"core", "ports"},
+    "engine": {"core", "ports", "lockout", "outages", "pending", "story"},
+    "methods": {"core", "ports", "texts"},
+    "repositories": {"core", "ports"},
+    "senders": {"core", "ports"},
+    "stores": {"core", "ports"},
+    "radius": {"core", "ports", "engine", "radius"},
+    "assembly": {"aad", "registry", "config", "core", "ports", "engine", "lockout", "outages", "pending", "post"},
+    "daemon": {"aad", "assembly", "registry", "config", "log", "ports", "radius"},
+    "cli": {"aad", "cli", "assembly", "registry", "config", "core", "ports", "log", "daemon", "radius", "texts"},
+    "__main__": {"cli"},
+}
+DOORS = {
+    "pyotp": "core/code.py",
+    "pyrad": "radius/packet.py",
+    "Cryptodome": "radius/mschap.py",
+    "ldap3": "repositories/ldap.py",
+    "aiosmtplib": "senders/smtp.py",
+    "aiosmtpd": "cli/mailbox.py",
+    "sqlite3": "stores/sqlite.py",
+}
+WORLD = {"asyncio", "time", "random", "secrets", "logging", "socket", "threading", "os", "subprocess", "datetime"}
+PURE = [
+    *sorted((PACKAGE / "core").glob("*.py")),
+    *(PACKAGE / "radius" / f"{name}.py" for name in ("packet", "password", "mschap", "clients", "duplicates")),
+]
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, f"{file}: a relative import"
+            yield node.module
+            if node.module == "aad":
+                yield from (f"aad.{alias.name}" for alias in node.names)
+
+
+def room(file: Path) -> str:
+    first = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return "aad" if first == "__init__" else first
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_imports_point_inward(file: Path) -> None:
+    known = {name.split(".")[1] for name in imports(file) if name.startswith("aad.") and not name.startswith("aad.__")}
+    assert known - {room(file)} <= MAY_KNOW[room(file)]
+
+
+def test_plugins_never_know_each_other() -> None:
+    plugins = {place.partition(":")[0] for kind in registry.BUILT_IN.values() for place in kind.values()}
+    for file in FILES:
+        if room(file) in {"methods", "repositories", "senders", "stores"}:
+            assert not plugins.intersection(imports(file)), file
+
+
+def test_a_dependency_has_one_door() -> None:
+    doors = defaultdict(set)
+    for file in FILES:
+        for name in imports(file):
+            if name.split(".")[0] in DOORS:
+                doors[name.split(".")[0]].add(str(file.relative_to(PACKAGE)))
+    assert {name: files for name, files in doors.items() if files != {DOORS[name]}} == {}
+
+
+@pytest.mark.parametrize("file", PURE, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_pure_files_know_no_world(file: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(file)} & WORLD
+    asynchronous = (ast.AsyncFunctionDef, ast.Await)
+    assert not any(isinstance(node, asynchronous) for node in ast.walk(ast.parse(file.read_text("utf-8"))))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_files_and_functions_keep_their_measure(file: Path) -> None:
+    text = file.read_text("utf-8")
+    assert text.count("\n") <= 250
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < 40, f"{node.name} is too long"
+
+
+def test_no_vague_names() -> None:
+    vague = {"utils", "helpers", "manager", "handler", "base", "process", "context"}
+    assert not [file for file in FILES if vague & set(file.stem.split("_"))]
