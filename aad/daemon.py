@@ -15,7 +15,7 @@ from aad.ports import Record, Store, Unavailable
 from aad.radius.clients import Client, Clients
 from aad.radius.front import Front
 from aad.radius.server import Server, Setup
-from aad.radius.socket import UdpSocket
+from aad.radius.udp import UdpSocket
 
 PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
 

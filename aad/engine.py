@@ -199,7 +199,7 @@ class Engine:
     async def _outcome(self, running: Running, story: Story, deadline: float) -> Outcome[Any]:
         """Let the method work, and write what happened."""
         method, login, now = self.methods[running.method], running.login, self.now()
-        began = time.monotonic()
+        began = time.monotonic() if login.proof is None else story.began  # it was asked on the way
         if running.memo is None or running.answer is None:
             outcome = await method.begin(login, running.answer, now, deadline)
         else:

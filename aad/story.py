@@ -23,7 +23,7 @@ class Story:
             "client": attempt.endpoint,
             "login_event": attempt.event,
         }
-        self._began = time.monotonic()
+        self.began = time.monotonic()
 
     def continues(self, reference: str) -> None:
         """Go on as the story of a login that was begun before."""
@@ -35,7 +35,7 @@ class Story:
 
     def end(self, name: str, **fields: object) -> None:
         """Write one record that says how long it took until here."""
-        self.tell(name, ms=(time.monotonic() - self._began) * 1000, **fields)
+        self.tell(name, ms=(time.monotonic() - self.began) * 1000, **fields)
 
     def facts(self, facts: tuple[Fact, ...]) -> None:
         """Write what happened on the way."""

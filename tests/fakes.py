@@ -19,7 +19,7 @@ from aad.methods.email_otp import EmailOtp, EmailOtpSettings
 from aad.methods.password import Password, PasswordSettings
 from aad.outages import Outages
 from aad.pending import Pending
-from aad.ports import Admit, Found, Message, Receipt, Tally, Wiring
+from aad.ports import Found, Message, Method, Receipt, Tally, Wiring
 from aad.post import Post
 
 KEY = Secret(b"an installation's key, 32 octets")
@@ -177,7 +177,10 @@ class World:
         outages = Outages(self.record)
         post = Post(self.senders, self.store, outages, per_user=self.per_user, per_client=Rate(None, 0))
         wiring = Wiring(name="test", key=KEY, repositories={"corp": self.repository}, post=post)
-        methods = {"password": Password(PasswordSettings(), wiring), "email_otp": EmailOtp(self.settings, wiring)}
+        methods: dict[str, Method[Any]] = {
+            "password": Password(PasswordSettings(), wiring),
+            "email_otp": EmailOtp(self.settings, wiring),
+        }
         numbers = iter(range(1, 1_000_000))
         self.engine = Engine(
             events={"vpn": Event("vpn", ("corp",), self.chains)},

@@ -45,7 +45,7 @@ DOORS = {
     "pyrad": "radius/packet.py",
     "Cryptodome": "radius/mschap.py",
     "ldap3": "repositories/ldap.py",
-    "aiosmtplib": "senders/smtp.py",
+    "aiosmtplib": "senders/smtp_line.py",
     "aiosmtpd": "cli/mailbox.py",
     "sqlite3": "stores/sqlite.py",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from aad.config.faults import Fault, Findings, KeyPath, did_you_mean, dotted
@@ -52,8 +53,11 @@ class Decoder:
         for name in missing:
             self.fault((*at, name), f"missing: {fields[name].metadata['doc']}")
         for name in fields.keys() - table.keys():
-            if fields[name].metadata["names"] and fields[name].default == ():
-                values[name] = self._all(fields[name].metadata["names"], (*at, name))
+            default, names = fields[name].default, fields[name].metadata["names"]
+            if names and default == ():
+                values[name] = self._all(names, (*at, name))
+            elif isinstance(default, Path):
+                values[name] = self.tree.main.parent.absolute() / default
         if missing or _BROKEN in values.values() or table.keys() - fields.keys():
             return None
         settings = cls(**values)

@@ -1,1 +1,1 @@
-"""The RADIUS front: datagrams in, the engine asked, datagrams out."""
+"""The RADIUS front: datagrams in, replies out; nothing else of the house knows the protocol."""

@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aad.core.secret import Secret
 from aad.ports import Record
-from aad.radius import packet
-from aad.radius.clients import Clients
+from aad.radius import names, packet
+from aad.radius.clients import Client, Clients
 from aad.radius.discards import Discards
-from aad.radius.duplicates import Duplicates
+from aad.radius.duplicates import FULL, NEW, Duplicates, key_of
 from aad.radius.front import Front
-from aad.radius.packet import PacketError
-from aad.radius.socket import Origin, UdpSocket
+from aad.radius.packet import Request
+from aad.radius.password import answer_of
+from aad.radius.udp import Origin, UdpSocket
+from aad.radius.wire import PacketError
 
 AT_A_TIME = 64  # datagrams read before the event loop does something else
-AT_WORK = 10_000  # requests at work, at most
 JITTER = 0.25  # of the reject delay, added at random
 
 
@@ -37,7 +39,7 @@ class Server:
         """`jitter()` gives random numbers from 0 to 1."""
         self.setup = setup
         self._discards = Discards(record)
-        self._duplicates = Duplicates()
+        self._duplicates: Duplicates[tuple[UdpSocket, Origin]] = Duplicates()
         self._jitter = jitter
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: list[UdpSocket] = []
@@ -69,16 +71,46 @@ class Server:
             self._received(udp, *received)
 
     def _received(self, udp: UdpSocket, datagram: bytes, origin: Origin) -> None:
+        """Discard, answer from memory, or set to work."""
         now = time.monotonic()
         client = self.setup.clients.find(origin.host)
         if client is None:
-            return self._discards.discard("no [clients.*] has its address", now, source=origin.host)
+            self._discards.discard("no [clients.*] has its address", now, source=origin.host)
+            return
         try:
             request = packet.decode(datagram)
-            secret = _secret(request, client)
+            secret = client.secret_of(request)
         except PacketError as error:
-            return self._discards.discard(str(error), now, client=client.name, source=origin.host)
-        if request.code == packet.STATUS_SERVER:  # RFC 5997: "MUST NOT be cached"
-            return udp.send(packet.reply(request, packet.ACCESS_ACCEPT, (), secret), origin)
-        key = self._duplicates.key(origin.host, request)
-        return None
+            self._discards.discard(str(error), now, client=client.name, source=origin.host)
+            return
+        if request.code == names.STATUS_SERVER:
+            udp.send(packet.reply(request, names.ACCESS_ACCEPT, (), secret), origin)
+            return
+        # Only now, since a request that anybody could have forged must not touch what is kept (RFC 5080 2.2.2).
+        key = key_of(origin.host, request.datagram)
+        sighting = self._duplicates.seen(key, (udp, origin), now)
+        if isinstance(sighting, bytes):
+            udp.send(sighting, origin)
+        elif sighting is FULL:
+            self._discards.discard("too many requests are at work", now, client=client.name)
+        elif sighting is NEW:
+            task = asyncio.get_running_loop().create_task(self._work(request, client, secret, key, now))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, request: Request, client: Client, secret: Secret, key: bytes, received: float) -> None:
+        """Let the front decide, and reply. What gets no reply is forgotten, so that a repetition is tried anew."""
+        setup, reply = self.setup, b""
+        try:
+            verdict = await setup.front.verdict(request, client, answer_of(request, secret), received)
+            if verdict is None:
+                return
+            if verdict.code == names.ACCESS_REJECT:
+                delay = setup.reject_delay * (1 + JITTER * self._jitter())
+                await asyncio.sleep(received + delay - time.monotonic())
+            reply = packet.reply(request, verdict.code, verdict.attributes, secret)
+        finally:
+            if not reply:
+                self._duplicates.silent(key)
+        udp, origin = self._duplicates.answered(key, reply, time.monotonic())
+        udp.send(reply, origin)

@@ -1,0 +1,190 @@
+"""`aad demo`: one whole login, with users, mailbox and RADIUS client of its own."""
+
+from __future__ import annotations
+
+import argparse
+import queue
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aad.cli.exits import EX_FAILED, EX_FINE, failed
+from aad.core.scrypt import SALT_OCTETS, hash_password
+from aad.core.secret import Secret
+from aad.radius import names
+from aad.radius.nas import Nas, message
+
+if TYPE_CHECKING:
+    from aad.cli.mailbox import Mailbox  # imported late: without aiosmtpd the demo says what is missing
+
+EXAMPLE = "aad demo --auto"
+USER, PASSWORD = "alice", "correct horse"
+PATIENCE = 20.0  # seconds
+CONFIGURATION = """\
+[radius]
+listen = ["127.0.0.1:{port}"]
+[clients.demo-vpn]
+networks = ["127.0.0.1"]
+secret = "{secret}"
+event = "vpn"
+[repositories.local]
+[senders.mail]
+host = "127.0.0.1"
+port = {mail_port}
+security = "none"
+sender_email = "noreply@example.com"
+[chains.password-and-email]
+methods = ["password", "email_otp"]
+[events.vpn]
+[store]
+path = "state.db"
+[log]
+to = "stderr"
+"""
+USERS = """\
+[users.alice]
+password = "{hash}"
+email = "alice@example.com"
+"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Take who plays the user."""
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--auto", action="store_true", help="play both sides; exit 0 only if the login was accepted")
+    how.add_argument("--serve", action="store_true", help="stay up, and print the radclient lines to try")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Start mailbox and daemon, and log in."""
+    try:
+        with _demo() as demo:
+            if options.serve:
+                return demo.serve()
+            return EX_FINE if demo.login(auto=options.auto or not sys.stdin.isatty()) else EX_FAILED
+    except ImportError:
+        return failed("the demo's mailbox needs aiosmtpd: pip install 'aad[demo]'")
+    except EOFError:
+        return failed("nobody answered")
+
+
+@dataclass
+class Demo:
+    """Everything that takes part; the daemon is a process of its own, as it always is."""
+
+    nas: Nas
+    mailbox: Mailbox
+    daemon: subprocess.Popen[bytes]
+    log: Path
+
+    def login(self, *, auto: bool) -> bool:
+        """Log in, on a terminal by the user, else by itself; say whether that was accepted."""
+        name, password = USER, PASSWORD
+        if not auto:
+            print(f"You are at a VPN gateway. Its only user is {USER}, with the password {PASSWORD!r}.\n")
+            name, password = input("User name: "), input("Password: ")
+        print(f"-> Access-Request    User-Name = {name!r}, User-Password = {password!r}")
+        reply = self.nas.login(name, Secret(password), lambda prompt: self._answer(prompt, auto=auto))
+        accepted = reply is not None and reply.code == names.ACCESS_ACCEPT
+        if reply is None:
+            print("   no answer")
+        else:
+            print("<- Access-Accept" if accepted else f"<- Access-Reject     Reply-Message = {message(reply)!r}")
+        print("\nThe daemon's log of it:\n")
+        print("".join(f"   {line}\n" for line in self.log.read_text().splitlines()), end="")
+        return accepted
+
+    def serve(self) -> int:
+        """Stay up; show each mail that arrives."""
+        secret, at = self.nas.secret.text(), f"127.0.0.1:{self.nas.port}"
+        print(f"aad listens on {at}. Try, in another terminal:\n")
+        for attributes in (f'User-Password = "{PASSWORD}"', 'User-Password = "CODE", State = STATE'):
+            line = f'User-Name = "{USER}", {attributes}, Message-Authenticator = 0x00'
+            print(f"  echo '{line}' | radclient -x {at} auth {secret}")
+        print("\nSTATE and CODE come from the first reply and from the mail, which appears here. Ctrl-C ends.\n")
+        while self.daemon.poll() is None:
+            try:
+                self._show_mail(0.5)
+            except queue.Empty:
+                continue
+        return failed("the daemon has ended")
+
+    def _answer(self, prompt: str, *, auto: bool) -> Secret:
+        print(f"<- Access-Challenge  Reply-Message = {prompt!r}\n")
+        try:
+            text = self._show_mail(PATIENCE if auto else 0.5)
+        except queue.Empty:  # no new one after a wrong code
+            text = ""
+        if not auto:
+            return Secret(input(f"{prompt}: "))
+        code = re.search(r"\b\d{6}\b", text)
+        typed = code[0] if code else ""
+        print(f"-> Access-Request    User-Name = {USER!r}, User-Password = {typed!r}, State")
+        return Secret(typed)
+
+    def _show_mail(self, patience: float) -> str:
+        letter = self.mailbox.letters.get(timeout=patience)
+        print(f"   Mail to {letter.recipient}: {letter.subject}")
+        print("".join(f"   | {line}\n" for line in letter.text.splitlines()), flush=True)
+        return letter.text
+
+
+@contextmanager
+def _demo() -> Iterator[Demo]:
+    """Put everything into a folder that is gone afterwards, and start it. ImportError: no aiosmtpd."""
+    from aad.cli.mailbox import Mailbox  # noqa: PLC0415
+
+    port, mail_port = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
+    secret = secrets.token_urlsafe(18)
+    with tempfile.TemporaryDirectory(prefix="aad-demo-") as name:
+        folder = Path(name)
+        _write(folder / "aad.toml", CONFIGURATION.format(port=port, mail_port=mail_port, secret=secret))
+        hashed = hash_password(Secret(PASSWORD), secrets.token_bytes(SALT_OCTETS))
+        _write(folder / "users.toml", USERS.format(hash=hashed))
+        mailbox = Mailbox(mail_port)
+        try:
+            with _daemon(folder) as daemon:
+                nas = Nas(host="127.0.0.1", port=port, secret=Secret(secret))
+                yield Demo(nas, mailbox, daemon, folder / "log")
+        finally:
+            mailbox.stop()
+
+
+@contextmanager
+def _daemon(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `aad serve`, ready when it says so in its log."""
+    command = [sys.executable, "-m", "aad", "serve", "-c", str(folder / "aad.toml")]
+    with (folder / "log").open("wb") as log:
+        daemon = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
+    try:
+        end = time.monotonic() + PATIENCE
+        while "daemon.started" not in (folder / "log").read_text():
+            if daemon.poll() is not None or time.monotonic() > end:
+                failed(f"the daemon did not start:\n{(folder / 'log').read_text()}")
+                raise SystemExit(EX_FAILED)
+            time.sleep(0.05)
+        yield daemon
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(type=kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _write(file: Path, text: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(text)

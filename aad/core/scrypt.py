@@ -1,0 +1,67 @@
+"""A password's hash, as a users file holds it: scrypt (RFC 7914), with salt and costs written beside it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+
+from aad.core.secret import Secret
+
+SALT_OCTETS = 16
+_FORM = re.compile(
+    r"scrypt\$n=([0-9]{1,8}),r=([0-9]{1,3}),p=([0-9]{1,3})\$([A-Za-z0-9+/=]{1,128})\$([A-Za-z0-9+/=]{1,128})"
+)
+_LEAST, _MOST = 2**12, 2**18  # iterations; with r = 8, 2^14 takes 16 MiB and 45 ms
+_OCTETS = 32
+
+
+@dataclass(frozen=True)
+class Hash:
+    """A hash, read. `n`, `r`, `p` are scrypt's costs."""
+
+    n: int
+    r: int
+    p: int
+    salt: bytes
+    octets: bytes
+
+    def __str__(self) -> str:
+        """Write it as it stands in a file."""
+        salt, octets = (base64.b64encode(part).decode() for part in (self.salt, self.octets))
+        return f"scrypt$n={self.n},r={self.r},p={self.p}${salt}${octets}"
+
+    def fits(self, password: Secret) -> bool:
+        """Say whether this is the hash of `password`, octet for octet; it takes its time (45 ms)."""
+        return hmac.compare_digest(self.octets, _scrypt(password, self.salt, self.n, self.r, self.p))
+
+
+def hash_password(password: Secret, salt: bytes) -> str:
+    """Return the hash of a password. `salt`: 16 random octets."""
+    return str(Hash(2**14, 8, 1, salt, _scrypt(password, salt, 2**14, 8, 1)))
+
+
+def read_hash(text: str) -> Hash:
+    """Read a hash; ValueError says what would be right. Its costs are bounded, lest a file ask for gigabytes."""
+    match = _FORM.fullmatch(text)
+    wrong = "should be a hash that aad hash-password makes: scrypt$n=16384,r=8,p=1$SALT$HASH"
+    if not match:
+        raise ValueError(wrong)
+    n, r, p = (int(match[number]) for number in (1, 2, 3))
+    if not _LEAST <= n <= _MOST or n & (n - 1) or not 1 <= r <= 16 or not 1 <= p <= 4:  # noqa: PLR2004 - scrypt's costs
+        message = f"has costs outside n={_LEAST} to {_MOST} (a power of 2), r=1 to 16, p=1 to 4"
+        raise ValueError(message)
+    try:
+        salt, octets = base64.b64decode(match[4], validate=True), base64.b64decode(match[5], validate=True)
+    except binascii.Error:
+        raise ValueError(wrong) from None
+    if len(octets) != _OCTETS:
+        raise ValueError(wrong)
+    return Hash(n, r, p, salt, octets)
+
+
+def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(password.reveal(), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r + 2**20, dklen=_OCTETS)

@@ -1,0 +1,83 @@
+"""A client that asks: what a NAS does, for `aad login`, the demo and the benchmark."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aad.core.secret import Secret
+from aad.radius import asking, names
+from aad.radius.asking import Reply
+from aad.radius.wire import Attribute, PacketError
+
+PROTOCOLS = ("pap", "chap", "mschapv2")
+
+
+def typed(protocol: str, answer: Secret, name: str, authenticator: bytes, secret: Secret) -> list[Attribute]:
+    """Return the attributes that give an answer, by one of `PROTOCOLS`."""
+    if protocol == "chap":
+        return asking.chap(answer, secrets.token_bytes(16), secrets.randbelow(256))
+    if protocol == "mschapv2":
+        challenges = secrets.token_bytes(16), secrets.token_bytes(16)
+        return asking.mschapv2(answer, name, *challenges, secrets.randbelow(256))
+    return asking.pap(answer, authenticator, secret)
+
+
+def message(reply: Reply) -> str:
+    """Return what the reply says to the user, on one line."""
+    text = b" ".join(reply.every(names.REPLY_MESSAGE)).decode(errors="replace")
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nas:
+    """Asks a server and follows its challenges. The password goes by PAP; `protocol` is for the code.
+
+    `timeout`: seconds until a request is sent again, `tries` times in all.
+    """
+
+    host: str
+    port: int
+    secret: Secret
+    protocol: str = "pap"
+    timeout: float = 5.0
+    tries: int = 3
+
+    def login(self, name: str, password: Secret, answer: Callable[[str], Secret]) -> Reply | None:
+        """Log in; `answer(prompt)` gives what the user answers. Return the last reply; None: there was none."""
+        reply = self.ask(name, password, None, "pap")
+        while reply is not None and reply.code == names.ACCESS_CHALLENGE:
+            reply = self.ask(name, answer(message(reply)), reply.first(names.STATE), self.protocol)
+        return reply
+
+    def ask(self, name: str, answer: Secret, state: bytes | None, protocol: str) -> Reply | None:
+        """Send one request until it is answered. OSError: the host can't be found or reached."""
+        authenticator, identifier = secrets.token_bytes(16), secrets.randbelow(256)
+        attributes = [(names.USER_NAME, name.encode()), (names.NAS_IDENTIFIER, b"aad login")]
+        attributes += typed(protocol, answer, name, authenticator, self.secret)
+        attributes += [(names.STATE, state)] if state is not None else []
+        datagram = asking.request(identifier, authenticator, attributes, self.secret)
+        family, kind, number, _, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind, number) as udp:
+            udp.connect(address)
+            for _ in range(self.tries):
+                udp.send(datagram)
+                reply = self._reply(udp, identifier, authenticator)
+                if reply is not None:
+                    return reply
+        return None
+
+    def _reply(self, udp: socket.socket, identifier: int, authenticator: bytes) -> Reply | None:
+        end = time.monotonic() + self.timeout
+        while (left := end - time.monotonic()) > 0:
+            udp.settimeout(left)
+            try:
+                return asking.check_reply(udp.recv(4096), authenticator, identifier, self.secret)
+            except PacketError:
+                continue  # a forgery, or an answer to something else
+            except TimeoutError:
+                return None
+        return None

@@ -1,0 +1,50 @@
+"""Datagrams that others made: each is discarded or decoded as a strict server would.
+
+The corpus isn't part of the project: AAD_CORPUS names its folder.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from aad.core.secret import Secret
+from aad.radius.names import ACCESS_REQUEST, STATUS_SERVER, Flaw
+from aad.radius.packet import authentic, decode, shown
+from aad.radius.password import answer_of
+from aad.radius.wire import PacketError, split
+
+SECRET = Secret(b"testing123")
+
+
+def datagrams() -> list[object]:
+    folder = os.environ.get("AAD_CORPUS")
+    if not folder:
+        return [pytest.param("", b"", id="none", marks=pytest.mark.skip("AAD_CORPUS names no folder: no corpus"))]
+    root = Path(folder) / "radius"
+    with (root / "MANIFEST.tsv").open(newline="") as manifest:
+        rows = list(csv.DictReader(manifest, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [pytest.param(row["oracle"], (root / row["file"]).read_bytes(), id=row["file"]) for row in rows]
+
+
+@pytest.mark.parametrize(("oracle", "datagram"), datagrams())
+def test_as_a_strict_server_would(oracle: str, datagram: bytes) -> None:
+    if oracle == "DISCARD":
+        with pytest.raises(PacketError):
+            decode(datagram)
+        return
+    code, _, _, attributes, _, _ = split(datagram)
+    for attribute in attributes:
+        shown(attribute)
+    if code not in {ACCESS_REQUEST, STATUS_SERVER}:
+        with pytest.raises(PacketError, match=Flaw.NO_REQUEST):
+            decode(datagram)
+        return
+    request = decode(datagram)
+    assert request.attributes == attributes
+    answer = answer_of(request, SECRET)
+    authentic(request, SECRET)
+    assert "password" not in repr(answer).lower() or type(answer).__name__ == "Refused"
