@@ -19,7 +19,7 @@ _MOST_REMEMBERED = 10_000
 class Client:
     """A NAS, or several alike, with which we share a secret; or two, the new one first, while it is being changed.
 
-    `deadline`: how long it waits for a reply, in seconds. `prompt_attribute`: "no-echo", "echo", or none.
+    `deadline`: how long it waits for a reply, in seconds. `prompt_attribute`: "no-echo", "echo" or nothing.
     """
 
     name: str

@@ -13,6 +13,8 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
+_AT_ONCE = 16  # expired replies forgotten per datagram: more than can be added
+
 Where = TypeVar("Where")
 """Where a reply is to be sent: a port, a socket, whatever the caller likes."""
 
@@ -62,7 +64,9 @@ class Duplicates(Generic[Where]):
         self._expire(now)
         answered = self._answered.get(key)
         if answered is not None:
-            return answered.reply
+            if now < answered.until:
+                return answered.reply
+            del self._answered[key]
         if key in self._at_work:
             self._at_work[key] = where
             return AT_WORK
@@ -82,7 +86,10 @@ class Duplicates(Generic[Where]):
         del self._at_work[key]
 
     def _expire(self, now: float) -> None:
-        while self._answered and self._answered[next(iter(self._answered))].until <= now:
+        """Forget some of what has expired: after a rush, no single request waits until all of it is gone."""
+        for _ in range(_AT_ONCE):
+            if not self._answered or now < self._answered[next(iter(self._answered))].until:
+                return
             self._answered.popitem(last=False)
 
     def _forget_oldest(self) -> bool:

@@ -7,10 +7,19 @@ from pyrad import packet as pyrad
 
 from aad.core.secret import Secret
 from aad.radius import asking
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, PROXY_STATE, REPLY_MESSAGE, STATE, USER_NAME, Flaw
+from aad.radius.names import (
+    ACCESS_ACCEPT,
+    ACCESS_CHALLENGE,
+    PROXY_STATE,
+    REPLY_MESSAGE,
+    STATE,
+    USER_NAME,
+    USER_PASSWORD,
+    Flaw,
+)
 from aad.radius.packet import decode, reply
 from aad.radius.wire import PacketError, response_authenticator
-from tests.radius.test_packet import SECRET, VECTOR
+from tests.radius.datagrams import SECRET, VECTOR
 
 REQUEST = asking.request(7, VECTOR, [(USER_NAME, b"alice"), (PROXY_STATE, b"x")], SECRET)
 CHALLENGE = reply(decode(REQUEST), ACCESS_CHALLENGE, [(STATE, b"ticket"), (REPLY_MESSAGE, b"Code: ")], SECRET)
@@ -52,3 +61,10 @@ def test_not_believed() -> None:
 def test_the_response_authenticator_alone_is_not_enough() -> None:
     assert flaw(authenticated(CHALLENGE[:22] + bytes(16) + CHALLENGE[38:])) == Flaw.WRONG_SIGNATURE
     assert flaw(authenticated(b"\x02\x07\x00\x14" + bytes(16))) == Flaw.WRONG_SIGNATURE
+
+
+def test_pap_is_hidden() -> None:
+    kind, hidden = asking.pap(Secret(b"correct horse"), VECTOR, SECRET)[0]
+    assert (kind, len(hidden)) == (USER_PASSWORD, 16)
+    with pytest.raises(ValueError, match="128"):
+        asking.pap(Secret(b"x" * 129), VECTOR, SECRET)

@@ -14,7 +14,7 @@ from aad.radius.clients import Client, Clients
 from aad.radius.names import PROXY_STATE, USER_NAME, Flaw
 from aad.radius.packet import decode
 from aad.radius.wire import PacketError
-from tests.radius.test_packet import BLANK, SECRET, VECTOR, unsigned
+from tests.radius.datagrams import BLANK, SECRET, VECTOR, unsigned
 
 OLD = Secret(b"the secret it had before")
 

@@ -68,6 +68,19 @@ def test_the_oldest_reply_makes_room() -> None:
     assert duplicates.seen(B, 1, 1.0) is NEW
 
 
+def test_after_a_rush_nothing_is_late() -> None:
+    duplicates: Duplicates[int] = Duplicates()
+    keys = [bytes((number,)) for number in range(100)]
+    for key in keys:
+        assert duplicates.seen(key, 1, 0.0) is NEW
+        duplicates.answered(key, b"reply", 0.0)
+    assert duplicates.seen(keys[-1], 1, 30.0) is NEW
+    assert len(duplicates) > 50
+    for _ in range(10):
+        assert duplicates.seen(keys[-1], 1, 30.0) is AT_WORK
+    assert len(duplicates) == 1
+
+
 def test_only_what_is_at_work_can_be_settled() -> None:
     duplicates: Duplicates[int] = Duplicates()
     with pytest.raises(KeyError):

@@ -27,11 +27,11 @@ from aad.radius.names import (
     USER_PASSWORD,
     VENDOR_SPECIFIC,
 )
-from aad.radius.packet import decode
+from aad.radius.packet import _dictionary, decode
 from aad.radius.password import Chap, MsChap2, Refused, answer_of, encrypt
 from aad.radius.wire import Attribute, microsoft_attribute
+from tests.radius.datagrams import SECRET, VECTOR, unsigned
 from tests.radius.test_mschap import CHALLENGE, NAME, PASSWORD, PEER_CHALLENGE, RESPONSE
-from tests.radius.test_packet import SECRET, VECTOR, unsigned
 
 passwords = st.binary(max_size=128)
 challenges = st.binary(min_size=16, max_size=16)
@@ -103,8 +103,7 @@ def test_chap(password: bytes, challenge: bytes, identifier: int) -> None:
     assert answer.matches(Secret(password))
     assert not answer.matches(Secret(password + b"x"))
     assert answer.empty == (password == b"")
-    asked = pyrad.AuthPacket(packet=unsigned(given_so[0]), secret=SECRET.reveal())
-    asked.authenticator = challenge
+    asked = pyrad.AuthPacket(packet=unsigned(*given_so), secret=SECRET.reveal(), dict=_dictionary())
     assert asked.VerifyChapPasswd(password)
 
 

@@ -1,0 +1,210 @@
+"""What an administrator relies on: restarts, reloads, limits that last, words when something is out of order."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aad.cli import COMMANDS
+from aad.radius import names
+from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.login.conftest import Make, repository, sender
+from tests.login.test_radius import RIGHT, code, state
+from tests.parts.authority import Authority
+from tests.parts.daemon import SECRET, Daemon
+from tests.parts.directory import Directory
+from tests.parts.mailbox import Mailbox, code_in
+from tests.parts.postfix import Postfix
+from tests.parts.radclient import Radclient
+from tests.parts.raw import Raw, Request
+from tests.parts.waiting import until
+
+
+def aad(*arguments: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "aad", *map(str, arguments)]
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_lockout_outlives_a_restart_and_unlock_ends_it(daemon: Daemon) -> None:
+    with Raw(daemon.host, daemon.port) as client:
+        for _ in range(3):
+            assert client.ask("alice", "wrong").code == ACCESS_REJECT
+        daemon.kill()
+        daemon.start()
+        assert client.ask("alice", RIGHT).code == ACCESS_REJECT
+        assert daemon.records("login.rejected")[-1]["reason"] == "locked out"
+        assert aad("locked", "-c", daemon.file).stdout.startswith("alice  event vpn  3 failures")
+        assert aad("unlock", "Alice", "-c", daemon.file).returncode == 0
+        assert client.ask("alice", RIGHT).code == ACCESS_CHALLENGE
+    assert not aad("locked", "-c", daemon.file).stdout
+    assert aad("unlock", "alice", "-c", daemon.file).returncode == 1
+
+
+def test_a_reload_puts_a_new_configuration_in_force(
+    daemon: Daemon, directory: Directory, mailbox: Mailbox, authority: Authority
+) -> None:
+    parts = repository(directory) + sender(mailbox.port, authority)
+    with Raw(daemon.host, daemon.port) as client:
+        given = state(client.ask("alice", RIGHT))
+        daemon.configure(parts + '[methods.email_otp]\nprompt = "Code please"\nresend_after = "0s"')
+        daemon.reload()
+        assert client.ask("alice", code(mailbox), given).code == ACCESS_ACCEPT  # begun before
+        assert client.ask("alice", RIGHT).first(names.REPLY_MESSAGE) == b"Code please"
+        daemon.configure("[nonsense]")
+        daemon.reload()
+        assert client.ask("alice", RIGHT).first(names.REPLY_MESSAGE) == b"Code please"
+    assert any("nonsense" in record["reason"] for record in daemon.records("configuration.refused"))
+
+
+def test_sigterm_sends_what_is_due(daemon: Daemon, mailbox: Mailbox, directory: Directory) -> None:
+    with Raw(daemon.host, daemon.port) as client:
+        directory.pause()
+        request = Request("alice", RIGHT)
+        client.send(request.octets)
+        until(lambda: daemon.records("login.started"))
+        daemon.child.signal(signal.SIGTERM)
+        directory.resume()
+        assert request.reply(client.receive()).code == ACCESS_CHALLENGE
+    until(lambda: not daemon.child.alive)
+    assert daemon.child.returncode == 0
+
+
+def test_a_directory_that_is_gone_gets_silence_and_words(daemon: Daemon, directory: Directory) -> None:
+    with Raw(daemon.host, daemon.port) as client:
+        directory.stop()
+        client.send(Request("alice", RIGHT).octets)
+        until(lambda: daemon.records("login.unavailable"))
+        assert client.silent(0.2)
+        directory.start()
+        until(lambda: _challenged(client), what="a challenge after the directory's return")
+    assert len(daemon.records("repository.down")) == 1
+    assert len(daemon.records("repository.up")) == 1
+    assert not daemon.records("user.locked")
+
+
+def _challenged(client: Raw) -> bool:
+    request = Request("alice", RIGHT)
+    client.send(request.octets)
+    return not client.silent(0.3)
+
+
+def test_a_mail_server_that_is_gone_gets_silence_and_words(daemon: Daemon, mailbox: Mailbox) -> None:
+    mailbox.stop()
+    with Raw(daemon.host, daemon.port) as client:
+        client.send(Request("alice", RIGHT).octets)
+        until(lambda: daemon.records("login.unavailable"))
+        assert client.silent(0.2)
+    assert daemon.records("sender.down")
+    assert daemon.records("mail.failed")
+
+
+def test_refused_where_the_administrator_wants_it(make: Make, directory: Directory, tmp_path: Path) -> None:
+    daemon = make()
+    text = daemon.file.read_text().replace("[radius]", '[radius]\non_unavailable = "reject"')
+    daemon.file.write_text(text)
+    daemon.reload()
+    directory.stop()
+    with Raw(daemon.host, daemon.port) as client:
+        assert client.ask("alice", RIGHT).code == ACCESS_REJECT
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_postfix_with_authentication(tmp_path: Path, directory: Directory, authority: Authority, security: str) -> None:
+    folder = tmp_path / "postfix"
+    folder.mkdir()
+    with Postfix(folder, authority, security, "aad", "mail secret") as postfix:  # type: ignore[arg-type]
+        parts = repository(directory) + sender(postfix.port, authority, security)
+        with (
+            Daemon(tmp_path / "aad", parts, client='deadline = "10s"') as daemon,
+            Radclient(daemon.host, daemon.port, SECRET) as radclient,
+        ):
+            result = radclient.login("alice", RIGHT, lambda _: code_in(postfix.wait("alice@example.com")))
+            assert result.accepted, result.transcript
+            (sent,) = daemon.records("mail.sent")
+            assert sent["queue_id"] in postfix.log()
+            done = aad("test-message", "-c", daemon.file, "--to", "bob@example.com", "--message", "Braces: {otp}")
+            assert done.returncode == 0, done.stderr
+            assert "authenticated" in done.stdout
+            assert "Braces: {otp}" in postfix.wait("bob@example.com").text
+
+
+@pytest.mark.parametrize("protocol", ["pap", "chap", "mschapv2"])
+def test_aad_login(daemon: Daemon, mailbox: Mailbox, tmp_path: Path, protocol: str) -> None:
+    for name, text in (("secret", SECRET), ("password", RIGHT), ("wrong", "wrong")):
+        (tmp_path / name).write_text(text + "\n")
+    server: list[str | Path] = ["--server", f"{daemon.host}:{daemon.port}", "--secret-file", tmp_path / "secret"]
+    fifo = tmp_path / "code"
+    command = f'until [ -s "{fifo}" ]; do sleep 0.02; done; cat "{fifo}"'
+    options = [*server, "--password-file", tmp_path / "password", "--code-command", command, "--protocol", protocol]
+    line = [sys.executable, "-m", "aad", "login", "alice", *map(str, options)]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    fifo.write_text(code(mailbox))
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "accepted\n")
+    assert aad("login", "alice", *server, "--password-file", tmp_path / "wrong").returncode == 1
+
+
+def test_aad_login_without_an_answer(tmp_path: Path, daemon: Daemon) -> None:
+    (tmp_path / "secret").write_text("not the secret of anybody")
+    (tmp_path / "password").write_text(RIGHT)
+    server: list[str | Path] = [
+        "--server",
+        f"{daemon.host}:{daemon.port}",
+        "--secret-file",
+        tmp_path / "secret",
+        "--timeout",
+        "0.1",
+    ]
+    done = aad("login", "alice", *server, "--password-file", tmp_path / "password")
+    assert done.returncode == 2
+    assert "no answer" in done.stderr
+
+
+def test_aad_check_online(daemon: Daemon, directory: Directory) -> None:
+    done = aad("check", "--online", "-c", daemon.file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["store", "repository corp", "sender mail"]
+    directory.stop()
+    done = aad("check", "--online", "-c", daemon.file)
+    assert done.returncode == 1
+    assert "repository corp: FAILED" in done.stdout
+
+
+def test_aad_explain(daemon: Daemon) -> None:
+    done = aad("explain", "alice", "--event", "vpn", "-c", daemon.file)
+    assert done.returncode == 0, done.stderr
+    assert "a***@e***.com" in done.stdout
+    assert "alice@example.com" not in done.stdout
+    assert "chain: both (password, then email_otp)" in done.stdout
+    assert "alice@example.com" in aad("explain", "alice", "--event", "vpn", "--show-address", "-c", daemon.file).stdout
+    assert aad("explain", "nobody", "--event", "vpn", "-c", daemon.file).returncode == 1
+    assert aad("explain", "alice", "--event", "vpm", "-c", daemon.file).returncode == 2
+    assert aad("explain", "twin", "--event", "vpn", "-c", daemon.file).returncode == 1
+
+
+def test_a_configuration_nobody_could_run(tmp_path: Path) -> None:
+    file = tmp_path / "aad.toml"
+    file.write_text("[radius]\nlisten = 3\n")
+    for command in (["serve"], ["check"], ["locked"]):
+        done = aad(*command, "-c", file)
+        assert done.returncode == 78
+        assert f"{file}: radius.listen: should be a list, is a number" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_aad_hash_password_and_version() -> None:
+    assert aad("hash-password", given="correct horse\n").stdout.startswith("scrypt$n=16384,r=8,p=1$")
+    assert aad("hash-password", given="\n").returncode == 1
+    assert "ldap3" in aad("version").stdout
+    assert aad().returncode == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    done = aad(command, "--help")
+    assert done.returncode == 0
+    assert f"Example: aad {command}" in done.stdout
