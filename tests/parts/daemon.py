@@ -13,7 +13,7 @@ from tests.parts.part import Part
 from tests.parts.ports import free_port
 from tests.parts.waiting import until
 
-SECRET = "a secret that radclient can write"
+SECRET = "a-secret-that-every-client-can-write"
 HEAD = """
 [radius]
 listen = ["{host}:{port}"]
@@ -64,6 +64,7 @@ class Daemon(Part):
         self._starts += 1
         log = self.folder / f"daemon-{self._starts}.log"
         self._child = Child([sys.executable, "-m", "aad", "serve", "-c", str(self.file)], log)
+        self._child.start()
         self._child.ready(lambda: bool(self.records("daemon.started")))
 
     def stop(self) -> None:

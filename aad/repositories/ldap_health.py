@@ -1,0 +1,44 @@
+"""Whether a server works: one that is down is left alone, and tried again by one job at a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds
+
+
+class Health:
+    """Whether a server works, as far as anybody knows; shared by all threads."""
+
+    def __init__(self) -> None:
+        """Begin hopefully."""
+        self.what = ""
+        self._lock = threading.Lock()
+        self._outage = 0
+        self._pause = 0.0
+        self._again = 0.0
+
+    def admits(self, now: float, until: float) -> int | None:
+        """Return the number to give back to `failed`; None: not now. While it is down, one at a time is admitted."""
+        with self._lock:
+            if self.what:
+                if now < self._again:
+                    return None
+                self._again = until
+            return self._outage
+
+    def failed(self, outage: int, what: str) -> None:
+        """Note that it is down. Of many who began before that, the first is heard."""
+        with self._lock:
+            if outage == self._outage:
+                self._outage += 1
+                self.what = what
+                self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
+                self._again = time.monotonic() + self._pause
+
+    def worked(self) -> None:
+        """Note that it works."""
+        if self.what:
+            with self._lock:
+                self.what, self._pause = "", 0.0

@@ -1,0 +1,228 @@
+"""The servers of one directory: where they are, which of them works, and how a thread asks one after the other.
+
+1. Servers are asked in order; each gets `timeout`, or what is left until the deadline.
+2. A server that is out of order isn't asked, so that nobody pays its timeout again. After a pause one job tries it;
+   the pause grows from 0.5 to 5 s.
+3. What a server says of one user, even "unwilling", never puts it out of order: else one user could stop them all.
+4. A kept connection that turns out to be closed is opened again, once; that is no outage.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from aad.core.secret import Secret
+from aad.ports import Unavailable
+from aad.repositories.ldap_health import Health
+from aad.repositories.ldap_line import Broken, Entry, Line, Peer, Slow
+from aad.repositories.ldap_names import Names
+from aad.repositories.ldap_reasons import BUSY, SUCCESS, UNAVAILABLE, Result
+
+_PORTS = {"ldap": 389, "ldaps": 636}
+A = TypeVar("A")
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    """The server answered this question with neither yes nor no; other questions it may answer."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server of aad.toml, and its health."""
+
+    url: str
+    peer: Peer
+    health: Health = field(default_factory=Health)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who searches; an empty `dn` does so anonymously."""
+
+    dn: str
+    password: Secret
+
+
+def host_and_port(url: str) -> tuple[str, str, int]:
+    """Split "ldaps://host[:port]" into scheme, host and port; ValueError."""
+    parts = urlsplit(url)
+    bare = f"{parts.scheme}://{parts.netloc}"
+    if parts.scheme not in _PORTS or not parts.hostname or url.removesuffix("/") != bare or "@" in url:
+        raise ValueError(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
+
+
+def peer(url: str, tls: ssl.SSLContext | None, *, starttls: bool) -> Peer:
+    """Return where `url` leads."""
+    scheme, host, port = host_and_port(url)
+    security = "tls" if scheme == "ldaps" else "starttls" if starttls else "none"
+    return Peer(host=host, port=port, security=security, tls=tls if security != "none" else None)
+
+
+class Lines:
+    """One thread's lines to one server: on one the account searches, on the other users are bound."""
+
+    def __init__(self, server: Server, names: Names, account: Account) -> None:
+        """Open nothing yet."""
+        self._server = server
+        self._names = names
+        self._account = account
+        self._open: dict[str, Line] = {}
+        self.until = 0.0
+
+    @property
+    def kept(self) -> bool:
+        """Whether any line is open."""
+        return bool(self._open)
+
+    @property
+    def url(self) -> str:
+        """The server's, as in aad.toml."""
+        return self._server.url
+
+    def search(self, base: str, filter_: str, attributes: tuple[str, ...]) -> tuple[Result, list[Entry]]:
+        """Search as the account. Broken."""
+        result, entries = self._searching().search(base, filter_, attributes, self.until)
+        return _in_order(result), entries
+
+    def base_found(self, base: str) -> Result:
+        """Look for `base` as the account. Broken."""
+        return _in_order(self._searching().base_found(base, self.until))
+
+    def bind(self, dn: str, password: bytes) -> Result:
+        """Bind as a user; what comes of it is for the caller to judge. Broken."""
+        return (self._open.get("users") or self._dialled("users")).bind(dn, password, self.until)
+
+    def watch(self, now: float) -> None:
+        """Cut what should be over by `now`; from any thread."""
+        for line in list(self._open.values()):
+            line.watch(now)
+
+    def close(self) -> None:
+        """Close both."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _searching(self) -> Line:
+        if line := self._open.get("account"):
+            return line
+        line = self._dialled("stranger")
+        if self._account.dn:
+            result = line.bind(self._account.dn, self._account.password.reveal(), self.until)
+            if result.code != SUCCESS:
+                message = f"our own account {self._account.dn} was refused: {result}"
+                raise Broken(message)
+        self._open["account"] = self._open.pop("stranger")
+        return line
+
+    def _dialled(self, use: str) -> Line:
+        """Connect to the first address that takes it; each gets its share of the time."""
+        addresses = self._names.addresses(self._server.peer.host, self.until)
+        for left in range(len(addresses), 0, -1):
+            now = time.monotonic()
+            share = max(0.001, (self.until - now) / left)
+            line = self._open[use] = Line(self._server.peer, addresses[-left], share)  # at once, so that it is watched
+            try:
+                line.open(now + share)
+            except Broken:
+                self._open.pop(use).close()
+                if left == 1:
+                    raise
+            else:
+                return line
+        raise AssertionError  # Names never returns an empty list
+
+
+def _in_order(result: Result) -> Result:
+    """Return the result, unless it says that the server is out of order as a whole."""
+    if result.code in {BUSY, UNAVAILABLE}:
+        raise Broken(str(result))
+    return result
+
+
+class Asker:
+    """What one thread of the pool asks with: lines to each server, kept open."""
+
+    def __init__(self, servers: Sequence[Server], names: Names, account: Account, timeout: float) -> None:
+        """Open nothing yet. `timeout`: seconds for one server."""
+        self._lines = [(server, Lines(server, names, account)) for server in servers]
+        self._timeout = timeout
+        self._stopped = False
+        self._at_work = False
+
+    def ask(self, question: Callable[[Lines], A], deadline: float) -> A:
+        """Ask one server after the other; Unavailable: none could tell. What else `question` raises is its own."""
+        said: dict[str, str] = {}
+        last: Exception | None = None
+        for position, (server, lines) in enumerate(self._lines):
+            now = time.monotonic()
+            until = min(now + self._timeout, deadline)
+            if now >= until or self._stopped:
+                break
+            outage = server.health.admits(now, until)
+            if outage is None:
+                said[server.url] = server.health.what
+                continue
+            try:
+                answer = self._asked(lines, question, until)
+            except Broken as broken:
+                said[server.url], last = str(broken), broken
+                if not isinstance(broken, Slow) or until - now >= self._timeout / 2:  # else it had hardly a chance
+                    server.health.failed(outage, str(broken))
+            except Refused as refused:
+                said[server.url], last = str(refused), refused
+                server.health.worked()
+            else:
+                server.health.worked()
+                for _, later in self._lines[position + 1 :]:
+                    later.close()
+                return answer
+        raise Unavailable(_joined(said) or "no time was left to ask a server") from last
+
+    def ask_each(self, question: Callable[[Lines], str]) -> Iterator[tuple[str, str, bool]]:
+        """Ask every server, whatever is known of it: its URL, what it said, and whether it could tell."""
+        for server, lines in self._lines:
+            try:
+                yield server.url, self._asked(lines, question, time.monotonic() + self._timeout), True
+            except (Broken, Refused) as error:
+                yield server.url, str(error), False
+
+    def watch(self, now: float) -> bool:
+        """Cut what should be over by `now`; say whether anything is at work."""
+        for _, lines in self._lines:
+            lines.watch(now)
+        return self._at_work
+
+    def stop(self) -> None:
+        """Begin nothing any more."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Close all lines."""
+        for _, lines in self._lines:
+            lines.close()
+
+    def _asked(self, lines: Lines, question: Callable[[Lines], A], until: float) -> A:
+        kept, lines.until, self._at_work = lines.kept, until, True
+        try:
+            return question(lines)
+        except Broken as broken:
+            lines.close()
+            if not kept or isinstance(broken, Slow) or self._stopped:
+                raise
+        try:
+            return question(lines)
+        except Broken:
+            lines.close()
+            raise
+        finally:
+            self._at_work = False
+
+
+def _joined(said: Mapping[str, str]) -> str:
+    return "; ".join(f"{url}: {what}" for url, what in said.items())
