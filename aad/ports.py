@@ -69,9 +69,13 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What is sent, to one `recipient`; `values` fill the template's macros, as plain text."""
+    """What is sent, to one `recipient`; `masked` is he as a stranger may see him.
+
+    `values` fill the template's macros, as plain text: there is one for each.
+    """
 
     recipient: str
+    masked: str
     template: Template
     values: Mapping[str, str] = field(repr=False)  # the code is among them
 
@@ -90,10 +94,8 @@ class Template:
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """A mail server took the message. `recipient` is masked; `queue_id` is the server's, or empty."""
+    """A mail server took the message. `queue_id` is the server's, or empty."""
 
-    sender: str
-    recipient: str
     queue_id: str = ""
 
 

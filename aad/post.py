@@ -39,7 +39,7 @@ class Post:
         for number, name in enumerate(senders):
             began = time.monotonic()
             share = began + (deadline - began) / (len(senders) - number)
-            known = {"sender": name, "recipient": self._senders[name].masked(message.recipient)}
+            known = {"sender": name, "recipient": message.masked}
             try:
                 receipt = await self._senders[name].send(message, share)
             except AddressRefused as error:

@@ -140,7 +140,7 @@ class MemorySender(Opened):
         if self.trouble is not None:
             raise self.trouble
         self.messages.append(message)
-        return Receipt(sender=self.name, recipient=masked(message.recipient), queue_id="Q1")
+        return Receipt(queue_id="Q1")
 
     @property
     def code(self) -> str:

@@ -44,7 +44,7 @@ DOORS = {
     "pyotp": "core/code.py",
     "pyrad": "radius/packet.py",
     "Cryptodome": "radius/mschap.py",
-    "ldap3": "repositories/ldap.py",
+    "ldap3": "repositories/ldap_line.py",
     "aiosmtplib": "senders/smtp_line.py",
     "aiosmtpd": "cli/mailbox.py",
     "sqlite3": "stores/sqlite.py",

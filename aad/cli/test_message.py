@@ -40,9 +40,9 @@ async def _send(config: Config, name: str, options: argparse.Namespace) -> int:
     template = Template(
         subject=f"Test message of aad, {datetime.now(UTC):%H:%M} UTC", text=options.message.translate(braces) + "\n"
     )
-    message = Message(recipient=options.to, template=template, values={})
     began = time.monotonic()
     async with assembly.senders(config, Secret(b""))[name] as sender:
+        message = Message(recipient=options.to, masked=sender.masked(options.to), template=template, values={})
         try:
             print(f"{name}: {await sender.probe()}")
             receipt = await sender.send(message, began + PATIENCE)
@@ -53,5 +53,5 @@ async def _send(config: Config, name: str, options: argparse.Namespace) -> int:
         except Unavailable as error:
             return unavailable(f"{name}: {error.what}")
     queue = f" as {receipt.queue_id}" if receipt.queue_id else ""
-    print(f"{name}: taken for {receipt.recipient}{queue} ({(time.monotonic() - began) * 1000:.0f} ms)")
+    print(f"{name}: taken for {message.masked}{queue} ({(time.monotonic() - began) * 1000:.0f} ms)")
     return EX_FINE

@@ -21,6 +21,7 @@ A login is Running (a method has work to do), Waiting (the user has), Accepted o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, assert_never
 
 from aad.core.answer import Answer
@@ -55,6 +56,11 @@ class Login:
     chain: Chain
     caller: str = ""
     proof: Success | Failure | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """The name as typed, folded."""
+        return name_key(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +117,7 @@ class Waiting:
 
     def answered(self, attempt: Attempt) -> Running | Rejected:
         """Return what follows an answer: a code belongs to its user, client and event (ASVS 6.6.2)."""
-        if attempt.key != name_key(self.login.name):
+        if attempt.key != self.login.key:
             return Rejected(Reason.OTHER_USER)
         if (attempt.endpoint, attempt.event) != (self.login.endpoint, self.login.event):
             return Rejected(Reason.OTHER_ENDPOINT)

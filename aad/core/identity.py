@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 
 from aad.core.answer import Answer
 
@@ -14,6 +15,8 @@ def name_key(name: str) -> str:
     After LDAP's caseIgnoreMatch (RFC 4518 2): compatibility characters, case, invisible characters and spaces
     make no difference. Limits and lockouts count by this key.
     """
+    if name.isascii() and name.isprintable():
+        return " ".join(name.lower().split())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     seen = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Mn"} or c == "\n")
     return " ".join(seen.split())
@@ -34,7 +37,7 @@ class Attempt:
     deadline: float
     caller: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name, folded."""
         return name_key(self.name)
@@ -55,7 +58,7 @@ class User:
     groups: frozenset[str] = frozenset()
     language: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name, folded: one person is one key, whatever the spelling."""
         return name_key(self.name)

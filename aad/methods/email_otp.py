@@ -66,8 +66,9 @@ class EmailOtpSettings:
 
 @dataclass(frozen=True)
 class Mailed:
-    """The memo: until when the code is good, how many tries are left, and the mails so far. Never the code."""
+    """The memo: where the code went (masked), until when it is good, the tries left, the mails so far; never the code."""
 
+    recipient: str
     expires: float
     attempts: int
     sent: float
@@ -90,12 +91,15 @@ class EmailOtp:
         self._key = wiring.key
         self._post: Post = wiring.post
         self._template = settings.template()
+        self._minutes = str(math.ceil(settings.period / 60))
 
     async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[Mailed]:
         """Mail a new code."""
         del answer  # of another method, or nothing
-        memo = Mailed(expires=now + self._settings.period, attempts=self._settings.attempts, sent=now, number=1)
-        return await self._mail(login, memo, deadline)
+        period, attempts = self._settings.period, self._settings.attempts
+        return await self._mail(
+            login, Mailed(recipient="", expires=now + period, attempts=attempts, sent=now, number=1), deadline
+        )
 
     async def verify(self, login: Login, memo: Mailed, answer: Answer, now: float, deadline: float) -> Outcome[Mailed]:
         """Check the code; an empty answer asks for the mail again, a wrong one for another try."""
@@ -125,19 +129,18 @@ class EmailOtp:
             "reference": login.reference,
             "minutes": self._minutes,
         }
-        message = Message(recipient=to[0], template=self._template, values=values)
+        message = Message(recipient=to[0], masked=to[1], template=self._template, values=values)
         sent = await self._post.send(login, self._settings.senders, message, deadline)
         if sent.refused:
             return Failure(sent.refused, sent.facts)
-        return self._challenge(login, memo, facts=sent.facts)
+        return self._challenge(login, replace(memo, recipient=to[1]), facts=sent.facts)
 
     def _challenge(
         self, login: Login, memo: Mailed, *, because: str = "", facts: tuple[Fact, ...] = ()
     ) -> Outcome[Mailed]:
         wrong = because == Reason.WRONG_CODE
-        to = self._post.recipient(self._settings.senders, login.user)
         values = {
-            "recipient": to[1] if to else "",
+            "recipient": memo.recipient,
             "reference": login.reference,
             "user": login.user.name,
             "minutes": self._minutes,
@@ -151,7 +154,3 @@ class EmailOtp:
             wrong=wrong,
             facts=facts,
         )
-
-    @property
-    def _minutes(self) -> str:
-        return str(math.ceil(self._settings.period / 60))

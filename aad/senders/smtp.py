@@ -94,7 +94,6 @@ class Smtp:
     def __init__(self, settings: SmtpSettings, wiring: Wiring) -> None:
         """Note the settings; nothing is opened."""
         self._settings = settings
-        self._name = wiring.name
         login = settings.authentication_required
         self._route = Route(
             host=settings.host,
@@ -148,7 +147,7 @@ class Smtp:
         )
         mail = Mail(sender=self._settings.sender_email, recipient=message.recipient, octets=octets)
         said = await self._pool.send(mail, deadline)
-        return Receipt(sender=self._name, recipient=self.masked(message.recipient), queue_id=queue_id(said))
+        return Receipt(queue_id=queue_id(said))
 
     async def probe(self) -> str:
         """Connect, log in, say NOOP and QUIT: "smtp.example.com:465: TLS 1.3, authenticated". Unavailable: and why."""

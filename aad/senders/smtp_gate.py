@@ -34,4 +34,4 @@ class Gate:
 
     def opened(self) -> None:
         """Note that somebody could."""
-        self._pause = 0.0
+        self._pause = self._again = 0.0

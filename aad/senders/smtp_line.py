@@ -79,8 +79,8 @@ class Line:
             self._start(await self._ask(b"RSET"), "to start afresh")
         self._begun = True
         self._start(await self._ask(b"MAIL", b"FROM:<" + mail.sender.encode() + b">"), "the sender's address")
-        self._kept = True
         answer = await self._ask(b"RCPT", b"TO:<" + mail.recipient.encode() + b">")
+        self._kept = True
         if answer.code in ABOUT_THE_ADDRESS:
             raise self._address_refused(answer, mail)
         if answer.code not in (_OK, _WILL_FORWARD):
@@ -150,8 +150,8 @@ class Line:
 
     def cut(self) -> None:
         """Close the connection at once, and free its socket."""
-        if isinstance(self._smtp.transport, asyncio.WriteTransport):
-            self._smtp.transport.abort()  # close() would let TLS wait for a server that may be stuck
+        if abort := getattr(self._smtp.transport, "abort", None):
+            abort()  # close() would let TLS wait for a server that may be stuck
         self._smtp.close()
 
 
@@ -211,7 +211,7 @@ def _why(error: BaseException, route: Route) -> str:
             return _refusal(error)
         case ssl.SSLError():
             return _insecure(error)
-        case TimeoutError():
+        case TimeoutError() | ConnectionAbortedError():  # the latter by asyncio, for a slow TLS handshake
             return f"no answer within {spoken(route.timeout)}"
         case aiosmtplib.SMTPServerDisconnected():
             return "the mail server hung up"

@@ -102,7 +102,7 @@ class Pool:
         if self._resting:
             self._resting.pop().set_result(job)
             return
-        if len(self._queue) >= self._limits.queue:
+        if len(self._queue) >= self._limits.queue + self._connecting:  # each that connects will take one
             what = f"{len(self._queue)} mails wait for the mail server already"
             raise self._unavailable(what)
         more = len(self._workers) < self._limits.connections and self._connecting <= len(self._queue)

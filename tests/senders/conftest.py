@@ -1,0 +1,52 @@
+"""What the tests of the senders share."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from aad.core.secret import Secret
+from aad.ports import Message, Template, Wiring
+from aad.senders.smtp import Smtp
+from tests.senders.script import Script
+
+TEMPLATE = Template(subject="Your code: {otp}", text="Hello {user},\n\nyour code is {otp}.\n")
+PASSWORD = "cor rect-hörse"
+
+
+def account(**changes: Any) -> dict[str, Any]:
+    return {"authentication_required": True, "username": "noreply", "password": Secret(PASSWORD), **changes}
+
+
+@pytest.fixture
+async def script() -> AsyncIterator[Script]:
+    async with Script() as server:
+        yield server
+
+
+@pytest.fixture
+def smtp() -> Callable[..., Smtp]:
+    """Make a sender for a server with a `port`; keywords are its settings."""
+
+    def make(server: Any, **settings: Any) -> Smtp:
+        defaults = {"host": "127.0.0.1", "port": server.port, "security": "none", "sender_email": "noreply@company.com"}
+        return Smtp(Smtp.Settings(**{**defaults, **settings}), Wiring(name="mail", key=Secret(b"")))
+
+    return make
+
+
+@pytest.fixture
+def message() -> Callable[..., Message]:
+    """Make a message with a code in it."""
+
+    def make(recipient: str = "alice@example.com", code: str = "123456", template: Template = TEMPLATE) -> Message:
+        return Message(recipient=recipient, masked="***", template=template, values={"user": "alice", "otp": code})
+
+    return make
+
+
+@pytest.fixture
+def within() -> Callable[[float], float]:
+    """Return a deadline so many seconds from now."""
+    return lambda seconds: time.monotonic() + seconds
