@@ -47,7 +47,6 @@ DOORS = {
     "ldap3": "repositories/ldap_line.py",
     "aiosmtplib": "senders/smtp_line.py",
     "aiosmtpd": "cli/mailbox.py",
-    "sqlite3": "stores/sqlite.py",
 }
 WORLD = {"asyncio", "time", "random", "secrets", "logging", "socket", "threading", "os", "subprocess", "datetime"}
 PURE = [

@@ -6,6 +6,7 @@ import argparse
 import queue
 import re
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -66,6 +67,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Start mailbox and daemon, and log in."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # the daemon is ended whatever ends the demo
+        signal.signal(number, lambda *_: sys.exit(EX_FAILED))
     try:
         with _demo() as demo:
             if options.serve:

@@ -66,7 +66,10 @@ class EmailOtpSettings:
 
 @dataclass(frozen=True)
 class Mailed:
-    """The memo: where the code went (masked), until when it is good, the tries left, the mails so far; never the code."""
+    """The memo: where the code went (masked), until when it is good, the tries left, the mails so far.
+
+    Never the code.
+    """
 
     recipient: str
     expires: float

@@ -1,226 +1,241 @@
-"""Waiting logins and counters in one SQLite file: they survive `kill -9`, and each login is answered once."""
+"""Waiting logins and counters in one SQLite file: embedded, for the processes of one machine."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from aad.core.settings import option
 from aad.ports import Tally, Unavailable, Wiring
+from aad.stores.statefile import begin_log_anew, checkpoint, connected, opened, told
 
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE waiting (ticket BLOB PRIMARY KEY, owner TEXT, login BLOB, expires REAL) WITHOUT ROWID;
-CREATE INDEX by_owner ON waiting (owner, expires);
-CREATE INDEX by_end ON waiting (expires);
-CREATE TABLE tally (kind TEXT, scope TEXT, name TEXT, count INTEGER, until REAL, made REAL,
-                    PRIMARY KEY (kind, scope, name)) WITHOUT ROWID;
-CREATE TABLE boot (id TEXT);
+GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
+EVERY = 1.0  # seconds from one tidying to the next
+BATCH = 300  # expired rows removed at a time: about 3 ms
+CHANGES = 1000  # changed rows from one checkpoint to the next: about 15 MB of log
+STALLED = 2.0  # seconds that others wait for the end of a checkpoint, before the disk is out of order
+MOST_COUNTERS = 1_000_000  # then new names are refused, and known ones go on
+
+_SPEND = """
+INSERT INTO counter (kind, name, scope, count, until, length)
+VALUES (:kind, :name, :scope, 1, :until, :until - :now)
+ON CONFLICT (kind, name, scope) DO UPDATE SET
+    count = CASE WHEN until > :now THEN count + 1 ELSE 1 END,
+    length = CASE WHEN until > :now AND NOT :extend THEN length ELSE excluded.length END,
+    until = CASE WHEN until > :now AND NOT :extend THEN until ELSE excluded.until END
+WHERE until <= :now OR count < :limit
+RETURNING count
 """
-GRACE = 60.0  # seconds after its end in which a login is still told apart from an unknown one
-HOUSEKEEPING = 5.0  # seconds
-SWEPT, SWEEPS = 500, 1000  # rows at a time, times in a row
-BUSY = 200  # milliseconds that another process may hold the file
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_AGAIN = "SELECT ticket, login FROM waiting WHERE owner = ? AND expires > ? ORDER BY rowid DESC LIMIT 1"
+_KNOWN = "SELECT 1 FROM counter WHERE kind = ? AND name = ? AND scope = ?"
+_REFUND = """
+UPDATE counter SET count = count - 1
+WHERE kind = ? AND name = ? AND scope = ? AND count > 0 AND until > ? RETURNING count
+"""
+_REMOVE = "DELETE FROM counter WHERE kind = ? AND name = ? AND scope = ? AND count = 0 RETURNING 1"
+_FORGET = "DELETE FROM counter WHERE kind = ? AND name = ? AND (scope = ? OR ? = '') RETURNING until, count"
+_TALLIES = """
+SELECT scope, name, count, until FROM counter
+WHERE kind = ? AND until > ? AND count > 0 ORDER BY name, scope
+"""
+_SWEEP_WAITING = """
+DELETE FROM waiting WHERE rowid IN (SELECT rowid FROM waiting WHERE expires <= ? LIMIT ?)
+"""
+_SWEEP_COUNTERS = """
+DELETE FROM counter WHERE (kind, name, scope) IN (SELECT kind, name, scope FROM counter WHERE until <= ? LIMIT ?)
+"""
+_COUNTS = "SELECT (SELECT count(*) FROM waiting WHERE expires > ?), (SELECT count(*) FROM counter)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SqliteSettings:
     """[store] with type = "sqlite"."""
 
-    path: Path = option(Path("/var/lib/aad/state.db"), "The file; its folder must be there.")
+    path: Path = option(
+        Path("/var/lib/aad/state.db"),
+        "The file; its folder must exist, on a local disk, and belong to the user that aad runs as.",
+    )
 
 
 class Sqlite:
-    """One connection on the event loop's thread: a statement takes some 25 microseconds and is one transaction.
+    """One connection on the event loop's thread: each call is one or two statements of a few tens of microseconds.
 
-    synchronous=NORMAL writes to the file without waiting for the disk, which is enough to survive `kill -9`; what does
-    wait for the disk, the checkpoint, runs on a second connection in a thread.
+    No commit waits for the disk (synchronous=NORMAL). What does, the checkpoint, is done by other connections in a
+    thread; the loop goes on. `kill -9` loses nothing; a power failure ends the waiting logins anyway.
     """
 
     Settings: ClassVar[type] = SqliteSettings
 
-    def __init__(self, settings: SqliteSettings, wiring: Wiring) -> None:
-        """Keep the path; nothing is opened yet."""
-        del wiring
+    def __init__(self, settings: SqliteSettings, wiring: Wiring) -> None:  # noqa: ARG002 - what every plugin gets
+        """Keep what it gets."""
         self._path = settings.path
-        self._db: sqlite3.Connection
-        self._counted = (0, -1.0)
+        self._connection: sqlite3.Connection
+        self._waiting = self._counters = self._checkpointed = 0
+        self._leaving, self._free = asyncio.Event(), asyncio.Event()
+        self._tidying: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
-        """Open the file, making it if it isn't there. Unavailable: it can't be used, and why."""
-        with _told(self._path):
-            self._db = _opened(self._path)
-            _prepared(self._db, self._path, self.now())
-        self._housekeeping = asyncio.get_running_loop().create_task(self._keep_house())
+        """Open the file, making it if there is none. Unavailable: why it can't be."""
+        with told(self._path):
+            self._connection = opened(self._path, self.now())
+            self._waiting, self._counters = self._connection.execute(_COUNTS, (self.now(),)).fetchone()
+        self._leaving.clear()
+        self._free.set()
+        self._tidying = asyncio.create_task(self._tidy_up(), name="store: tidy up")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None:
-        """Close."""
-        self._housekeeping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._housekeeping
-        self._db.close()
+    async def __aexit__(self, *_: object) -> None:
+        """Close it. The last one who does brings the log into the file, which is done by then in a thread."""
+        self._leaving.set()
+        try:
+            await self._tidying
+            if self._connection.total_changes != self._checkpointed:
+                with contextlib.suppress(Unavailable):
+                    await asyncio.to_thread(checkpoint, self._path)
+        finally:
+            self._connection.close()
 
     def now(self) -> float:
-        """Return the seconds since the machine started: no step of the wall clock touches them, nor does a restart."""
+        """Return the seconds since the machine was booted, those it slept included.
+
+        CLOCK_BOOTTIME goes on when the daemon is restarted, no step of the wall clock touches it, and it doesn't
+        stop while a laptop or a virtual machine sleeps, as CLOCK_MONOTONIC does.
+        """
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
         """Keep a waiting login."""
-        self._do("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)", ticket, owner, login, expires)
+        await self._run("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)", ticket, owner, login, expires)
+        self._waiting += 1
 
     async def take(self, ticket: bytes) -> bytes | None:
-        """Return the login and forget it; for a minute after its end still, so that it can be told what it was."""
-        row = self._do("DELETE FROM waiting WHERE ticket = ? RETURNING login, expires", ticket)
-        return row[0] if row and row[1] + GRACE > self.now() else None
+        """Return the login and forget it. An expired one is given out for 60 s more: its method says it's too late."""
+        grace = self.now() - GRACE
+        rows = await self._run("DELETE FROM waiting WHERE ticket = ? AND expires > ? RETURNING login", ticket, grace)
+        self._waiting = max(self._waiting - len(rows), 0)
+        return rows[0][0] if rows else None
 
     async def again(self, owner: str) -> tuple[bytes, bytes] | None:
-        """Return ticket and login that `owner` kept last and that still wait."""
-        question = "SELECT ticket, login FROM waiting WHERE owner = ? AND expires > ? ORDER BY expires DESC LIMIT 1"
-        row = self._do(question, owner, self.now())
-        return (row[0], row[1]) if row else None
+        """Return ticket and login that were last kept for `owner`, unless expired."""
+        rows = await self._run(_AGAIN, owner, self.now())
+        return (rows[0][0], rows[0][1]) if rows else None
 
     async def waiting(self) -> int:
-        """Count the waiting logins; what was counted within the last second is good enough."""
-        count, when = self._counted
-        now = self.now()
-        if not when <= now < when + 1.0:
-            count = self._do("SELECT count(*) FROM waiting WHERE expires > ?", now)[0]
-            self._counted = (count, now)
-        return count
+        """Count the waiting logins. What other processes did in the last second or so isn't in it."""
+        return self._waiting
 
     async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
-        """Count one more, up to `limit`."""
-        now = self.now()
-        row = self._do(
-            """INSERT INTO tally VALUES (:kind, :scope, :name, 1, :until, :now)
-            ON CONFLICT DO UPDATE SET
-                count = CASE WHEN until > :now THEN count ELSE 0 END + 1,
-                until = CASE WHEN until > :now AND NOT :extend THEN until ELSE :until END,
-                made = CASE WHEN until > :now AND NOT :extend THEN made ELSE :now END
-            WHERE until <= :now OR count < :limit
-            RETURNING count""",
-            kind=tally.kind,
-            scope=tally.scope,
-            name=tally.name,
-            until=tally.until,
-            now=now,
-            extend=extend,
-            limit=limit,
-        )
-        return row[0] if row else 0
+        """Count one more, unless at the `limit`. Unavailable, too: a million counters count already, and no new one."""
+        if limit < 1:
+            return 0
+        await self._make_room(tally)
+        values = {"kind": tally.kind, "name": tally.name, "scope": tally.scope, "until": tally.until}
+        values |= {"now": self.now(), "extend": extend, "limit": limit}
+        rows = await self._rows(_SPEND, values)
+        count: int = rows[0][0] if rows else 0
+        self._counters += count == 1
+        return count
+
+    async def _make_room(self, tally: Tally) -> None:
+        """Refuse a new counter if there are too many: whoever floods us with names must not fill the disk."""
+        if self._counters >= MOST_COUNTERS and not await self._run(_KNOWN, tally.kind, tally.name, tally.scope):
+            message = f"{self._path}: {self._counters} users failed or got mail of late, so new ones are refused"
+            raise Unavailable(message, where="store")
 
     async def refund(self, kind: str, scope: str, name: str) -> None:
-        """Take one back; a counter of nothing is gone."""
-        which = "kind = ? AND scope = ? AND name = ?"
-        if not self._do(f"DELETE FROM tally WHERE {which} AND count <= 1 RETURNING 1", kind, scope, name):  # noqa: S608
-            self._do(f"UPDATE tally SET count = count - 1 WHERE {which}", kind, scope, name)  # noqa: S608
+        """Take one back; a counter of none is removed."""
+        if await self._run(_REFUND, kind, name, scope, self.now()) == [(0,)]:
+            # Of two statements the second looks again: another process may have counted in between.
+            removed = await self._run(_REMOVE, kind, name, scope)
+            self._counters -= len(removed)
 
     async def forget(self, kind: str, scope: str, name: str) -> bool:
-        """Remove a counter."""
-        which = "kind = ? AND (? = '' OR scope = ?) AND name = ?"
-        return bool(self._all(f"DELETE FROM tally WHERE {which} RETURNING 1", kind, scope, scope, name))  # noqa: S608
+        """Remove a counter, or with an empty `scope` those of every scope; say whether any still counted."""
+        rows, now = await self._run(_FORGET, kind, name, scope, scope), self.now()
+        self._counters -= len(rows)
+        return any(until > now and count for until, count in rows)
 
     async def tallies(self, kind: str) -> list[Tally]:
-        """Return the counters that still count."""
-        question = "SELECT kind, scope, name, count, until FROM tally WHERE kind = ? AND until > ? ORDER BY name, scope"
+        """Return the counters of a kind that still count."""
+        rows = await self._run(_TALLIES, kind, self.now())
         return [
-            Tally(kind=kind, scope=scope, name=name, count=count, until=until)
-            for kind, scope, name, count, until in self._all(question, kind, self.now())
+            Tally(kind=kind, scope=scope, name=name, count=count, until=until) for scope, name, count, until in rows
         ]
 
     async def probe(self) -> str:
-        """Write and take back."""
-        await self.keep(b"probe", "", b"", 0.0)
-        await self.take(b"probe")
-        return f"{self._path}: written and read"
+        """Write, so that a full disk shows, and count."""
+        await self._run("INSERT OR REPLACE INTO meta VALUES ('probed', ?)", str(self.now()))
+        ((waiting, counters),) = await self._run(_COUNTS, self.now())
+        return f"{self._path}: {waiting} logins wait, {counters} counters"
 
-    def _do(self, statement: str, *values: object, **named: object) -> Any:
-        """Run one statement and return its first row."""
-        with _told(self._path):
-            return self._db.execute(statement, named or values).fetchone()
+    async def _tidy_up(self) -> None:
+        """Until the store is left: sweep, count, and bring the log into the file, every second."""
+        while not self._leaving.is_set():
+            try:
+                await asyncio.wait_for(self._leaving.wait(), EVERY)
+            except TimeoutError:
+                # Out of order: whoever uses the store is told so; here we just try again.
+                with contextlib.suppress(Unavailable):
+                    await self._tidied()
 
-    def _all(self, statement: str, *values: object) -> list[Any]:
-        with _told(self._path):
-            return self._db.execute(statement, values).fetchall()
+    async def _tidied(self) -> None:
+        """Tidy up once. Other tasks run between the batches; whatever may take longer is done in a thread."""
+        while self._swept() >= BATCH:  # noqa: ASYNC110 - nothing is waited for, it is just the others' turn
+            await asyncio.sleep(0)
+        before = self._waiting, self._counters
+        waiting, counters = await asyncio.to_thread(_counted, self._path, self.now())
+        # What was done here meanwhile may be counted twice or not: about is enough, and the next time it is right.
+        self._waiting, self._counters = waiting + self._waiting - before[0], counters + self._counters - before[1]
+        if self._connection.total_changes - self._checkpointed >= CHANGES:
+            await self._checkpoint()
 
-    async def _keep_house(self) -> None:
-        """Sweep out what has ended, and let a thread wait for the disk."""
-        while True:
-            await asyncio.sleep(HOUSEKEEPING)
-            # A store out of order is told by whoever needs it.
-            with contextlib.suppress(Unavailable):
-                for _ in range(SWEEPS):
-                    if not self._swept():
-                        break
-                    await asyncio.sleep(0)
-                await asyncio.to_thread(_checkpoint, self._path)
+    async def _checkpoint(self) -> None:
+        """Bring the log into the file and begin it anew: most of it while others write, the rest while they await us.
 
-    def _swept(self) -> bool:
-        """Remove some rows that have ended; say whether there may be more."""
-        ended = self.now()
-        logins = "SELECT ticket FROM waiting WHERE expires <= ? LIMIT ?"
-        rows = self._all(f"DELETE FROM waiting WHERE ticket IN ({logins}) RETURNING 1", ended - GRACE, SWEPT)  # noqa: S608
-        some = "SELECT kind, scope, name FROM tally WHERE until <= ? LIMIT ?"
-        rows += self._all(f"DELETE FROM tally WHERE (kind, scope, name) IN ({some}) RETURNING 1", ended, SWEPT)  # noqa: S608
-        return len(rows) >= SWEPT
+        Somebody who always writes would never let the log come to its end, and it would grow without bound.
+        """
+        await asyncio.to_thread(checkpoint, self._path)
+        self._free.clear()
+        try:
+            await asyncio.to_thread(begin_log_anew, self._path, self.now())
+        finally:
+            self._free.set()
+        self._checkpointed = self._connection.total_changes
 
+    def _swept(self) -> int:
+        """Remove a batch of what has expired; return how many rows that was."""
+        now = self.now()
+        with told(self._path):
+            logins = self._connection.execute(_SWEEP_WAITING, (now - GRACE, BATCH)).rowcount
+            return logins + self._connection.execute(_SWEEP_COUNTERS, (now, BATCH)).rowcount
 
-def _opened(path: Path) -> sqlite3.Connection:
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
-    db = sqlite3.connect(path, isolation_level=None, timeout=BUSY / 1000)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = NORMAL")
-    db.execute("PRAGMA wal_autocheckpoint = 0")
-    return db
+    async def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return await self._rows(statement, values)
 
+    async def _rows(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
+        """Run one statement, to its end: it is committed then."""
+        if not self._free.is_set():
+            await self._freed()
+        with told(self._path):
+            return self._connection.execute(statement, values).fetchall()
 
-def _prepared(db: sqlite3.Connection, path: Path, now: float) -> None:
-    """Make the tables, or see that they are ours; after a boot of the machine, carry over what outlives it."""
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version not in (0, SCHEMA_VERSION):
-        message = f"{path} was written by another version of aad: move it away, and a new one is made"
-        raise Unavailable(message, where="store")
-    boot = BOOT_ID.read_text().strip()
-    db.execute("BEGIN IMMEDIATE")
-    with db:
-        if not db.execute("PRAGMA user_version").fetchone()[0]:
-            for statement in SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        if db.execute("SELECT id FROM boot").fetchone() != (boot,):
-            # The clock began anew. Codes end; a count lasts as long again, rather than too short.
-            db.execute("DELETE FROM waiting")
-            db.execute("UPDATE tally SET until = ? + (until - made), made = ?", (now, now))
-            db.execute("DELETE FROM boot")
-            db.execute("INSERT INTO boot VALUES (?)", (boot,))
-
-
-def _checkpoint(path: Path) -> None:
-    with _told(path), contextlib.closing(sqlite3.connect(path, timeout=BUSY / 1000)) as db:
-        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    async def _freed(self) -> None:
+        """Wait until the log is in the file."""
+        try:
+            async with asyncio.timeout(STALLED):
+                await self._free.wait()
+        except TimeoutError:
+            message = f"{self._path}: the disk has written nothing for {STALLED:g} s"
+            raise Unavailable(message, where="store") from None
 
 
-@contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn SQLite's and the system's errors into words an administrator understands."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        message = f"{path}: {error}"
-        raise Unavailable(message, where="store") from None
-    except OSError as error:
-        message = f"{path}: {error.strerror}"
-        raise Unavailable(message, where="store") from None
+def _counted(path: Path, now: float) -> tuple[int, int]:
+    """Count logins and counters."""
+    with told(path), contextlib.closing(connected(path)) as connection:
+        waiting, counters = connection.execute(_COUNTS, (now,)).fetchone()
+    return waiting, counters

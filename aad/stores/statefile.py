@@ -1,0 +1,159 @@
+"""The SQLite file of a store: made, opened, held against its version and this boot; its errors, in words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from aad.ports import Unavailable
+
+SCHEMA = 1
+PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
+LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE waiting (
+    ticket BLOB NOT NULL UNIQUE, owner TEXT NOT NULL, login BLOB NOT NULL, expires REAL NOT NULL
+);
+CREATE INDEX waiting_owner ON waiting (owner);
+CREATE INDEX waiting_expires ON waiting (expires);
+CREATE TABLE counter (
+    kind TEXT NOT NULL, name TEXT NOT NULL, scope TEXT NOT NULL,
+    count INTEGER NOT NULL, until REAL NOT NULL, length REAL NOT NULL,
+    PRIMARY KEY (kind, name, scope)
+) WITHOUT ROWID;
+CREATE INDEX counter_until ON counter (until)
+"""
+_AFRESH = "move it away, and a new one is made (waiting logins, lockouts and mail limits end)"
+_WORDS = {
+    sqlite3.SQLITE_BUSY: f"another process has been writing for more than {PATIENCE} s",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_READONLY: "may not be written by the user that aad runs as",
+    sqlite3.SQLITE_PERM: "may not be opened by the user that aad runs as",
+    sqlite3.SQLITE_CANTOPEN: "can't be opened: does its folder belong to the user that aad runs as?",
+    sqlite3.SQLITE_CORRUPT: f"is damaged; {_AFRESH}",
+    sqlite3.SQLITE_NOTADB: f"is no file of aad's; {_AFRESH}",
+}
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into Unavailable, in words an administrator understands. Misuse is ours, and stays."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.Error as error:
+        primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says where it happened
+        words = _WORDS.get(primary, f"{error} ({getattr(error, 'sqlite_errorname', 'no code')})")
+        raise _unavailable(path, words) from error
+
+
+def opened(path: Path, now: float) -> sqlite3.Connection:
+    """Open the file, made if there is none, as it fits this version and this boot. Unavailable."""
+    with told(path):
+        _make(path)
+        connection = connected(path)
+        try:
+            _fit(connection, path, now)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def connected(path: Path) -> sqlite3.Connection:
+    """Return one more connection to the file: single statements commit themselves, and none waits for the disk."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
+    )
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    return connection
+
+
+def checkpoint(path: Path) -> None:
+    """Bring into the file what the log holds now, and sync both; others go on writing."""
+    with told(path), contextlib.closing(connected(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def begin_log_anew(path: Path, now: float) -> None:
+    """Bring the rest into the file, and write at the log's beginning, which syncs it once more: better here than there.
+
+    There: in the first write of the event loop.
+    """
+    with told(path), contextlib.closing(connected(path)) as connection:
+        connection.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}").fetchall()
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('log begun', ?)", (str(now),))
+
+
+def _make(path: Path) -> None:
+    """Make an empty file, 0600; SQLite gives the files beside it the same mode and owner."""
+    # Never open and close a file that is there: that ends the locks of every connection of this process (fcntl(2)).
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        right = "make its folder, owned by the user that aad runs as, mode 0700"
+        raise _unavailable(path, f"can't be made: {error.strerror}; {right}") from error
+    try:
+        if os.geteuid() == 0:  # `aad locked` by root, before the daemon ever ran: the daemon must be able to open it
+            folder = path.parent.stat()
+            os.fchown(descriptor, folder.st_uid, folder.st_gid)
+    finally:
+        os.close(descriptor)
+
+
+def _fit(connection: sqlite3.Connection, path: Path, now: float) -> None:
+    """Make the tables if there are none; after another boot, end the waiting logins and begin the counters' time anew.
+
+    The clock began anew with the machine, so nobody knows how long it was off: a lockout lasts its whole length.
+    """
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+        raise _unavailable(path, "SQLite can keep no log beside it: is it on a network file system?")
+    boot = _boot(path)
+    if _version(connection) == SCHEMA and _boot_of(connection) == boot:
+        return
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {SCHEMA}"):
+                connection.execute(statement)
+        if (version := _version(connection)) != SCHEMA:
+            words = f"was written by another version of aad (schema {version}, this one reads {SCHEMA}): run that, or"
+            raise _unavailable(path, f"{words} {_AFRESH}")
+        if _boot_of(connection) != boot:
+            connection.execute("DELETE FROM waiting")
+            connection.execute("UPDATE counter SET until = ? + length", (now,))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?)", (boot,))
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _boot_of(connection: sqlite3.Connection) -> str:
+    row = connection.execute("SELECT value FROM meta WHERE key = 'boot'").fetchone()
+    return row[0] if row else ""
+
+
+def _boot(path: Path) -> str:
+    """Return which boot of the machine this is: the clock means something within one only."""
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except OSError as error:
+        words = f"{BOOT_ID} can't be read ({error.strerror}): the unit must not set ProcSubset=pid"
+        raise _unavailable(path, words) from error
+
+
+def _unavailable(path: Path, words: str) -> Unavailable:
+    return Unavailable(f"{path}: {words}", where="store")

@@ -1,0 +1,79 @@
+"""The README says what is so."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+from aad import registry
+from aad.cli import COMMANDS
+from aad.config import load
+from tools.diagram import diagram
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLE = (ROOT / "conf" / "aad.toml").read_text("utf-8")
+
+
+def test_the_diagram_is_drawn_from_the_code() -> None:
+    assert f"```mermaid\n{diagram()}\n```" in README
+
+
+def test_every_command_is_there() -> None:
+    assert [name for name in COMMANDS if f"aad {name}" not in README] == []
+
+
+def written(folder: Path, text: str) -> Path:
+    for name in ("vpn-gateway", "ldap", "smtp"):
+        for ending in ("secret", "password"):
+            (folder / f"{name}.{ending}").write_text("a secret, long enough for everybody")
+            (folder / f"{name}.{ending}").chmod(0o600)
+    file = folder / "aad.toml"
+    file.touch(mode=0o600)
+    file.write_text(text)
+    return file
+
+
+def test_the_configuration_in_the_readme_works(tmp_path: Path) -> None:
+    (text,) = [block.partition("```")[0] for block in README.split("```toml\n")[1:] if "[clients.vpn-gateway]" in block]
+    assert not load(written(tmp_path, text), registry).warnings
+
+
+def test_the_example_works_as_it_is(tmp_path: Path) -> None:
+    assert not load(written(tmp_path, EXAMPLE), registry).warnings
+
+
+def uncommented(text: str) -> dict[str, dict[str, str]]:
+    """Return section -> key -> written value, of the commented part."""
+    found: dict[str, dict[str, str]] = {}
+    section = ""
+    for line in text.splitlines():
+        bare = line.removeprefix("# ")
+        if line.startswith("# [") and "]" in bare and "=" not in bare.partition("]")[0]:
+            kind = "  ".join(bare.partition("]")[2].split())
+            section = bare[1 : bare.index("]")] + (" " + kind if kind else "")
+        elif line.startswith("# ") and " = " in line and section:
+            key, _, value = bare.partition(" = ")
+            found.setdefault(section, {})[key] = value
+    return found
+
+
+def test_the_example_names_every_key_and_its_default() -> None:
+    sections = uncommented(EXAMPLE)
+    plugins = {
+        "repositories.corp": ("repositories", "ldap"),
+        "repositories.local": ("repositories", "file"),
+        "senders.mail": ("senders", "smtp"),
+        "methods.email_otp": ("methods", "email_otp"),
+        "methods.password": ("methods", "password"),
+        "store": ("stores", "sqlite"),
+    }
+    shown = {section.split(" ")[0]: keys for section, keys in sections.items()}
+    above = tomllib.loads(EXAMPLE)
+    for place, (kind, name) in plugins.items():
+        table = above
+        for step in place.split("."):
+            table = table.get(step, {})
+        known = {field.name for field in dataclasses.fields(registry.settings(kind, name))}
+        assert known - set(shown[place]) - set(table) == set(), place
