@@ -56,12 +56,11 @@ class LdapSettings:
             yield "servers", 'should name at least one server, such as "ldaps://dc1.example.com"'
         for number, url in enumerate(self.servers):
             try:
-                scheme, _, _ = host_and_port(url)
+                host_and_port(url)
             except ValueError:
                 yield f"servers.[{number}]", f'"{url}" should be "ldaps://HOST", "ldap://HOST", or with ":PORT"'
-                continue
-            if self.starttls and scheme == "ldaps":
-                yield "starttls", f'goes with ldap://, but "{url}" is TLS from the first octet: leave one of them out'
+        if self.starttls and any(url.startswith("ldaps:") for url in self.servers):
+            yield "starttls", "goes with ldap://, but ldaps:// is TLS from the first octet: leave one of them out"
         if self.bind_dn and not self.bind_password:
             # RFC 4513 5.1.2: a bind with a name and no password succeeds, as anonymous.
             yield "bind_password", "missing: bind_dn can't log in without one"
@@ -183,8 +182,7 @@ class Ldap:
             error.where = self._where
             raise
         except Late as late:
-            what = "no answer in time" if late.begun else "all connections were busy until the deadline"
-            raise Unavailable(what, where=self._where) from late
+            raise Unavailable(str(late), where=self._where) from late
 
     def _filter(self, name: str) -> str | None:
         """Put the name into the filter, escaped (RFC 4515 3); None: nobody is called so, as it is no text."""

@@ -110,14 +110,14 @@ class Line:
             try:
                 _, said, _, _ = self._connection.rebind(
                     dn,
-                    password,
+                    _Octets(password),
                     authentication=ldap3.SIMPLE,
                     read_server_info=False,
                     controls=[(PASSWORD_POLICY, False, None)],
                 )
             finally:
                 self._connection.password = None
-            return _result(said)
+            return _result(said, "bindResponse")
 
     def search(self, base: str, filter_: str, attributes: tuple[str, ...], until: float) -> tuple[Result, list[Entry]]:
         """Return at most two entries below `base`; referrals are left out."""
@@ -130,13 +130,15 @@ class Line:
                 size_limit=2,
                 time_limit=max(1, math.ceil(until - self._began)),
             )
-            return _result(said), [_entry(each) for each in response if each["type"] == "searchResEntry"]
+            return _result(said, "searchResDone"), [
+                _entry(each) for each in response if each["type"] == "searchResEntry"
+            ]
 
     def base_found(self, base: str, until: float) -> Result:
         """Look whether there is an entry at `base`."""
         with self._talking(until):
             _, said, response, _ = self._connection.search(base, "(objectClass=*)", search_scope=ldap3.BASE)
-            result = _result(said)
+            result = _result(said, "searchResDone")
         if result.code == SUCCESS and not response:
             return Result(-1, "nothing that may be read")
         return result
@@ -172,6 +174,13 @@ class Line:
             self._until = math.inf
 
 
+class _Octets(bytes):
+    """A password. ldap3 decodes every request for its records, which fails where this is no UTF-8, and keeps it."""
+
+    def decode(self, encoding: str = "", errors: str = "") -> str:  # noqa: ARG002 - of bytes
+        return "***"
+
+
 class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # untyped
     """TLS by one shared context: ldap3 makes a new one for each connection (25 ms), and looks at the name afterwards.
 
@@ -200,7 +209,11 @@ def parsable(filter_: str) -> bool:
     return True
 
 
-def _result(said: Mapping[str, Any]) -> Result:
+def _result(said: Mapping[str, Any], kind: str) -> Result:
+    """Read the answer, which has to be of the `kind` that belongs to the request: ldap3 takes any."""
+    if said["type"] != kind:
+        message = f"a {said['type']} instead of a {kind}"
+        raise Broken(message)
     controls = {oid: control["value"] or b"" for oid, control in said.get("controls", {}).items()}
     return Result(said["result"], said["description"], said["message"], controls)
 

@@ -46,12 +46,7 @@ T = TypeVar("T")
 
 
 class Late(Exception):  # noqa: N818 - the word of the house
-    """The deadline passed. `begun`: a worker was at it; else it was still in the queue."""
-
-    def __init__(self, *, begun: bool) -> None:
-        """Note how far the job had come."""
-        super().__init__()
-        self.begun = begun
+    """The deadline passed, or the pool is being left: how far the job had come."""
 
 
 class _Job(Generic[W]):
@@ -62,6 +57,10 @@ class _Job(Generic[W]):
         self.deadline = deadline
         self.answer = answer
         self.begun = False
+
+    def late(self) -> None:
+        """Tell that it will not be done in time."""
+        self.tell(None, Late("no answer in time" if self.begun else "all connections were busy until the deadline"))
 
     def tell(self, result: Any, error: Exception | None) -> None:
         if self.answer.done():
@@ -84,6 +83,7 @@ class Pool(Generic[W]):
         self._threads: list[threading.Thread] = []
         self._next_look: asyncio.TimerHandle | None = None
         self._at_home = 0
+        self._stopped = False
         self._all_ended = asyncio.Event()
 
     def start(self) -> None:
@@ -97,10 +97,11 @@ class Pool(Generic[W]):
 
     async def stop(self) -> None:
         """Give up every job, and wait a moment for the threads to end."""
+        self._stopped = True
         for worker in self._workers:
             worker.stop()
         for job in self._jobs:
-            job.tell(None, Late(begun=job.begun))
+            job.tell(None, Late("stopped"))
         for _ in self._threads:
             self._queue.put(None)
         until = time.monotonic() + FAREWELL
@@ -114,8 +115,9 @@ class Pool(Generic[W]):
 
     async def do(self, work: Callable[[W], T], deadline: float) -> T:
         """Let a worker do `work`; Late if it isn't done by the `deadline`; else whatever `work` raises."""
-        if time.monotonic() >= deadline:
-            raise Late(begun=False)
+        if self._stopped or time.monotonic() >= deadline:
+            message = "stopped" if self._stopped else "no time was left to ask a server"
+            raise Late(message)
         job = _Job[W](work, deadline, self._loop.create_future())
         self._jobs.add(job)
         self._queue.put(job)
@@ -133,7 +135,7 @@ class Pool(Generic[W]):
         at_work = [worker for worker in self._workers if worker.watch(now)]
         for job in self._jobs:
             if now >= job.deadline:
-                job.tell(None, Late(begun=job.begun))
+                job.late()
         self._next_look = self._loop.call_later(GRAIN, self._look) if at_work or self._jobs else None
 
     def _run(self, worker: W) -> None:

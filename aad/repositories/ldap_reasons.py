@@ -61,7 +61,8 @@ class Result:
 
     def __str__(self) -> str:
         """Say it to an administrator."""
-        message = "".join(char if char.isprintable() else " " for char in self.message).strip()[:200]
+        printable = "".join(char if char.isprintable() else " " for char in self.message)
+        message = " ".join(printable.split())[:200]
         said = f"{self.name} ({self.code}{f': {message}' if message else ''})"
         if self.code in {STRONGER_AUTH_REQUIRED, CONFIDENTIALITY_REQUIRED}:
             return f"{said}: it demands TLS, so use ldaps:// or starttls = true"

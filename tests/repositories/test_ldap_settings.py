@@ -1,0 +1,90 @@
+"""What `aad check` says of [repositories.NAME]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aad.core.secret import Secret
+from aad.repositories.ldap import LdapSettings
+from tests.parts.authority import Authority
+
+GOOD = {"servers": ("ldaps://dc1.example.com", "ldaps://[2001:db8::1]:3269/"), "base_dn": "dc=example,dc=com"}
+NO_PEM = Path(__file__)
+
+
+def settings(**changes: object) -> LdapSettings:
+    return LdapSettings(**(GOOD | changes))  # type: ignore[arg-type]  # whatever the test wants
+
+
+def test_the_smallest_is_good(authority: Authority) -> None:
+    assert list(settings().faults()) == []
+    assert list(settings(ca_file=authority.ca_file).faults()) == []
+    assert list(settings(bind_dn="cn=aad", bind_password=Secret(b"x")).faults()) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("servers", {"servers": ()}),
+        *(
+            ("servers.[0]", {"servers": (url,)})
+            for url in (
+                "dc1.example.com",
+                "https://dc1.example.com",
+                "ldapi:///run/slapd",
+                "ldaps://",
+                "ldaps://:636",
+                "ldaps://dc1:port",
+                "ldaps://dc1:99999",
+                "ldaps://dc1/dc=example",
+                "ldaps://aad:secret@dc1",
+                "ldaps://[::1",
+                "",
+            )
+        ),
+        ("starttls", {"starttls": True}),
+        ("bind_password", {"bind_dn": "cn=aad"}),
+        ("bind_password", {"bind_dn": "cn=aad", "bind_password": Secret(b"\0")}),
+        ("bind_dn", {"bind_password": Secret(b"x")}),
+        ("ca_file", {"ca_file": Path("/nowhere/ca.pem")}),
+        ("ca_file", {"ca_file": NO_PEM}),
+        *(
+            ("user_filter", {"user_filter": text})
+            for text in (
+                "",
+                "(uid=*)",
+                "uid={name}",
+                "(uid={name}",
+                "(&(uid={name})",
+                "({name}=x)",
+                "({name})",
+                "(uid={name}))(",
+            )
+        ),
+    ],
+)
+def test_faults_name_the_key(key: str, changes: dict[str, object]) -> None:
+    assert [fault[0] for fault in settings(**changes).faults()] == [key]
+
+
+def test_passwords_in_the_clear_are_warned_about() -> None:
+    servers = ("ldaps://dc1.example.com", "ldap://dc2.example.com")
+    assert [warning[0] for warning in settings(servers=servers).warnings()] == ["servers.[1]"]
+    assert list(settings(servers=servers[1:], starttls=True).warnings()) == []
+
+
+@pytest.mark.parametrize(
+    ("user_filter", "attribute"),
+    [
+        ("(uid={name})", "uid"),
+        ("(&(objectClass=person)(|(sAMAccountName={name})(mail={name})))", "sAMAccountName"),
+        ("(&(objectClass=user)(cn:caseExactMatch:={name}))", "cn"),
+        ("(userPrincipalName={name}@example.com)", "userPrincipalName"),
+    ],
+)
+def test_the_name_is_what_the_filter_compares_first(user_filter: str, attribute: str) -> None:
+    assert list(settings(user_filter=user_filter).faults()) == []
+    assert settings(user_filter=user_filter).compared() == attribute
+    assert settings(user_filter=user_filter, name_attribute="cn").compared() == "cn"
