@@ -1,3 +1,34 @@
-"""Advanced Authentication Daemon."""
+"""Advanced Authentication Daemon: a second factor by mail for everything that speaks RADIUS.
+
+One login, and where each step of it stands:
+
+1.  `radius/server.py` gets a datagram. `radius/clients.py`: whose address is that? `radius/packet.py`: well formed,
+    Message-Authenticator right? If not, silence. `radius/duplicates.py`: at work: silence; answered: the same again.
+2.  `radius/password.py` reads what was typed (PAP, CHAP, MS-CHAPv2) as a `core/answer.py`, and `radius/front.py`
+    makes it an Attempt (`core/identity.py`): this name, from this client, for this event.
+3.  `engine.py` begins: a failure is counted ahead (`lockout.py`), the event's repositories (`repositories/`) are asked
+    for the user and his password in one go, `core/policy.py` says which chain of methods is asked of him. That makes
+    a Login, which is Running (`core/conversation.py`).
+4.  While it is Running, the engine lets its method work and takes the next state. `methods/password.py`: Success.
+    `methods/email_otp.py`: a code (`core/code.py`) goes by `post.py` (budgets, the next sender when one fails) and
+    `senders/`; Challenge, so the login is Waiting.
+5.  `pending.py` keeps it in the store (`stores/`) under a ticket. Access-Challenge: State is the ticket.
+6.  The answer comes by the same door. The ticket is taken, once; the method says Success; no method is left: Accepted.
+
+The rooms, and what each may know (tests/test_architecture.py guards this):
+
+    core/          the rules, pure: no await, no clock, no randomness, no files     | core
+    ports.py       what a plugin is: Method, Repository, Sender, Store; Unavailable | core
+    config/        aad.toml -> frozen values; every fault by file and key           | core
+    registry.py    a type's name -> a plugin class                                  | ports, config
+    methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports
+    engine.py      does what the conversation says, with pending, lockout, outages, story | core, ports
+    post.py        how a method's message leaves                                    | core, ports, outages
+    radius/        the RADIUS front, and `nas.py`, a client that asks it            | core, ports, engine
+    log.py         where records go: journal or stderr                              | nothing
+    assembly.py    builds the parts of one configuration                            | all of the above
+    daemon.py      runs until SIGTERM, drains, reloads                              | assembly, radius
+    cli/           one file a command                                               | everybody
+"""
 
 __version__ = "0.1.0"

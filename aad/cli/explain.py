@@ -60,6 +60,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     print(f"addresses: {', '.join(shown(address) for address in user.addresses) or 'none: no code can be sent'}")
     print(f"groups: {', '.join(sorted(user.groups)) or 'none'}")
     chosen = _chains(event, user)
+    print("reply attributes: none")
     print(f"lockout: {locked}")
     return EX_FINE if chosen else EX_FAILED
 

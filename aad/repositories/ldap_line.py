@@ -74,7 +74,7 @@ class Line:
                 get_info=ldap3.NONE,
                 connect_timeout=seconds,
             ),
-            client_strategy=ldap3.SAFE_SYNC,
+            client_strategy=ldap3.SYNC,  # a line has one thread; SAFE_SYNC would copy every answer deeply
             auto_referrals=False,  # they would be followed with our credentials
             auto_range=False,
             auto_escape=False,
@@ -108,7 +108,7 @@ class Line:
                 message = "closed"
                 raise Broken(message)
             try:
-                _, said, _, _ = self._connection.rebind(
+                self._connection.rebind(
                     dn,
                     _Octets(password),
                     authentication=ldap3.SIMPLE,
@@ -117,12 +117,12 @@ class Line:
                 )
             finally:
                 self._connection.password = None
-            return _result(said, "bindResponse")
+            return _result(self._connection.result, "bindResponse")
 
     def search(self, base: str, filter_: str, attributes: tuple[str, ...], until: float) -> tuple[Result, list[Entry]]:
         """Return at most two entries below `base`; referrals are left out."""
         with self._talking(until):
-            _, said, response, _ = self._connection.search(
+            self._connection.search(
                 base,
                 filter_,
                 dereference_aliases=ldap3.DEREF_NEVER,
@@ -130,16 +130,15 @@ class Line:
                 size_limit=2,
                 time_limit=max(1, math.ceil(until - self._began)),
             )
-            return _result(said, "searchResDone"), [
-                _entry(each) for each in response if each["type"] == "searchResEntry"
-            ]
+            found = [_entry(each) for each in self._connection.response if each["type"] == "searchResEntry"]
+            return _result(self._connection.result, "searchResDone"), found
 
     def base_found(self, base: str, until: float) -> Result:
         """Look whether there is an entry at `base`."""
         with self._talking(until):
-            _, said, response, _ = self._connection.search(base, "(objectClass=*)", search_scope=ldap3.BASE)
-            result = _result(said, "searchResDone")
-        if result.code == SUCCESS and not response:
+            self._connection.search(base, "(objectClass=*)", search_scope=ldap3.BASE)
+            result, found = _result(self._connection.result, "searchResDone"), self._connection.response
+        if result.code == SUCCESS and not found:
             return Result(-1, "nothing that may be read")
         return result
 
