@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from aad.core.settings import option
 from aad.ports import Tally, Unavailable, Wiring
-from aad.stores.statefile import begin_log_anew, checkpoint, connected, opened, told
+from aad.stores.statefile import Connection, begin_log_anew, checkpoint, connected, opened, told
 
 GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
 EVERY = 1.0  # seconds from one tidying to the next
@@ -74,7 +73,7 @@ class Sqlite:
     def __init__(self, settings: SqliteSettings, wiring: Wiring) -> None:  # noqa: ARG002 - what every plugin gets
         """Keep what it gets."""
         self._path = settings.path
-        self._connection: sqlite3.Connection
+        self._connection: Connection
         self._waiting = self._counters = self._checkpointed = 0
         self._leaving, self._free = asyncio.Event(), asyncio.Event()
         self._tidying: asyncio.Task[None]

@@ -7,10 +7,13 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from sqlite3 import Connection
 
 from aad.ports import Unavailable
 
-SCHEMA = 1
+__all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "opened", "told"]
+
+SCHEMA = 2
 PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
 LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -54,7 +57,7 @@ def told(path: Path) -> Iterator[None]:
         raise _unavailable(path, words) from error
 
 
-def opened(path: Path, now: float) -> sqlite3.Connection:
+def opened(path: Path, now: float) -> Connection:
     """Open the file, made if there is none, as it fits this version and this boot. Unavailable."""
     with told(path):
         _make(path)
@@ -67,7 +70,7 @@ def opened(path: Path, now: float) -> sqlite3.Connection:
     return connection
 
 
-def connected(path: Path) -> sqlite3.Connection:
+def connected(path: Path) -> Connection:
     """Return one more connection to the file: single statements commit themselves, and none waits for the disk."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
@@ -112,7 +115,7 @@ def _make(path: Path) -> None:
         os.close(descriptor)
 
 
-def _fit(connection: sqlite3.Connection, path: Path, now: float) -> None:
+def _fit(connection: Connection, path: Path, now: float) -> None:
     """Make the tables if there are none; after another boot, end the waiting logins and begin the counters' time anew.
 
     The clock began anew with the machine, so nobody knows how long it was off: a lockout lasts its whole length.
@@ -136,12 +139,12 @@ def _fit(connection: sqlite3.Connection, path: Path, now: float) -> None:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?)", (boot,))
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def _version(connection: Connection) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
 
 
-def _boot_of(connection: sqlite3.Connection) -> str:
+def _boot_of(connection: Connection) -> str:
     row = connection.execute("SELECT value FROM meta WHERE key = 'boot'").fetchone()
     return row[0] if row else ""
 
