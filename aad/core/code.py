@@ -28,7 +28,8 @@ def issue(key: Secret, nonce: bytes, length: int) -> Secret:
         message = f"a code needs a key and a nonce of 16 octets and {SHORTEST} to {LONGEST} digits"
         raise ValueError(message)
     derived = hmac.digest(key.reveal(), b"aad one-time code\0" + nonce, hashlib.sha256)
-    return Secret(pyotp.HOTP(base64.b32encode(derived).decode(), digits=length).at(0))
+    # pyotp refuses fewer than 6 digits; of fewer, RFC 4226 5.3 takes the last ones.
+    return Secret(pyotp.HOTP(base64.b32encode(derived).decode(), digits=LONGEST).at(0)[-length:])
 
 
 def check(answer: Answer, key: Secret, nonce: bytes, length: int) -> bool:

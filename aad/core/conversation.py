@@ -140,7 +140,8 @@ class Waiting:
             and self.position == running.position
             and (mine.user.key, mine.user.repository) == (again.user.key, again.user.repository)
             and (mine.name, mine.event, mine.endpoint) == (again.name, again.event, again.endpoint)
-            and mine.chain == again.chain
+            # A store keeps no groups: whom the chain is for was decided when the login began.
+            and (mine.chain.name, mine.chain.methods) == (again.chain.name, again.chain.methods)
         )
 
 

@@ -18,8 +18,9 @@ def name_key(name: str) -> str:
     if name.isascii() and name.isprintable():
         return " ".join(name.lower().split())
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    seen = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Mn"} or c == "\n")
-    return " ".join(seen.split())
+    seen = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Mn"})
+    # Hangul letters may join once what stood between them is gone; a key must be its own key.
+    return " ".join(unicodedata.normalize("NFKC", seen).split())
 
 
 @dataclass(frozen=True, kw_only=True)

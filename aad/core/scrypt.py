@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aad.core.secret import Secret
 
@@ -15,8 +15,8 @@ SALT_OCTETS = 16
 _FORM = re.compile(
     r"scrypt\$n=([0-9]{1,8}),r=([0-9]{1,3}),p=([0-9]{1,3})\$([A-Za-z0-9+/=]{1,128})\$([A-Za-z0-9+/=]{1,128})"
 )
-_LEAST, _MOST = 2**12, 2**18  # iterations; with r = 8, 2^14 takes 16 MiB and 45 ms
-_OCTETS = 32
+_LEAST, _MOST = 2**12, 2**19  # of n, and of n r p: 64 MiB and 200 ms at most; a new hash takes 16 MiB and 45 ms
+_OCTETS, _LEAST_SALT = 32, 8
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Hash:
     n: int
     r: int
     p: int
-    salt: bytes
-    octets: bytes
+    salt: bytes = field(repr=False)
+    octets: bytes = field(repr=False)
 
     def __str__(self) -> str:
         """Write it as it stands in a file."""
@@ -36,11 +36,15 @@ class Hash:
 
     def fits(self, password: Secret) -> bool:
         """Say whether this is the hash of `password`, octet for octet; it takes its time (45 ms)."""
-        return hmac.compare_digest(self.octets, _scrypt(password, self.salt, self.n, self.r, self.p))
+        same = hmac.compare_digest(self.octets, _scrypt(password, self.salt, self.n, self.r, self.p))
+        return same and not _padded(password)
 
 
 def hash_password(password: Secret, salt: bytes) -> str:
-    """Return the hash of a password. `salt`: 16 random octets."""
+    """Return the hash of a password. `salt`: 16 random octets. ValueError: no hash can tell this password."""
+    if _padded(password):
+        message = "a password can't end in a NUL"
+        raise ValueError(message)
     return str(Hash(2**14, 8, 1, salt, _scrypt(password, salt, 2**14, 8, 1)))
 
 
@@ -51,16 +55,21 @@ def read_hash(text: str) -> Hash:
     if not match:
         raise ValueError(wrong)
     n, r, p = (int(match[number]) for number in (1, 2, 3))
-    if not _LEAST <= n <= _MOST or n & (n - 1) or not 1 <= r <= 16 or not 1 <= p <= 4:  # noqa: PLR2004 - scrypt's costs
-        message = f"has costs outside n={_LEAST} to {_MOST} (a power of 2), r=1 to 16, p=1 to 4"
+    if n < _LEAST or n & (n - 1) or not 0 < n * r * p <= _MOST:
+        message = f"has costs that are too low or too high: n a power of 2 from {_LEAST}, and n r p at most {_MOST}"
         raise ValueError(message)
     try:
         salt, octets = base64.b64decode(match[4], validate=True), base64.b64decode(match[5], validate=True)
     except binascii.Error:
         raise ValueError(wrong) from None
-    if len(octets) != _OCTETS:
+    if len(octets) != _OCTETS or len(salt) < _LEAST_SALT:
         raise ValueError(wrong)
     return Hash(n, r, p, salt, octets)
+
+
+def _padded(password: Secret) -> bool:
+    # HMAC (RFC 2104 2), and so scrypt, fills a key with NULs: to it, "secret" and "secret\0" are the same.
+    return password.reveal().endswith(b"\0")
 
 
 def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int) -> bytes:

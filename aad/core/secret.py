@@ -15,8 +15,8 @@ class Secret:
     __slots__ = ("_octets",)
 
     def __init__(self, value: bytes | str) -> None:
-        """Hold `value`; text becomes its UTF-8 octets."""
-        self._octets = value.encode() if isinstance(value, str) else bytes(value)
+        """Hold `value`; text becomes its UTF-8 octets, and what Python could not read (PEP 383) what it was."""
+        self._octets = _encoded(value) if isinstance(value, str) else bytes(value)
 
     def reveal(self) -> bytes:
         """Return the octets."""
@@ -57,3 +57,12 @@ class Secret:
         """Refuse to be pickled or copied into a file by accident."""
         message = "a Secret can't be pickled"
         raise TypeError(message)
+
+
+def _encoded(text: str) -> bytes:
+    """Encode; UnicodeEncodeError, which quotes the text, is replaced by a ValueError that doesn't."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        message = "the secret is not UTF-8"
+        raise ValueError(message) from None

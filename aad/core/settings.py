@@ -13,6 +13,7 @@ Duration = NewType("Duration", float)
 REQUIRED = dataclasses.MISSING
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
+_MOST_SECONDS = 10**9  # as many digits as may be written before a unit
 _RATE = re.compile(r"([0-9]{1,9}) +per +(\w+)")
 
 
@@ -48,7 +49,7 @@ def option(
 
 def duration(value: object) -> Duration:
     """Read a duration; ValueError says what would be right."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_SECONDS:
         return Duration(float(value))
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not match:

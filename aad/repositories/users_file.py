@@ -1,0 +1,161 @@
+"""users.toml: its octets -> users, or everything that is wrong with it, by user and key."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aad.core.identity import User, name_key
+from aad.core.scrypt import Hash, hash_password, read_hash
+from aad.core.secret import Secret
+
+Version = tuple[int, ...]
+_DECOY = replace(read_hash(hash_password(Secret("any"), bytes(16))), octets=bytes(32))
+
+
+class UsersError(ValueError):
+    """A users file that can't be used; `faults` is everything that is wrong with it."""
+
+    def __init__(self, path: Path, faults: list[str]) -> None:
+        """Hold the faults, one line each."""
+        self.faults = [f"{path}: {fault}" for fault in faults]
+        super().__init__("; ".join(self.faults))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One user of the file."""
+
+    user: User
+    hash: Hash
+    disabled: bool
+
+
+@dataclass(frozen=True)
+class Users:
+    """The users, by their folded names. `version` tells the file from a changed one.
+
+    `decoy` fits no password and takes as long as the dearest hash of the file: to be computed for a name nobody has.
+    """
+
+    entries: Mapping[str, Entry]
+    decoy: Hash = _DECOY
+    version: Version = ()
+
+
+def _version(found: os.stat_result) -> Version:
+    """Return what changes with a file: another one in its place, a write, a chmod."""
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode)
+
+
+def read_users(path: Path, repository: str, before: Users | None = None) -> Users:
+    """Read a users file, unless it is the one that was read `before`. UsersError: everything that is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            found = os.fstat(file.fileno())  # before the octets: what is written meanwhile is read the next time
+            if before and before.version == _version(found):
+                return before
+            data = tomllib.load(file)
+    except OSError as error:
+        raise UsersError(path, [f"can't be read: {error.strerror}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsersError(path, [f"not TOML: {error}"]) from None
+    faults = [f"{key}: unknown; should be [users.NAME]" for key in data if key != "users"]
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        faults.append(f"others than its owner may write it: chmod go-w {path}")
+    entries = _entries(data.get("users", {}), repository, faults)
+    if faults:
+        raise UsersError(path, faults)
+    dearest = max((entry.hash for entry in entries.values()), key=lambda one: one.n * one.r * one.p, default=_DECOY)
+    return Users(entries, replace(_DECOY, n=dearest.n, r=dearest.r, p=dearest.p), _version(found))
+
+
+def _entries(tables: Any, repository: str, faults: list[str]) -> dict[str, Entry]:
+    """Turn the tables into entries; what is wrong goes to `faults`."""
+    if not isinstance(tables, dict):
+        faults.append("users: should be tables: [users.NAME]")
+        return {}
+    entries: dict[str, Entry] = {}
+    spelled: dict[str, str] = {}
+    for name, table in tables.items():
+        key, wrong = name_key(name), list(_wrong(table))
+        faults += [f"users.{name}{what}" for what in wrong]
+        if not key:
+            faults.append(f"users.{name!r}: should be a name that can be seen")
+        elif key in spelled:
+            faults.append(f"users.{name}: is the same name as {spelled[key]}; case and width make no difference")
+        elif not wrong:
+            entries[key] = _entry(name, table, repository)
+        spelled.setdefault(key, name)
+    return entries
+
+
+def _entry(name: str, table: Mapping[str, Any], repository: str) -> Entry:
+    email = table.get("email", [])
+    user = User(
+        name=name,
+        repository=repository,
+        handle=name_key(name),
+        addresses=(email,) if isinstance(email, str) else tuple(email),
+        groups=frozenset(table.get("groups", ())),
+        language=table.get("language", ""),
+    )
+    return Entry(user, read_hash(table["password"]), table.get("disabled", False))
+
+
+def _wrong(table: Any) -> Iterator[str]:
+    """Say what is wrong with one user; values are never quoted, a password may stand at the wrong key."""
+    if not isinstance(table, dict):
+        yield ": should be a table"
+        return
+    if "password" not in table:
+        yield ".password: missing; aad hash-password makes one"
+    for key, value in table.items():
+        if key in _RULES:
+            if what := _RULES[key](value):
+                yield f".{key}: {what}"
+        elif isinstance(value, dict):
+            yield f'.{key}: unknown; a name with a dot is written in quotes: [users."NAME.{key}"]'
+        else:
+            yield f".{key}: unknown key; there are {', '.join(_RULES)}"
+
+
+def _password(value: Any) -> str:
+    try:
+        read_hash(value if isinstance(value, str) else "")
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _email(value: Any) -> str:
+    items = value if isinstance(value, list) else [value]
+    right = all(isinstance(item, str) and "@" in item for item in items)
+    return "" if right else 'should be an address, such as "alice@example.com", or a list of them'
+
+
+def _groups(value: Any) -> str:
+    right = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    return "" if right else 'should be a list of names, such as ["vpn"]'
+
+
+def _language(value: Any) -> str:
+    return "" if isinstance(value, str) else 'should be a language, such as "en"'
+
+
+def _disabled(value: Any) -> str:
+    return "" if isinstance(value, bool) else "should be true or false"
+
+
+_RULES: dict[str, Callable[[Any], str]] = {
+    "password": _password,
+    "email": _email,
+    "groups": _groups,
+    "language": _language,
+    "disabled": _disabled,
+}

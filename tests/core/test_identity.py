@@ -1,0 +1,86 @@
+"""One person is one key, whatever the spelling."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aad.core.answer import NOTHING
+from aad.core.identity import Attempt, User, name_key
+
+# Where normalization is likely to go wrong: joined letters, marks, invisible characters, cases of two letters.
+AWKWARD = (
+    "aAiI\u00df\u1e9e\u017f\u212a\u00c5\u00e9\u03a3\u03c2\u0130\u0131\u0149\u01f0\ufb03\u338f\u2460"
+    "\u0301\u0302\u0327\u0345\u034f\u1100\u1161\u11a8\uffb1\uffcf\u3131"
+    "\xad\u200b\u200d\u2066\ufe0f\u3000 \t\n\x1c\x85\0"
+)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "alice",
+        "Alice",
+        "ALICE",
+        " alice ",
+        "\talice\n",
+        "al\xadice",  # soft hyphen
+        "\u200balice\u2060",  # zero-width space, word joiner
+        "\uff21\uff2c\uff29\uff23\uff25",  # full-width
+        "alice\u034f",  # combining grapheme joiner
+        "\u24d0lice",  # circled
+        "a\0lice",
+        "alic\u0332e",  # a line below, that e has no letter for
+        "\u202ealice",  # right-to-left override
+    ],
+)
+def test_spellings_of_alice(spelling: str) -> None:
+    assert name_key(spelling) == "alice"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("Jos\u00e9", "jos\u00e9"),
+        ("Jose\u0301", "jos\u00e9"),
+        ("STRASSE", "strasse"),
+        ("Straße", "strasse"),
+        ("ΟΔΥΣΣΕΥΣ", "οδυσσευσ"),
+        ("Mary  Ann\u3000Smith", "mary ann smith"),
+        ("corp\\alice", "corp\\alice"),
+        ("alice@example.com", "alice@example.com"),
+        ("", ""),
+        (" \t ", ""),
+    ],
+)
+def test_names(name: str, key: str) -> None:
+    assert name_key(name) == key
+
+
+@pytest.mark.parametrize("other", ["alicia", "a lice", "al1ce", "\u00e0lice", "\u0430lice"])
+def test_others_are_not_alice(other: str) -> None:
+    assert name_key(other) != "alice"
+
+
+@given(st.one_of(st.text(), st.text(AWKWARD)))
+@example("\u1100\u034f\u1161")  # two letters that become one when what stands between them is gone
+@example("\uffb1\u0330\uffcf")
+def test_a_key_is_its_own_key(name: str) -> None:
+    assert name_key(name_key(name)) == name_key(name)
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_ascii_goes_the_short_way_to_the_same_key(name: str) -> None:
+    assert name_key(name) == name_key(name + "\xad")
+
+
+@given(st.one_of(st.text(), st.text(AWKWARD)))
+def test_a_key_has_nothing_invisible(name: str) -> None:
+    assert name_key(name).isprintable() or not name.isprintable()
+    assert "  " not in name_key(name)
+
+
+def test_attempt_and_user_have_it() -> None:
+    attempt = Attempt(event="vpn", endpoint="gateway", name=" ALICE", answer=NOTHING, deadline=0.0)
+    assert attempt.key == User(name="Alice", repository="corp", handle="").key == "alice"
