@@ -51,6 +51,8 @@ DOORS = {
 WORLD = {"asyncio", "time", "random", "secrets", "logging", "socket", "threading", "os", "subprocess", "datetime"}
 PURE = [
     *sorted((PACKAGE / "core").glob("*.py")),
+    PACKAGE / "repositories" / "ldap_ber.py",
+    PACKAGE / "repositories" / "ldap_reasons.py",
     *(PACKAGE / "radius" / f"{name}.py" for name in ("packet", "password", "mschap", "clients", "duplicates")),
 ]
 

@@ -27,7 +27,7 @@ def name_key(name: str) -> str:
 class Attempt:
     """What a front reports: somebody at `endpoint` wants in, as `name`, for `event`, and gave `answer`.
 
-    `deadline`: until when the front needs an outcome, in seconds of the clock of `now`.
+    `deadline`: until when the front needs an outcome, in `time.monotonic()` seconds.
     `caller`: where the user is, as the endpoint tells it (Calling-Station-Id); may be empty, is never trusted.
     """
 

@@ -16,7 +16,8 @@ from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
 from aad.ports import Admit, AmbiguousUser, Found, Unavailable, Wiring
-from aad.repositories.ldap_line import Entry, parsable
+from aad.repositories.ldap_ber import filled
+from aad.repositories.ldap_line import Entry, compiled
 from aad.repositories.ldap_names import Names
 from aad.repositories.ldap_pool import Late, Pool
 from aad.repositories.ldap_reasons import SIZE_LIMIT, SUCCESS, Result, verdict
@@ -25,16 +26,14 @@ from aad.repositories.ldap_servers import Account, Asker, Lines, Refused, Server
 A = TypeVar("A")
 _NAME = "{name}"
 _ASSERTION = re.compile(r"\(\s*([A-Za-z0-9.-]+)([^()=]*)=([^()]*)")  # (attribute:rule:=value
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_@")
+_MARKER = b"\x01the user's name\x01"  # stands for the name; no filter has it
 
 
 @dataclass(frozen=True, kw_only=True)
 class LdapSettings:
     """[repositories.NAME] with type = "ldap"."""
 
-    servers: tuple[str, ...] = option(
-        doc='In order: the next one when one fails; "ldaps://HOST[:PORT]" or "ldap://..."'
-    )
+    servers: tuple[str, ...] = option(doc='In order: the next when one fails; "ldaps://HOST[:PORT]" or "ldap://..."')
     starttls: bool = option(default=False, doc="With ldap://: begin TLS before anything else, or don't talk at all.")
     ca_file: Path | None = option(None, "The authority that signed the servers' certificates; default: the system's.")
     bind_dn: str = option("", "The account that searches; default: anonymous.")
@@ -45,9 +44,7 @@ class LdapSettings:
     group_attribute: str = option("memberOf", "Holds the groups, as chains name them.")
     name_attribute: str = option("", "Holds the user's name; default: what user_filter compares {name} with first.")
     language_attribute: str = option("preferredLanguage", "Holds the language.")
-    timeout: Duration = option(
-        Duration(2.0), "How long one server may take; then the next.", at_least=0.1, at_most=30.0
-    )
+    timeout: Duration = option(Duration(2.0), "For one server; then the next.", at_least=0.1, at_most=30.0)
     connections: int = option(8, "Logins that are checked at the same time.", at_least=1, at_most=64)
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -81,13 +78,20 @@ class LdapSettings:
         with_name = (attribute for attribute, _, value in _ASSERTION.findall(self.user_filter) if _NAME in value)
         return self.name_attribute or next(with_name, "")
 
+    def template(self) -> bytes:
+        """Return user_filter as octets, with `_MARKER` where the name belongs. ValueError: it is no filter."""
+        return compiled(self.user_filter.replace(_NAME, _MARKER.decode()))
+
     def _filter_faults(self) -> Iterator[tuple[str, str]]:
         if _NAME not in self.user_filter:
             yield "user_filter", 'should hold {name}, such as "(uid={name})": else it finds the same for everybody'
-        elif not parsable(self.user_filter.replace(_NAME, "x")):
-            yield "user_filter", 'is no search filter; should be such as "(uid={name})", in parentheses (RFC 4515)'
         elif _NAME in _ASSERTION.sub("", self.user_filter):
             yield "user_filter", 'should have {name} as a value, such as "(uid={name})"'
+        else:
+            try:
+                self.template()
+            except ValueError:
+                yield "user_filter", 'is no search filter; should be such as "(uid={name})", in parentheses (RFC 4515)'
 
 
 class Ldap:
@@ -100,6 +104,7 @@ class Ldap:
         self._settings = settings
         self._name = wiring.name
         self._where = f"repository {wiring.name}"
+        self._template = settings.template()
         self._name_attribute = settings.compared()
         attributes = (
             self._name_attribute,
@@ -184,13 +189,12 @@ class Ldap:
         except Late as late:
             raise Unavailable(str(late), where=self._where) from late
 
-    def _filter(self, name: str) -> str | None:
-        """Put the name into the filter, escaped (RFC 4515 3); None: nobody is called so, as it is no text."""
+    def _filter(self, name: str) -> bytes | None:
+        """Put the name into the filter, octet for octet; None: nobody is called so, as it is no text."""
         try:
-            escaped = "".join(c if c in _PLAIN else "".join(f"\\{octet:02x}" for octet in c.encode()) for c in name)
+            return filled(self._template, _MARKER, name.encode()) if name else None
         except UnicodeEncodeError:
             return None
-        return self._settings.user_filter.replace(_NAME, escaped) if name else None
 
     def _user(self, entry: Entry) -> User:
         """Read the user out of his entry.

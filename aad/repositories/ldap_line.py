@@ -18,13 +18,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from aad.repositories import ldap_ber
 from aad.repositories.ldap_reasons import PASSWORD_POLICY, SUCCESS, Result
 
 with warnings.catch_warnings():  # ldap3 2.9.1 calls pyasn1 by names of long ago
     warnings.simplefilter("ignore", DeprecationWarning)
     import ldap3
     from ldap3.core.exceptions import LDAPException
-    from ldap3.operation.search import parse_filter
+    from ldap3.operation.search import compile_filter, parse_filter
+    from ldap3.utils.asn1 import encode
+    from pyasn1.error import PyAsn1Error
 
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))  # seconds, seconds, times
 _RECEIVE_TIMEOUT = 60  # seconds, whole ones, or struct.error; only if nobody watches
@@ -107,31 +110,20 @@ class Line:
             if self._connection.closed:  # Danger: ldap3 would open it anew, without STARTTLS
                 message = "closed"
                 raise Broken(message)
-            try:
-                self._connection.rebind(
-                    dn,
-                    _Octets(password),
-                    authentication=ldap3.SIMPLE,
-                    read_server_info=False,
-                    controls=[(PASSWORD_POLICY, False, None)],
-                )
-            finally:
-                self._connection.password = None
-            return _result(self._connection.result, "bindResponse")
+            number = self._number()
+            said, _ = self._asked(number, ldap_ber.bind(number, dn, password, [PASSWORD_POLICY]))
+            return _result(said, "bindResponse")
 
-    def search(self, base: str, filter_: str, attributes: tuple[str, ...], until: float) -> tuple[Result, list[Entry]]:
-        """Return at most two entries below `base`; referrals are left out."""
+    def search(
+        self, base: str, filter_: bytes, attributes: tuple[str, ...], until: float
+    ) -> tuple[Result, list[Entry]]:
+        """Return at most two entries below `base`; referrals are left out. `filter_`: see `compiled`."""
         with self._talking(until):
-            self._connection.search(
-                base,
-                filter_,
-                dereference_aliases=ldap3.DEREF_NEVER,
-                attributes=attributes,
-                size_limit=2,
-                time_limit=max(1, math.ceil(until - self._began)),
-            )
-            found = [_entry(each) for each in self._connection.response if each["type"] == "searchResEntry"]
-            return _result(self._connection.result, "searchResDone"), found
+            seconds = max(1, math.ceil(until - self._began))
+            number = self._number()
+            said, response = self._asked(number, ldap_ber.search(number, base, filter_, attributes, seconds))
+            found = [_entry(each) for each in response if each["type"] == "searchResEntry"]
+            return _result(said, "searchResDone"), found
 
     def base_found(self, base: str, until: float) -> Result:
         """Look whether there is an entry at `base`."""
@@ -157,6 +149,18 @@ class Line:
         if sock is not None:
             sock.close()
 
+    def _number(self) -> int:
+        number: int = self._connection.server.next_message_id()
+        return number
+
+    def _asked(self, number: int, octets: bytes) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+        """Send a request of ours, and let ldap3 read what comes back: the result, and the entries before it."""
+        strategy = self._connection.strategy
+        self._connection.socket.sendall(octets)
+        strategy._outstanding[number] = None  # noqa: SLF001 - it reads answers only to what it knows of
+        response, said = strategy.get_response(number)
+        return said, response
+
     @contextmanager
     def _talking(self, until: float) -> Iterator[None]:
         self._began, self._until = time.monotonic(), until
@@ -171,13 +175,6 @@ class Line:
             raise Broken(_said(error)) from error
         finally:
             self._until = math.inf
-
-
-class _Octets(bytes):
-    """A password. ldap3 decodes every request for its records, which fails where this is no UTF-8, and keeps it."""
-
-    def decode(self, encoding: str = "", errors: str = "") -> str:  # noqa: ARG002 - of bytes
-        return "***"
 
 
 class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # untyped
@@ -199,13 +196,15 @@ class _VerifiedTls(ldap3.Tls):  # type: ignore[misc]  # untyped
         wrapped.do_handshake()
 
 
-def parsable(filter_: str) -> bool:
-    """Say whether this is a search filter (RFC 4515)."""
+def compiled(filter_: str) -> bytes:
+    """Return a search filter (RFC 4515) as octets (BER). ValueError: it is none."""
     try:
-        parse_filter(filter_, None, False, False, None, False)
-    except (LDAPException, AttributeError):
-        return False
-    return True
+        root = parse_filter(filter_, None, False, False, None, False).elements[0]
+        octets: bytes = encode(compile_filter(root))
+    except (LDAPException, AttributeError, IndexError, PyAsn1Error) as error:
+        message = "no search filter"
+        raise ValueError(message) from error
+    return octets
 
 
 def _result(said: Mapping[str, Any], kind: str) -> Result:

@@ -85,7 +85,7 @@ class Lines:
         """The server's, as in aad.toml."""
         return self._server.url
 
-    def search(self, base: str, filter_: str, attributes: tuple[str, ...]) -> tuple[Result, list[Entry]]:
+    def search(self, base: str, filter_: bytes, attributes: tuple[str, ...]) -> tuple[Result, list[Entry]]:
         """Search as the account. Broken."""
         result, entries = self._searching().search(base, filter_, attributes, self.until)
         return _in_order(result), entries
