@@ -51,6 +51,7 @@ _TEXTS = {
     "fault": ("error", "a fault of aad itself, nobody was let in: {reason}"),
 }
 EVENTS = tuple(_TEXTS)
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
 class _Blank(dict[str, object]):
@@ -94,7 +95,11 @@ class Log:
         level, text = _TEXTS.get(name, ("info", name))
         if LEVELS[level] > self._least:
             return
-        known = {key: _clean(value) for key, value in fields.items() if value is not None and value != ""}
+        known = {
+            key: value if type(value) is str and value.isprintable() else _clean(value)
+            for key, value in fields.items()
+            if value is not None and value != ""
+        }
         message = text.format_map(_Blank(known))
         if self._journal is not None:
             self._to_journal(self._journal, name, LEVELS[level], message, known)
@@ -104,15 +109,14 @@ class Log:
     def _to_stderr(self, name: str, priority: int, message: str, known: Mapping[str, str]) -> None:
         if self._json:
             whole = {"time": round(time.time(), 3), "priority": priority, "event": name, "message": message, **known}
-            line = json.dumps(whole, ensure_ascii=False)
+            line = _AS_JSON(whole)
         else:
             shown = " ".join(
                 f"{key}={value if ' ' not in value else json.dumps(value)}" for key, value in known.items()
             )
             line = f"<{priority}>{name}: {message}" + (f" ({shown})" if shown else "")
         with contextlib.suppress(OSError):
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+            sys.stderr.write(line + "\n")  # it is written through
 
     def _to_journal(
         self, journal: socket.socket, name: str, priority: int, message: str, known: Mapping[str, str]
