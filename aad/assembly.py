@@ -19,6 +19,7 @@ from aad.outages import Outages
 from aad.pending import Pending
 from aad.ports import Record, Repository, Sender, Store, Unavailable, Wiring
 from aad.post import Post
+from aad.randomness import Randomness
 
 KEY_OCTETS = 32
 
@@ -78,7 +79,7 @@ def senders(config: Config, key: Secret) -> dict[str, Sender]:
 
 async def assembled(config: Config, store: Store, record: Record, stack: AsyncExitStack) -> Engine:
     """Open repositories, senders and methods on `stack`, in this order, and put an engine over them."""
-    key, outages = installation_key(config), Outages(record)
+    key, outages, randomness = installation_key(config), Outages(record), Randomness()
     users = await _entered(repositories(config, key), stack)
     post = Post(
         await _entered(senders(config, key), stack),
@@ -95,11 +96,12 @@ async def assembled(config: Config, store: Store, record: Record, stack: AsyncEx
         events=events(config),
         repositories=users,
         methods=methods,
-        pending=Pending(store, methods, config.limits.waiting, secrets.token_bytes),
+        pending=Pending(store, methods, config.limits.waiting, randomness),
         lockout=lockout(config, store),
         outages=outages,
         record=record,
         now=store.now,
+        randomness=randomness,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class Engine:
     outages: Outages
     record: Record
     now: Callable[[], float]
-    randomness: Callable[[int], bytes] = secrets.token_bytes
+    randomness: Callable[[int], bytes]
 
     def __post_init__(self) -> None:
         """Begin with nothing at work."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -191,6 +192,7 @@ class World:
             outages=outages,
             record=self.record,
             now=self.store.now,
+            randomness=secrets.token_bytes,
         )
 
     @property

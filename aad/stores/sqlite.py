@@ -32,11 +32,8 @@ RETURNING count
 """
 _AGAIN = "SELECT ticket, login FROM waiting WHERE owner = ? AND expires > ? ORDER BY rowid DESC LIMIT 1"
 _KNOWN = "SELECT 1 FROM counter WHERE kind = ? AND name = ? AND scope = ?"
-_REFUND = """
-UPDATE counter SET count = count - 1
-WHERE kind = ? AND name = ? AND scope = ? AND count > 0 AND until > ? RETURNING count
-"""
-_REMOVE = "DELETE FROM counter WHERE kind = ? AND name = ? AND scope = ? AND count = 0 RETURNING 1"
+_REMOVE = "DELETE FROM counter WHERE kind = ? AND name = ? AND scope = ? AND count <= 1 AND until > ? RETURNING 1"
+_REFUND = "UPDATE counter SET count = count - 1 WHERE kind = ? AND name = ? AND scope = ? AND count > 1 AND until > ?"
 _FORGET = "DELETE FROM counter WHERE kind = ? AND name = ? AND (scope = ? OR ? = '') RETURNING until, count"
 _TALLIES = """
 SELECT scope, name, count, until FROM counter
@@ -148,10 +145,11 @@ class Sqlite:
 
     async def refund(self, kind: str, scope: str, name: str) -> None:
         """Take one back; a counter of none is removed."""
-        if await self._run(_REFUND, kind, name, scope, self.now()) == [(0,)]:
-            # Of two statements the second looks again: another process may have counted in between.
-            removed = await self._run(_REMOVE, kind, name, scope)
-            self._counters -= len(removed)
+        which = (kind, name, scope, self.now())
+        if await self._run(_REMOVE, *which):
+            self._counters -= 1
+        else:
+            await self._run(_REFUND, *which)
 
     async def forget(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter, or with an empty `scope` those of every scope; say whether any still counted."""

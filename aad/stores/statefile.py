@@ -16,6 +16,7 @@ __all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "opened", 
 SCHEMA = 2
 PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
 LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
+PAGE = 2048  # octets: each change writes whole pages to the log, and a login fits into one
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _TABLES = """
@@ -120,6 +121,7 @@ def _fit(connection: Connection, path: Path, now: float) -> None:
 
     The clock began anew with the machine, so nobody knows how long it was off: a lockout lasts its whole length.
     """
+    connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new file; an old one keeps its own
     if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
         raise _unavailable(path, "SQLite can keep no log beside it: is it on a network file system?")
     boot = _boot(path)

@@ -61,7 +61,8 @@ async def main():
         except Unavailable as error:
             print("keep:", error.what)
         try:
-            await store.probe()
+            for number in range(10):  # what room is left for a small write is soon gone
+                await store.probe()
         except Unavailable as error:
             print("probe:", error.what)
         os.unlink(folder / "filler")
