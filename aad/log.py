@@ -36,6 +36,7 @@ _TEXTS = {
     "user.locked": ("warning", "{user} is locked out: {reason}"),
     "user.unlocked": ("notice", "{user} is no longer locked out"),
     "request.discarded": ("warning", "request from {client} discarded: {reason}"),
+    "client.secret": ("notice", "client {client} uses {reason}"),
     "repository.down": ("error", "repository {repository} is out of order: {reason}"),
     "repository.up": ("notice", "repository {repository} works again"),
     "sender.down": ("error", "sender {sender} is out of order: {reason}"),

@@ -212,7 +212,10 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """Keep a waiting login under its ticket. `owner`: where `again` finds the latest one."""
 
     async def take(self, ticket: bytes) -> bytes | None:
-        """Return the login and forget it, at once: of many who ask, one gets it. None: unknown, or expired."""
+        """Return the login and forget it, at once: of many who ask, one gets it. None: unknown, or expired long ago.
+
+        For a while after its end (a minute) it is still given out: its method says that the answer came too late.
+        """
 
     async def again(self, owner: str) -> tuple[bytes, bytes] | None:
         """Return ticket and login that were last kept for `owner` and still wait; they go on waiting."""

@@ -44,9 +44,9 @@ class Post:
                 receipt = await self._senders[name].send(message, share)
             except AddressRefused as error:
                 return Sent(refused=Reason.ADDRESS_REFUSED, facts=(*facts, _fact("failed", known, began, error)))
-            except Underway:
+            except Underway as error:
                 # It may still arrive, so nobody else may send it too.
-                return Sent(facts=(*facts, _fact("queued", known, began)))
+                return Sent(facts=(*facts, _fact("queued", known, began, error)))
             except Unavailable as error:
                 self._outages.down(error)
                 last, facts = error, (*facts, _fact("failed", known, began, error))
@@ -66,5 +66,5 @@ class Post:
 
 
 def _fact(what: str, known: Mapping[str, str], began: float, error: Exception | None = None) -> Fact:
-    reason = {"reason": str(error)} if error else {}
+    reason = {"reason": str(error)} if error and str(error) else {}
     return Fact(name=f"mail.{what}", fields={**known, **reason, "ms": (time.monotonic() - began) * 1000})

@@ -19,6 +19,7 @@ COMMANDS = {
     "explain": "say how a user would log in, and why so; sends nothing",
     "locked": "list who is locked out",
     "unlock": "end a user's lockout",
+    "make-secret": "make a shared secret that nobody guesses",
     "hash-password": "make a password's hash for a users file",
     "demo": "show one whole login, with users and mailbox of its own",
     "version": "print the versions of aad, Python and the libraries",

@@ -69,12 +69,15 @@ class Client:
         if not self.networks:
             yield "networks", "should name at least one address or network"
         if not self.secret or not all(self.secret):
-            yield "secret", "is empty: whoever can reach the port could log in; make one with: openssl rand -base64 24"
+            yield "secret", "is empty: whoever can reach the port could log in; make one with: aad make-secret"
 
     def warnings(self) -> Iterator[tuple[str, str]]:
         """Complain of secrets that can be guessed."""
         if any(0 < len(secret) <= SHORT_SECRET for secret in self.secret):
-            yield "secret", f"has {SHORT_SECRET} octets or fewer and can be guessed; try: openssl rand -base64 24"
+            yield (
+                "secret",
+                f"has {SHORT_SECRET} octets or fewer and can be guessed; better: aad make-secret",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,7 @@ class Running:
         return self.login.chain.methods[self.position]
 
     def failed_by(self, outcome: Outcome[Any]) -> bool:
-        """Say whether `outcome` makes this a failed login for the lockout: by a guess, and once per login."""
+        """Say whether `outcome` makes this a failed login for the lockout: by a guess, the method's first."""
         if isinstance(outcome, Failure):
             return not self.wrong and outcome.reason not in UNCOUNTED
         return isinstance(outcome, Challenge) and outcome.wrong and not self.wrong

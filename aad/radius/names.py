@@ -67,9 +67,12 @@ class Flaw(StrEnum):
     EAP_UNSIGNED = "EAP-Message without Message-Authenticator"
     STATUS_UNSIGNED = "Status-Server without Message-Authenticator"
     NO_ROOM = "so much Proxy-State that no reply has room for it"
-    UNSIGNED = "no Message-Authenticator, which this client must send"
+    UNSIGNED = (
+        "no Message-Authenticator, so anybody could have forged it: let the NAS send one, or, if it can't and its "
+        "network is trusted, set require_message_authenticator = false for this client"
+    )
     UNSIGNED_PROXY = "Proxy-State without Message-Authenticator"
-    WRONG_SIGNATURE = "wrong Message-Authenticator"
+    WRONG_SIGNATURE = "wrong Message-Authenticator: the shared secret differs from the client's"
     OTHER_IDENTIFIER = "an answer to another request"
     WRONG_AUTHENTICATOR = "wrong Response Authenticator"
     NO_REPLY = "neither Access-Accept, -Reject nor -Challenge"

@@ -41,6 +41,8 @@ class Server:
         self._discards = Discards(record)
         self._duplicates: Duplicates[tuple[UdpSocket, Origin]] = Duplicates()
         self._jitter = jitter
+        self._record = record
+        self._secrets: dict[str, int] = {}  # client -> which of its secrets it used last
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: list[UdpSocket] = []
 
@@ -83,6 +85,8 @@ class Server:
         except PacketError as error:
             self._discards.discard(str(error), now, client=client.name, source=origin.host)
             return
+        if len(client.secrets) > 1 and request.has_message_authenticator:
+            self._tell_secret(client, secret)
         if request.code == names.STATUS_SERVER:
             udp.send(packet.reply(request, names.ACCESS_ACCEPT, (), secret), origin)
             return
@@ -97,6 +101,18 @@ class Server:
             task = asyncio.get_running_loop().create_task(self._work(request, client, secret, key, now))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _tell_secret(self, client: Client, secret: Secret) -> None:
+        """Say once which of its secrets a client uses, and again when it uses another."""
+        number = client.secrets.index(secret)
+        if self._secrets.get(client.name) != number:
+            self._secrets[client.name] = number
+            which = (
+                "the first of its secrets"
+                if not number
+                else f"secret {number + 1} of {len(client.secrets)}, an old one"
+            )
+            self._record("client.secret", client=client.name, reason=which)
 
     async def _work(self, request: Request, client: Client, secret: Secret, key: bytes, received: float) -> None:
         """Let the front decide, and reply. What gets no reply is forgotten, so that a repetition is tried anew."""

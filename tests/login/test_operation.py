@@ -196,6 +196,28 @@ def test_a_configuration_nobody_could_run(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_two_secrets_while_one_is_being_changed(daemon: Daemon, mailbox: Mailbox) -> None:
+    text = daemon.file.read_text().replace(
+        f'secret = "{SECRET}"', f'secret = ["the new secret of this test", "{SECRET}"]'
+    )
+    daemon.file.write_text(text)
+    daemon.reload()
+    with Raw(daemon.host, daemon.port) as client:
+        for secret in (SECRET, SECRET, "the new secret of this test"):
+            request = Request("alice", RIGHT, secret=secret)
+            client.send(request.octets)
+            assert request.reply(client.receive()).code == ACCESS_CHALLENGE
+    said = [record["reason"] for record in daemon.records("client.secret")]
+    assert said == ["secret 2 of 2, an old one", "the first of its secrets"]
+    assert len(mailbox.messages) == 1
+
+
+def test_aad_make_secret() -> None:
+    made = {aad("make-secret").stdout for _ in range(2)}
+    assert len(made) == 2
+    assert all(len(secret) == 33 for secret in made)
+
+
 def test_aad_hash_password_and_version() -> None:
     assert aad("hash-password", given="correct horse\n").stdout.startswith("scrypt$n=16384,r=8,p=1$")
     assert aad("hash-password", given="\n").returncode == 1

@@ -172,6 +172,7 @@ def test_without_message_authenticator_the_log_says_what_to_do(daemon: Daemon) -
         assert not radclient.login("alice", RIGHT, lambda _: "").accepted
     (record,) = daemon.records("request.discarded")
     assert "no Message-Authenticator" in record["reason"]
+    assert "require_message_authenticator = false" in record["reason"]
     assert record["client"] == "gateway"
 
 
@@ -215,7 +216,13 @@ def test_freeradius_as_a_proxy(
         assert result.accepted, result.transcript
         assert "a***@e***.com" in result.prompts[0]
         assert not radclient.login("alice", "wrong", lambda _: "").accepted
-    assert len(mailbox.messages) == 1
+        reply = radclient.send(
+            "auth", ['User-Name = "bob"', 'User-Password = "battery staple"', "Proxy-State = 0x010200ff"]
+        )
+        assert reply.code == "Access-Challenge"
+        assert reply.attributes["Proxy-State"] == ["0x010200ff"]
+        assert {"State", "Reply-Message", "Session-Timeout"} <= set(reply.attributes)
+    assert len(mailbox.messages) == 2
 
 
 def test_the_corpus(daemon: Daemon) -> None:
