@@ -60,6 +60,7 @@ class Daemon:
             await server.drain(PATIENCE)
             await self._plugins.aclose()
         self._record("daemon.stopped")
+        self._log.close()
 
     async def _setup(self, config: Config, store: Store, plugins: AsyncExitStack) -> Setup:
         engine = await assembly.assembled(config, store, self._record, plugins)

@@ -107,14 +107,18 @@ class Log:
         else:
             self._to_stderr(name, LEVELS[level], message, known)
 
+    def close(self) -> None:
+        """Write no more."""
+        if self._journal is not None:
+            self._journal.close()
+
     def _to_stderr(self, name: str, priority: int, message: str, known: Mapping[str, str]) -> None:
         if self._json:
             whole = {"time": round(time.time(), 3), "priority": priority, "event": name, "message": message, **known}
             line = _AS_JSON(whole)
         else:
-            shown = " ".join(
-                f"{key}={value if ' ' not in value else json.dumps(value)}" for key, value in known.items()
-            )
+            rest = {key: value for key, value in known.items() if value not in message}
+            shown = " ".join(f"{key}={json.dumps(value) if ' ' in value else value}" for key, value in rest.items())
             line = f"<{priority}>{name}: {message}" + (f" ({shown})" if shown else "")
         with contextlib.suppress(OSError):
             sys.stderr.write(line + "\n")  # it is written through

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import closing
 
 from aad import assembly
 from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
@@ -33,6 +34,7 @@ async def _unlock(config: Config, user: str) -> int:
                 return failed(f"{user} is not locked out; aad locked lists who is")
     except Unavailable as error:
         return unavailable(f"store: {error.what}")
-    Log(to=config.log.to, layout=config.log.format).record("user.unlocked", user=user)
+    with closing(Log(to=config.log.to, layout=config.log.format)) as log:
+        log.record("user.unlocked", user=user)
     print(f"{user}: unlocked")
     return EX_FINE
