@@ -140,6 +140,7 @@ class Engine:
             return Rejected(Reason.AMBIGUOUS_USER)
         if found is None:
             return Rejected(Reason.UNKNOWN_USER)
+        story.facts(found.facts)
         chain = event.chain_for(found.user)
         if chain is None:
             return Rejected(Reason.NO_CHAIN)

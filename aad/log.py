@@ -39,6 +39,8 @@ _TEXTS = {
     "client.secret": ("notice", "client {client} uses {reason}"),
     "repository.down": ("error", "repository {repository} is out of order: {reason}"),
     "repository.up": ("notice", "repository {repository} works again"),
+    "server.down": ("error", "server {server} is out of order: {reason}"),
+    "server.up": ("notice", "server {server} works again"),
     "sender.down": ("error", "sender {sender} is out of order: {reason}"),
     "sender.up": ("notice", "sender {sender} works again"),
     "store.down": ("error", "the store is out of order: {reason}"),

@@ -39,10 +39,14 @@ class AmbiguousUser(Exception):  # noqa: N818 - the word of the house
 
 @dataclass(frozen=True)
 class Found:
-    """The one user of a name, and what the repository said of the password, if it was asked."""
+    """The one user of a name, and what the repository said of the password, if it was asked.
+
+    `facts`: what else belongs in the log (a server that went, or is back).
+    """
 
     user: User
     proof: Success | Failure | None = None
+    facts: tuple[Fact, ...] = ()
 
 
 Admit = Callable[[User], bool]

@@ -28,17 +28,23 @@ class Health:
                 self._again = until
             return self._outage
 
-    def failed(self, outage: int, what: str) -> None:
-        """Note that it is down. Of many who began before that, the first is heard."""
+    def failed(self, outage: int, what: str) -> bool:
+        """Note that it is down; say whether that is news. Of many who began before that, the first is heard."""
         with self._lock:
-            if outage == self._outage:
-                self._outage += 1
-                self.what = what
-                self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
-                self._again = time.monotonic() + self._pause
+            if outage != self._outage:
+                return False
+            news = not self.what
+            self._outage += 1
+            self.what = what
+            self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
+            self._again = time.monotonic() + self._pause
+            return news
 
-    def worked(self) -> None:
-        """Note that it works."""
-        if self.what:
-            with self._lock:
-                self.what, self._pause = "", 0.0
+    def worked(self) -> bool:
+        """Note that it works; say whether that is news."""
+        if not self.what:
+            return False
+        with self._lock:
+            news = bool(self.what)
+            self.what, self._pause = "", 0.0
+            return news

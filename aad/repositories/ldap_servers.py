@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from aad.core.outcome import Fact
 from aad.core.secret import Secret
 from aad.ports import Unavailable
 from aad.repositories.ldap_health import Health
@@ -33,11 +35,22 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
 
 @dataclass(frozen=True)
 class Server:
-    """One server of aad.toml, and its health."""
+    """One server of aad.toml, and its health; what changed about that goes to `news`, for the log."""
 
     url: str
     peer: Peer
+    news: deque[Fact]
     health: Health = field(default_factory=Health)
+
+    def failed(self, outage: int, what: str) -> None:
+        """Note that it is down."""
+        if self.health.failed(outage, what):
+            self.news.append(Fact(name="server.down", fields={"server": self.url, "reason": what}))
+
+    def worked(self) -> None:
+        """Note that it works."""
+        if self.health.worked():
+            self.news.append(Fact(name="server.up", fields={"server": self.url}))
 
 
 @dataclass(frozen=True)
@@ -161,7 +174,8 @@ class Asker:
         last: Exception | None = None
         for position, (server, lines) in enumerate(self._lines):
             now = time.monotonic()
-            until = min(now + self._timeout, deadline)
+            # Each server gets its share of the time that is left, so that one that is mute doesn't use up all of it.
+            until = now + min(self._timeout, (deadline - now) / (len(self._lines) - position))
             if now >= until or self._stopped:
                 break
             outage = server.health.admits(now, until)
@@ -172,13 +186,13 @@ class Asker:
                 answer = self._asked(lines, question, until)
             except Broken as broken:
                 said[server.url], last = str(broken), broken
-                if not isinstance(broken, Slow) or until - now >= self._timeout / 2:  # else it had hardly a chance
-                    server.health.failed(outage, str(broken))
+                if not isinstance(broken, Slow) or until - now >= self._timeout / 4:  # else it had hardly a chance
+                    server.failed(outage, str(broken))
             except Refused as refused:
                 said[server.url], last = str(refused), refused
-                server.health.worked()
+                server.worked()
             else:
-                server.health.worked()
+                server.worked()
                 for _, later in self._lines[position + 1 :]:
                     later.close()
                 return answer

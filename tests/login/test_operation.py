@@ -12,7 +12,7 @@ import pytest
 from aad.cli import COMMANDS
 from aad.radius import names
 from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import Make, repository, sender
+from tests.login.conftest import PEOPLE, Make, repository, sender
 from tests.login.test_radius import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import SECRET, Daemon
@@ -84,6 +84,28 @@ def test_a_directory_that_is_gone_gets_silence_and_words(daemon: Daemon, directo
     assert len(daemon.records("repository.down")) == 1
     assert len(daemon.records("repository.up")) == 1
     assert not daemon.records("user.locked")
+
+
+def test_of_two_servers_one_that_is_gone_is_told_and_nobody_waits(
+    tmp_path: Path, directory: Directory, mailbox: Mailbox, authority: Authority
+) -> None:
+    folder = tmp_path / "second"
+    folder.mkdir()
+    with Directory(folder, authority, PEOPLE) as second:
+        two = repository(directory).replace(
+            f'"{directory.ldaps_uri}"', f'"{second.ldaps_uri}", "{directory.ldaps_uri}"'
+        )
+        with (
+            Daemon(tmp_path / "aad", two + sender(mailbox.port, authority)) as daemon,
+            Raw(daemon.host, daemon.port) as client,
+        ):
+            second.pause()  # mute, which is worse than gone
+            assert client.ask("alice", RIGHT).code == ACCESS_CHALLENGE
+            second.resume()
+            until(lambda: client.ask("bob", "battery staple") and daemon.records("server.up"))
+            (down,), (up,) = daemon.records("server.down"), daemon.records("server.up")
+            assert down["server"] == up["server"] == second.ldaps_uri
+            assert not daemon.records("repository.down", "login.unavailable")
 
 
 def _challenged(client: Raw) -> bool:

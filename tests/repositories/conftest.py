@@ -11,7 +11,8 @@ import pytest
 from aad.core.outcome import Failure, Success
 from aad.core.secret import Secret
 from aad.ports import Wiring
-from aad.repositories.ldap import Ldap, LdapSettings
+from aad.repositories.ldap import Ldap
+from aad.repositories.ldap_settings import LdapSettings
 from tests.parts.authority import Authority
 from tests.parts.directory import STRICT_POLICY, Directory, Person
 

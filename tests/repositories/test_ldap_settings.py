@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aad.core.secret import Secret
-from aad.repositories.ldap import LdapSettings
+from aad.repositories.ldap_settings import LdapSettings
 from tests.parts.authority import Authority
 
 GOOD = {"servers": ("ldaps://dc1.example.com", "ldaps://[2001:db8::1]:3269/"), "base_dn": "dc=example,dc=com"}
