@@ -39,28 +39,34 @@ class Daemon:
     async def run(self) -> None:
         """Open store, plugins and sockets; serve; drain."""
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        reloads: set[asyncio.Task[None]] = set()
-        async with assembly.opened_store(self._config) as store:
-            sockets = _sockets(self._config.radius.listen)
-            setup = await self._setup(self._config, store, self._plugins)
-            server = Server(setup, self._record, random.SystemRandom().random)
-            server.listen(sockets)
-
-            def reload() -> None:
-                task = loop.create_task(self._reload(server, store))
-                reloads.add(task)
-                task.add_done_callback(reloads.discard)
-
-            loop.add_signal_handler(signal.SIGHUP, reload)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, stop.set)
-            self._warn(self._config)
-            self._record("daemon.started", version=__version__, listen=", ".join(each.name for each in sockets))
-            await stop.wait()
-            await server.drain(PATIENCE)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        try:
+            async with assembly.opened_store(self._config) as store:
+                await self._serve(store, stop)
+            self._record("daemon.stopped")
+        finally:
             await self._plugins.aclose()
-        self._record("daemon.stopped")
-        self._log.close()
+            self._log.close()
+
+    async def _serve(self, store: Store, stop: asyncio.Event) -> None:
+        loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+        sockets = _sockets(self._config.radius.listen)
+        server = Server(
+            await self._setup(self._config, store, self._plugins), self._record, random.SystemRandom().random
+        )
+        server.listen(sockets)
+
+        def reload() -> None:
+            task = loop.create_task(self._reload(server, store))
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
+        self._warn(self._config)
+        self._record("daemon.started", version=__version__, listen=", ".join(each.name for each in sockets))
+        await stop.wait()
+        await server.drain(PATIENCE)
 
     async def _setup(self, config: Config, store: Store, plugins: AsyncExitStack) -> Setup:
         engine = await assembly.assembled(config, store, self._record, plugins)

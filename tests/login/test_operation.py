@@ -252,3 +252,23 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     done = aad(command, "--help")
     assert done.returncode == 0
     assert f"Example: aad {command}" in done.stdout
+
+
+def test_a_second_daemon_on_the_same_port_refuses_to_start(daemon: Daemon, tmp_path: Path) -> None:
+    second = tmp_path / "second.toml"
+    second.touch(mode=0o600)
+    second.write_text(daemon.file.read_text().replace("state.db", "other.db"))
+    done = aad("serve", "-c", second)
+    assert done.returncode == 1
+    assert f"can't listen on 127.0.0.1 port {daemon.port}: Address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_store_that_can_t_be_opened(daemon: Daemon, tmp_path: Path) -> None:
+    second = tmp_path / "second.toml"
+    second.touch(mode=0o600)
+    second.write_text(daemon.file.read_text().replace("/state.db", "/nowhere/state.db"))
+    done = aad("serve", "-c", second)
+    assert done.returncode == 69
+    assert "/nowhere/state.db" in done.stderr
+    assert "Traceback" not in done.stderr
