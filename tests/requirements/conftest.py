@@ -1,0 +1,48 @@
+"""What the tests of the requirements share: one directory, put right after each test; all else is each test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.login.conftest import PEOPLE, daemon, mailbox, make
+from tests.parts.authority import Authority
+from tests.parts.directory import Directory, Person
+from tests.requirements.machine import Machine
+
+__all__ = ["daemon", "mailbox", "make"]
+
+ODD_NAMES = ("Doe, John", "a+b=c", 'quo"te', "#hash", "back\\slash", "(par*en)", "Zoë <ö>", "semi;colon")
+MORE = (
+    Person("circled", "①23", mail=("circled@example.com",)),
+    Person("digits", "123", mail=("digits@example.com",)),
+    Person("nul", "in\0side", mail=("nul@example.com",)),
+    Person("long", "0123456789abcdef" * 8, mail=("long@example.com",)),
+    *(Person(name, "odd", mail=("odd@example.com",)) for name in ODD_NAMES),
+)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def slapd(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Directory]:
+    with Directory(tmp_path_factory.mktemp("directory"), authority, (*PEOPLE, *MORE)) as running:
+        yield running
+
+
+@pytest.fixture
+def directory(slapd: Directory) -> Iterator[Directory]:
+    """May be paused and stopped."""
+    yield slapd
+    slapd.resume()
+    slapd.start()
+
+
+@pytest.fixture
+def machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """Return the machine that daemons started from now on believe to run on."""
+    return Machine(tmp_path_factory.mktemp("machine"), monkeypatch)
