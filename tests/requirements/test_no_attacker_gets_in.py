@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,20 +102,23 @@ def test_02_a_password_of_another_length_is_refused(daemon: Daemon, directory: D
     assert not daemon.records("fault")
 
 
-@pytest.mark.parametrize("trouble", ["directory down", "directory stalled", "mail down", "mail stalled", "mail refused"])
+@pytest.mark.parametrize(
+    "trouble", ["directory down", "directory stalled", "mail down", "mail stalled", "mail refused"]
+)
 def test_03_a_back_end_in_trouble_lets_nobody_in(
     make: Make, directory: Directory, mailbox: Mailbox, trouble: str
 ) -> None:
     daemon = make(client='deadline = "700ms"')
     with Raw(daemon.host, daemon.port) as client:
         given = state(client.ask("user01", "pw-01"))
-        {
+        begin: dict[str, Callable[[], None]] = {
             "directory down": directory.stop,
             "directory stalled": directory.pause,
             "mail down": mailbox.stop,
             "mail stalled": lambda: mailbox.hold("mail"),
             "mail refused": lambda: mailbox.refuse("451 4.3.0 not now", "mail"),
-        }[trouble]()
+        }
+        begin[trouble]()
         request = Request("alice", RIGHT)
         client.send(request.octets)
         if trouble == "mail stalled":  # the mail may still arrive
@@ -133,7 +137,9 @@ def test_03_refused_or_silent_but_never_accepted(
 ) -> None:
     """There is no fail-open switch."""
     parts = repository(directory) + sender(mailbox.port, authority)
-    with Daemon(tmp_path / "aad", parts, head=HEAD.replace("[radius]", '[radius]\non_unavailable = "reject"')) as daemon:
+    with Daemon(
+        tmp_path / "aad", parts, head=HEAD.replace("[radius]", '[radius]\non_unavailable = "reject"')
+    ) as daemon:
         directory.stop()
         with Raw(daemon.host, daemon.port) as client:
             assert client.ask("alice", RIGHT).code == ACCESS_REJECT
