@@ -20,7 +20,6 @@ from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw, Request
 from tests.parts.sshd import Sshd
 
-pytest_plugins = ["tests.login.conftest"]
 NAS_PORT = (names.NAS_PORT, (4711).to_bytes(4))
 LOGIN = (names.SERVICE_TYPE, (1).to_bytes(4))
 
