@@ -85,8 +85,11 @@ async def assembled(config: Config, store: Store, record: Record, stack: AsyncEx
         await _entered(senders(config, key), stack),
         store,
         outages,
-        per_user=config.limits.mails_per_user,
-        per_client=config.limits.mails_per_client,
+        budgets={
+            "user": config.limits.mails_per_user,
+            "client": config.limits.mails_per_client,
+            "server": config.limits.mails_total,
+        },
     )
     methods = {
         name: built(plugin, Wiring(name=name, key=key, repositories=users, post=post))

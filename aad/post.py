@@ -12,18 +12,25 @@ from aad.core.settings import Rate
 from aad.outages import Outages
 from aad.ports import AddressRefused, Message, Sender, Sent, Store, Tally, Unavailable, Underway
 
+KIND = "mails"
+
 
 class Post:
-    """Gives messages to senders, in order, and counts them per user and per client."""
+    """Gives messages to senders, in order, and counts them per user, per client and altogether."""
 
     def __init__(
-        self, senders: Mapping[str, Sender], store: Store, outages: Outages, *, per_user: Rate, per_client: Rate
+        self,
+        senders: Mapping[str, Sender],
+        store: Store,
+        outages: Outages,
+        *,
+        budgets: Mapping[str, Rate],
     ) -> None:
-        """Keep what it gets."""
+        """Keep what it gets. `budgets`: how many messages for one "user", one "client", the whole "server"."""
         self._senders = senders
         self._outages = outages
         self._store = store
-        self._budgets = (("user", per_user), ("client", per_client))
+        self._budgets = [(scope, rate) for scope, rate in budgets.items() if rate.count is not None]
 
     def recipient(self, senders: Sequence[str], user: User) -> tuple[str, str] | None:
         """Return the first usable address of `user`, and as a stranger may see it; None: there is none."""
@@ -53,16 +60,27 @@ class Post:
             else:
                 self._outages.up(f"sender {name}")
                 return Sent(facts=(*facts, _fact("sent", {**known, "queue_id": receipt.queue_id}, began)))
+        await self._give_back(self._budgets, login)  # nothing left: who tries amid an outage has his mails after it
         raise Unavailable(last.what, where=last.where, facts=facts)
 
     async def _over_budget(self, login: Login) -> str:
-        for scope, rate in self._budgets:
-            name = login.user.key if scope == "user" else login.endpoint
-            if rate.count is not None:
-                tally = Tally(kind="mails", scope=scope, name=name, count=1, until=self._store.now() + rate.seconds)
-                if not await self._store.spend(tally, rate.count, extend=False):
-                    return f"{rate} for this {scope}"
+        """Count one message in every budget; say which of them is used up, and count in none then."""
+        for number, (scope, rate) in enumerate(self._budgets):
+            until = self._store.now() + rate.seconds
+            tally = Tally(kind=KIND, scope=scope, name=_spender(scope, login), count=1, until=until)
+            if not await self._store.spend(tally, rate.count or 0, extend=False):
+                # There is no mail: a client's flood must not eat up what its users may get.
+                await self._give_back(self._budgets[:number], login)
+                return f"{rate} for this {scope}"
         return ""
+
+    async def _give_back(self, budgets: Sequence[tuple[str, Rate]], login: Login) -> None:
+        for scope, _ in budgets:
+            await self._store.refund(KIND, scope, _spender(scope, login))
+
+
+def _spender(scope: str, login: Login) -> str:
+    return {"user": login.user.key, "client": login.endpoint}.get(scope, "")
 
 
 def _fact(what: str, known: Mapping[str, str], began: float, error: Exception | None = None) -> Fact:

@@ -176,7 +176,7 @@ class World:
         )
         self.records: list[tuple[str, dict[str, object]]] = []
         outages = Outages(self.record)
-        post = Post(self.senders, self.store, outages, per_user=self.per_user, per_client=Rate(None, 0))
+        post = Post(self.senders, self.store, outages, budgets={"user": self.per_user})
         wiring = Wiring(name="test", key=KEY, repositories={"corp": self.repository}, post=post)
         methods: dict[str, Method[Any]] = {
             "password": Password(PasswordSettings(), wiring),

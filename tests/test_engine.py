@@ -310,6 +310,26 @@ async def test_no_more_mails_than_allowed() -> None:
     await asked(world)
 
 
+async def test_a_mail_nobody_took_is_not_counted() -> None:
+    world = World(per_user=Rate(1, 600.0))
+    world.sender.trouble = Unavailable("connection refused", where="sender mail")
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await world.engine.begin(attempt())
+    world.sender.trouble = None
+    await asked(world)
+
+
+async def test_when_no_other_mail_may_go_the_code_sent_stays_good() -> None:
+    world = World(per_user=Rate(1, 600.0))
+    first = await asked(world)
+    world.store.time += 31.0
+    again = await world.engine.answer(first.ticket, attempt(""))
+    assert isinstance(again, Asked)
+    assert len(world.sender.messages) == 1
+    assert isinstance(await world.engine.answer(again.ticket, attempt(world.sender.code)), Accepted)
+
+
 async def test_a_full_house_takes_no_new_logins() -> None:
     world = World(most=1)
     first = await asked(world)

@@ -111,13 +111,19 @@ class EmailOtp:
         if answer.empty:
             if now < memo.sent + self._settings.resend_after:
                 return self._challenge(login, memo, because="empty answer")
-            # The same code: sending it again neither ends nor lengthens its life, nor gives new tries.
-            return await self._mail(login, replace(memo, sent=now, number=memo.number + 1), deadline)
+            return await self._again(login, memo, now, deadline)
         if code.check(answer, self._key, login.nonce, self._settings.length):
             return Success()
         if memo.attempts <= 1:
             return Failure(Reason.WRONG_CODE)
         return self._challenge(login, replace(memo, attempts=memo.attempts - 1), because=Reason.WRONG_CODE)
+
+    async def _again(self, login: Login, memo: Mailed, now: float, deadline: float) -> Outcome[Mailed]:
+        """Mail the same code: sending it again neither ends nor lengthens its life, nor gives new tries."""
+        outcome = await self._mail(login, replace(memo, sent=now, number=memo.number + 1), deadline)
+        if isinstance(outcome, Failure) and outcome.reason == Reason.MAIL_LIMIT:  # the code sent already stays good
+            return self._challenge(login, memo, because=outcome.reason, facts=outcome.facts)
+        return outcome
 
     async def _mail(self, login: Login, memo: Mailed, deadline: float) -> Outcome[Mailed]:
         to = self._post.recipient(self._settings.senders, login.user)
