@@ -76,7 +76,12 @@ class Daemon:
             reject_message=config.radius.reject_message,
             on_unavailable=config.radius.on_unavailable,
         )
-        return Setup(clients=_clients(config), front=front, reject_delay=config.radius.reject_delay)
+        return Setup(
+            clients=_clients(config),
+            front=front,
+            reject_delay=config.radius.reject_delay,
+            at_work=config.limits.at_work_per_client,
+        )
 
     async def _reload(self, server: Server, store: Store) -> None:
         """Put a new configuration in force. A bad one is logged, and the old one stays."""

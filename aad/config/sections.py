@@ -112,6 +112,7 @@ class Limits:
     mails_per_user: Rate = option(Rate(10, 600.0), "Messages to one user, at most.")
     mails_per_client: Rate = option(Rate(600, 60.0), "Messages because of one client, at most.")
     mails_total: Rate = option(Rate(None, 0.0), "Messages altogether, at most.")
+    at_work_per_client: int = option(500, "New logins of one client that are at work, at most.", at_least=1)
     waiting: int = option(100_000, "Logins that wait for an answer, at most.", at_least=1)
 
 

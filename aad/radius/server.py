@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,11 +26,12 @@ JITTER = 0.25  # of the reject delay, added at random
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a reload exchanges as a whole. `reject_delay`: seconds."""
+    """What a reload exchanges as a whole. `reject_delay`: seconds; `at_work`: new logins of one client, at most."""
 
     clients: Clients
     front: Front
     reject_delay: float
+    at_work: int
 
 
 class Server:
@@ -42,6 +44,7 @@ class Server:
         self._duplicates: Duplicates[tuple[UdpSocket, Origin]] = Duplicates()
         self._jitter = jitter
         self._record = record
+        self._at_work: Counter[str] = Counter()
         self._secrets: dict[str, int] = {}  # client -> which of its secrets it used last
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: list[UdpSocket] = []
@@ -97,7 +100,12 @@ class Server:
             udp.send(sighting, origin)
         elif sighting is FULL:
             self._discards.discard("too many requests are at work", now, client=client.name)
+        elif sighting is NEW and request.state is None and self._at_work[client.name] >= self.setup.at_work:
+            # One client's flood would make all others wait for the directory; who answers a challenge always passes.
+            self._duplicates.silent(key)
+            self._discards.discard("too many logins of this client are at work", now, client=client.name)
         elif sighting is NEW:
+            self._at_work[client.name] += 1
             task = asyncio.get_running_loop().create_task(self._work(request, client, secret, key, now))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -107,18 +115,17 @@ class Server:
         number = client.secrets.index(secret)
         if self._secrets.get(client.name) != number:
             self._secrets[client.name] = number
-            which = (
-                "the first of its secrets"
-                if not number
-                else f"secret {number + 1} of {len(client.secrets)}, an old one"
-            )
-            self._record("client.secret", client=client.name, reason=which)
+            old = f"secret {number + 1} of {len(client.secrets)}, an old one"
+            self._record("client.secret", client=client.name, reason=old if number else "the first of its secrets")
 
     async def _work(self, request: Request, client: Client, secret: Secret, key: bytes, received: float) -> None:
         """Let the front decide, and reply. What gets no reply is forgotten, so that a repetition is tried anew."""
         setup, reply = self.setup, b""
         try:
-            verdict = await setup.front.verdict(request, client, answer_of(request, secret), received)
+            try:
+                verdict = await setup.front.verdict(request, client, answer_of(request, secret), received)
+            finally:
+                self._at_work[client.name] -= 1
             if verdict is None:
                 return
             if verdict.code == names.ACCESS_REJECT:

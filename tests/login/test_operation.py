@@ -60,6 +60,26 @@ def test_a_reload_puts_a_new_configuration_in_force(
     assert any("nonsense" in record["reason"] for record in daemon.records("configuration.refused"))
 
 
+def test_one_client_s_flood_leaves_room_for_others(make: Make, mailbox: Mailbox, directory: Directory) -> None:
+    other = '[clients.other]\nnetworks = ["127.0.0.77"]\nsecret = "the secret of another client"\nevent = "vpn"\n'
+    daemon = make("[limits]\nat_work_per_client = 5\n" + other)
+    with Raw(daemon.host, daemon.port) as flood, Raw(daemon.host, daemon.port, source="127.0.0.77") as client:
+        given = state(flood.ask("alice", RIGHT))
+        directory.pause()
+        for number in range(20):
+            flood.send(Request(f"user{number:02}", "x").octets)
+        until(lambda: daemon.records("request.discarded"))
+        assert flood.ask("alice", code(mailbox), given).code == ACCESS_ACCEPT  # whoever answers always passes
+        request = Request("bob", "battery staple", secret="the secret of another client")
+        client.send(request.octets)
+        until(lambda: any(record["user"] == "bob" for record in daemon.records("login.started")))
+        directory.resume()
+        assert request.reply(client.receive()).code == ACCESS_CHALLENGE
+    assert len(daemon.records("login.started")) == 1 + 5 + 1
+    (discarded,) = daemon.records("request.discarded")
+    assert discarded["client"] == "gateway"
+
+
 def test_sigterm_sends_what_is_due(daemon: Daemon, mailbox: Mailbox, directory: Directory) -> None:
     with Raw(daemon.host, daemon.port) as client:
         directory.pause()
