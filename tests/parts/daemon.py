@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tests.parts.child import Child
+from tests.parts.namespace import private
 from tests.parts.part import Part
 from tests.parts.ports import free_port
 from tests.parts.waiting import until
@@ -36,12 +38,17 @@ methods = ["password", "email_otp"]
 
 
 class Daemon(Part):
-    """`aad serve`. `rest` is TOML that follows the usual head; `client` are further keys of the client."""
+    """`aad serve`. `rest` is TOML that follows the usual head; `client` are further keys of the client.
+
+    It finds each file of `binds` in the place it is named by.
+    """
 
     host = "127.0.0.1"
     secret = SECRET
 
-    def __init__(self, folder: Path, rest: str, *, client: str = "", head: str = HEAD) -> None:
+    def __init__(
+        self, folder: Path, rest: str, *, client: str = "", head: str = HEAD, binds: Mapping[str, Path] | None = None
+    ) -> None:
         """Write the configuration; nobody else may read it."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -49,6 +56,7 @@ class Daemon(Part):
         self.port = free_port("udp")
         self._head = head
         self._client = client
+        self._binds = binds
         self._starts = 0
         self._child: Child | None = None
         self.configure(rest)
@@ -63,7 +71,8 @@ class Daemon(Part):
         """Start, and wait until it listens."""
         self._starts += 1
         log = self.folder / f"daemon-{self._starts}.log"
-        self._child = Child([sys.executable, "-m", "aad", "serve", "-c", str(self.file)], log)
+        command = [sys.executable, "-m", "aad", "serve", "-c", str(self.file)]
+        self._child = Child(private(command, self._binds) if self._binds else command, log)
         self._child.start()
         self._child.ready(lambda: bool(self.records("daemon.started")))
 

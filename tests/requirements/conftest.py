@@ -9,9 +9,10 @@ import pytest
 from tests.login.conftest import PEOPLE, daemon, mailbox, make
 from tests.parts.authority import Authority
 from tests.parts.directory import Directory, Person
+from tests.requirements.events import start
 from tests.requirements.machine import Machine
 
-__all__ = ["daemon", "mailbox", "make"]
+__all__ = ["daemon", "mailbox", "make", "start"]
 
 ODD_NAMES = ("Doe, John", "a+b=c", 'quo"te', "#hash", "back\\slash", "(par*en)", "Zoë <ö>", "semi;colon")
 MORE = (

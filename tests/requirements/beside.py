@@ -1,0 +1,131 @@
+"""Around the daemon: crooked servers in a thread beside the test, what the daemon holds, and short ways to ask it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from aad.core.secret import Secret
+from aad.radius import asking, names
+from aad.radius.names import ACCESS_CHALLENGE
+from aad.radius.wire import Attribute
+from tests.parts.daemon import SECRET, Daemon
+from tests.parts.part import Part
+from tests.parts.raw import Raw, Request
+from tests.parts.waiting import NotInTime, until
+
+S = TypeVar("S", bound=AbstractAsyncContextManager[Any])
+CROWD = 12  # more than there are connections
+
+
+class Beside(Part, Generic[S]):
+    """Runs a server of asyncio in a thread, from start to stop; it can be started again."""
+
+    def __init__(self, server: S) -> None:
+        self.server = server
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Wait until it listens; it may run already."""
+        if self._thread is not None:
+            return
+        ready, self._ended = threading.Event(), asyncio.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), daemon=True)
+        self._thread.start()
+        if not ready.wait(10):
+            what = "the server beside"
+            raise NotInTime(what, 10)
+
+    def stop(self) -> None:
+        """Close its port and every connection."""
+        if self._thread is not None:
+            self.call(self._ended.set)
+            self._thread.join(10)
+            self._thread = None
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call a function where the server runs."""
+        self._loop.call_soon_threadsafe(function)
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with self.server:
+            ready.set()
+            await self._ended.wait()
+
+
+def threads(daemon: Daemon) -> int:
+    return len(list(Path(f"/proc/{daemon.child.pid}/task").iterdir()))
+
+
+def descriptors(daemon: Daemon) -> int:
+    return len(list(Path(f"/proc/{daemon.child.pid}/fd").iterdir()))
+
+
+def status_server(*attributes: Attribute, secret: str = SECRET) -> tuple[bytes, Callable[[bytes], asking.Reply]]:
+    """Return a Status-Server request, and what checks its reply."""
+    authenticator, identifier, key = secrets.token_bytes(16), secrets.randbelow(256), Secret(secret)
+    octets = asking.request(identifier, authenticator, attributes, key, names.STATUS_SERVER)
+    return octets, lambda reply: asking.check_reply(reply, authenticator, identifier, key)
+
+
+def ask_status(client: Raw, *attributes: Attribute) -> asking.Reply:
+    octets, check = status_server(*attributes)
+    client.send(octets)
+    return check(client.receive())
+
+
+def kinds(reply: asking.Reply) -> list[int]:
+    return [kind for kind, _ in reply.attributes]
+
+
+def only(records: list[dict[str, Any]]) -> Mapping[str, Any]:
+    (record,) = records
+    return record
+
+
+def again(client: Raw, request: Request) -> bytes:
+    client.send(request.octets)
+    return client.receive()
+
+
+def timed(ask: Callable[[], int]) -> tuple[int, float]:
+    began = time.monotonic()
+    return ask(), time.monotonic() - began
+
+
+def logged_in(client: Raw, number: int) -> int:
+    return client.ask(f"user{number:02}", f"pw-{number:02}").code
+
+
+def recorded(daemon: Daemon, least: int, *names: str) -> bool:
+    return len(daemon.records(*names)) >= least
+
+
+def challenged(daemon: Daemon, name: str = "alice", typed: str = "correct horse") -> bool:
+    """Begin a login, and say whether it goes on; an impatient client for `until`."""
+    request = Request(name, typed)
+    with Raw(daemon.host, daemon.port, timeout=0.3) as client, suppress(TimeoutError):
+        return request.reply(again(client, request)).code == ACCESS_CHALLENGE
+    return False
+
+
+@contextmanager
+def a_crowd(daemon: Daemon) -> Iterator[list[tuple[Raw, Request]]]:
+    """Let many users begin a login at once, and wait until all are at work."""
+    with ExitStack() as stack:
+        crowd = []
+        for number in range(CROWD):
+            client = stack.enter_context(Raw(daemon.host, daemon.port))
+            crowd.append((client, Request(f"user{number:02}", f"pw-{number:02}")))
+        before = len(daemon.records("login.started"))
+        for client, request in crowd:
+            client.send(request.octets)
+        until(lambda: len(daemon.records("login.started")) >= before + CROWD)
+        yield crowd
