@@ -29,7 +29,7 @@ def binds(directory: Directory, name: str) -> int:
 def test_13_duplicates_get_the_stored_reply_whatever_the_port(
     daemon: Daemon, mailbox: Mailbox, directory: Directory, typed: str
 ) -> None:
-    request = Request("alice", typed)
+    request, before = Request("alice", typed), binds(directory, "alice")
     with Raw(daemon.host, daemon.port) as one, Raw(daemon.host, daemon.port) as other:
         first = again(one, request)
         assert request.reply(first).code == (ACCESS_CHALLENGE if typed == RIGHT else ACCESS_REJECT)
@@ -37,7 +37,7 @@ def test_13_duplicates_get_the_stored_reply_whatever_the_port(
         # Four refusals would lock her out; one doesn't.
         assert one.ask("alice", RIGHT).code == ACCESS_CHALLENGE
     assert len(mailbox.messages) == 1
-    assert binds(directory, "alice") == len(daemon.records("login.started")) == 2
+    assert binds(directory, "alice") - before == len(daemon.records("login.started")) == 2
 
 
 def test_13_duplicates_of_the_answer_are_accepted_again(daemon: Daemon, mailbox: Mailbox) -> None:
@@ -53,7 +53,7 @@ def test_13_duplicates_of_the_answer_are_accepted_again(daemon: Daemon, mailbox:
 def test_13_duplicates_get_silence_while_the_first_is_at_work(
     daemon: Daemon, mailbox: Mailbox, directory: Directory
 ) -> None:
-    request = Request("alice", RIGHT)
+    request, before = Request("alice", RIGHT), binds(directory, "alice")
     with Raw(daemon.host, daemon.port) as one, Raw(daemon.host, daemon.port) as other:
         directory.pause()
         one.send(request.octets)
@@ -66,7 +66,7 @@ def test_13_duplicates_get_silence_while_the_first_is_at_work(
         assert one.silent(0.2)
         assert other.silent(0.2)
     assert len(mailbox.messages) == 1
-    assert binds(directory, "alice") == len(daemon.records("login.started")) == 1
+    assert binds(directory, "alice") - before == len(daemon.records("login.started")) == 1
 
 
 def test_13_duplicates_are_known_for_30_seconds(daemon: Daemon, mailbox: Mailbox) -> None:
