@@ -11,7 +11,6 @@ import asyncio
 import multiprocessing
 import os
 import re
-import secrets
 import socket
 import statistics
 import tempfile
@@ -21,103 +20,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aad.core.secret import Secret
-from aad.radius import asking, names
-from aad.radius.wire import PacketError
+from aad.radius import names
 from tests.parts.authority import Authority
-from tests.parts.daemon import HEAD, SECRET, Daemon
-from tests.parts.directory import Directory, Person
+from tests.parts.daemon import HEAD, Daemon
+from tests.parts.directory import Directory
+from tests.parts.raw import Request
+from tools.loading import CODE, LOST, Sink, Slot, configuration, people
 
 USERS = 500
-LOST = 10.0  # seconds until an unanswered request counts as lost
 TICK = os.sysconf("SC_CLK_TCK")
-CODE = re.compile(rb"\r\n +([0-9]{6})\r\n")
-CONFIGURATION = """
-[repositories.corp]
-type = "ldap"
-servers = ["{ldap}"]
-{ldap_tls}
-bind_dn = "{directory.bind_dn}"
-bind_password = "{directory.bind_password}"
-base_dn = "{directory.base_dn}"
-[senders.mail]
-host = "127.0.0.1"
-port = {mail_port}
-security = "none"
-sender_email = "noreply@example.com"
+REST = """
 [methods.email_otp]
 resend_after = "0s"
-[limits]
-mails_per_user = "unlimited"
-mails_per_client = "unlimited"
 """
-
-
-class Sink(asyncio.Protocol):
-    """Takes mail, and hands each code to who waits for it: the leanest server that SMTP allows (RFC 5321)."""
-
-    def __init__(self, codes: dict[bytes, asyncio.Future[bytes]]) -> None:
-        """Hand codes to the futures in `codes`, by recipient."""
-        self._codes = codes
-        self._buffer, self._data, self._recipient = b"", False, b""
-
-    def connection_made(self, transport: Any) -> None:
-        """Greet."""
-        self._transport = transport
-        transport.write(b"220 sink\r\n")
-
-    def data_received(self, data: bytes) -> None:
-        """Read lines, or a mail up to its dot."""
-        self._buffer += data
-        while (end := b"\r\n.\r\n" if self._data else b"\r\n") in self._buffer:
-            piece, _, self._buffer = self._buffer.partition(end)
-            self._transport.write(self._mail(piece) if self._data else self._command(piece))
-
-    def _command(self, line: bytes) -> bytes:
-        verb = line[:4].upper()
-        if verb == b"EHLO":
-            return b"250-sink\r\n250 8BITMIME\r\n"
-        if verb == b"RCPT":
-            self._recipient = line[line.index(b"<") + 1 : line.index(b">")]
-        if verb == b"DATA":
-            self._data = True
-            return b"354 go on\r\n"
-        return b"221 bye\r\n" if verb == b"QUIT" else b"250 OK\r\n"
-
-    def _mail(self, octets: bytes) -> bytes:
-        self._data = False
-        code = CODE.search(octets + b"\r\n")
-        waiting = self._codes.get(self._recipient)
-        if code and waiting and not waiting.done():
-            waiting.set_result(code[1])
-        return b"250 2.0.0 Ok: queued as SINK\r\n"
-
-
-class Slot(asyncio.DatagramProtocol):
-    """One NAS with one request under way."""
-
-    def __init__(self) -> None:
-        """Begin with nothing under way."""
-        self.reply: asyncio.Future[bytes] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport: Any = transport
-
-    def datagram_received(self, data: bytes, _address: object) -> None:
-        """Hand the reply over."""
-        if self.reply and not self.reply.done():
-            self.reply.set_result(data)
-
-    async def ask(self, name: str, typed: bytes, state: bytes | None) -> asking.Reply:
-        """Ask once. TimeoutError, PacketError."""
-        authenticator, identifier, secret = secrets.token_bytes(16), secrets.randbelow(256), Secret(SECRET)
-        attributes = [(names.USER_NAME, name.encode()), *asking.pap(Secret(typed), authenticator, secret)]
-        attributes += [(names.STATE, state)] if state else []
-        self.reply = asyncio.get_running_loop().create_future()
-        self._transport.sendto(asking.request(identifier, authenticator, attributes, secret))
-        octets = await asyncio.wait_for(self.reply, LOST)
-        return asking.check_reply(octets, authenticator, identifier, secret)
 
 
 @dataclass
@@ -135,7 +50,13 @@ async def load(port: int, mail_port: int, in_flight: int, seconds: float, queue:
     """Serve the sink and log in until the time is up."""
     codes: dict[bytes, asyncio.Future[bytes]] = {}
     loop, tally = asyncio.get_running_loop(), Tally()
-    await loop.create_server(lambda: Sink(codes), "127.0.0.1", mail_port)
+
+    def taken(recipient: bytes, octets: bytes) -> None:
+        code, waiting = CODE.search(octets), codes.get(recipient)
+        if code and waiting and not waiting.done():
+            waiting.set_result(code[1])
+
+    await loop.create_server(lambda: Sink(taken), "127.0.0.1", mail_port)
     users = deque(range(USERS))
     began = time.monotonic()
 
@@ -145,7 +66,7 @@ async def load(port: int, mail_port: int, in_flight: int, seconds: float, queue:
             number = users.popleft()
             try:
                 await login(protocol, number, codes, tally)
-            except (TimeoutError, PacketError, AssertionError):
+            except (TimeoutError, AssertionError):
                 tally.lost += 1
             users.append(number)
 
@@ -159,12 +80,13 @@ async def login(slot: Slot, number: int, codes: dict[bytes, asyncio.Future[bytes
     name, address = f"user{number:04}", f"user{number:04}@example.com".encode()
     code = codes[address] = asyncio.get_running_loop().create_future()
     start = time.perf_counter()
-    challenge = await slot.ask(name, f"pw-{number:04}".encode(), None)
+    challenge = await slot.ask(Request(name, f"pw-{number:04}"))
     middle = time.perf_counter()
     assert challenge.code == names.ACCESS_CHALLENGE, challenge.code  # noqa: S101
+    state = challenge.first(names.STATE) or b""
     typed = await asyncio.wait_for(code, LOST)
     before = time.perf_counter()
-    accept = await slot.ask(name, typed, challenge.first(names.STATE))
+    accept = await slot.ask(Request(name, typed, (names.STATE, state)))
     assert accept.code == names.ACCESS_ACCEPT, accept.code  # noqa: S101
     tally.challenge.append((middle - start) * 1000)
     tally.accept.append((time.perf_counter() - before) * 1000)
@@ -206,19 +128,13 @@ def main() -> int:
 def measure(folder: Path, options: argparse.Namespace) -> int:
     """Start the parts and run every round."""
     flights = [int(number) for number in options.in_flight.split(",")]
-    people = [Person(f"user{n:04}", f"pw-{n:04}", mail=(f"user{n:04}@example.com",)) for n in range(USERS)]
     for part in ("ca", "ldap"):
         (folder / part).mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         mail_port = probe.getsockname()[1]
-    with Directory(folder / "ldap", Authority(folder / "ca"), people) as directory:
-        text = CONFIGURATION.format(
-            ldap=directory.ldaps_uri if options.tls else directory.ldap_uri,
-            ldap_tls=f'ca_file = "{directory.ca_file}"' if options.tls else "",
-            directory=directory,
-            mail_port=mail_port,
-        )
+    with Directory(folder / "ldap", Authority(folder / "ca"), people(USERS)) as directory:
+        text = configuration(directory, mail_port, REST, tls=options.tls)
         head = HEAD.replace('to = "stderr"', f'to = "{options.log}"').replace('level = "debug"', 'level = "info"')
         daemon = Daemon(folder / "aad", text, client='deadline = "30s"', head=head)
         with daemon:

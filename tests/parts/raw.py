@@ -65,6 +65,7 @@ class Request:
     ) -> None:
         self._secret = Secret(secret)
         self._authenticator = secrets.token_bytes(16)
+        self.name = name
         self._identifier = secrets.randbelow(256) if identifier is None else identifier
         given = [(names.USER_NAME, name.encode()), *asking.pap(Secret(typed), self._authenticator, self._secret)]
         self.octets = self.signed([*given, *attributes])
