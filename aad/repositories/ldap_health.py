@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 3.0  # seconds
 
 
 class Health:

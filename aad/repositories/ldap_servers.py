@@ -2,7 +2,7 @@
 
 1. Servers are asked in order; each gets `timeout`, or what is left until the deadline.
 2. A server that is out of order isn't asked, so that nobody pays its timeout again. After a pause one job tries it;
-   the pause grows from 0.5 to 5 s.
+   the pause grows from 0.5 to 3 s.
 3. What a server says of one user, even "unwilling", never puts it out of order: else one user could stop them all.
 4. A kept connection that turns out to be closed is opened again, once; that is no outage.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0  # seconds between two tries to connect
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0  # seconds between two tries to connect
 
 
 class Gate:
