@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from aad.core.secret import Secret
 from aad.radius import asking, names
@@ -18,6 +16,7 @@ from tests.parts.daemon import SECRET, Daemon
 from tests.parts.raw import Request
 from tools.crowd import Tally
 from tools.outages import Outages
+from tools.watching import descriptors, memory
 
 PROBE = 2.0  # seconds until a Status-Server counts as unanswered
 
@@ -35,8 +34,7 @@ class Health:
 
 def sample(pid: int) -> tuple[int, int]:
     """Return resident KiB and open descriptors of a process."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) if found else 0, sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    return memory(pid) // 1024, descriptors(pid)
 
 
 class Catcher(asyncio.DatagramProtocol):

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from tests.parts.daemon import Daemon
 from tools.crowd import Tally
-from tools.outages import MailRoom, Outage, Outages
 from tools.lookout import Health
+from tools.outages import MailRoom, Outage, Outages
 
 RECOVERY = 5.0  # seconds from a back end's return to the next login that goes well, at most
 GROWTH = 1.5  # times the memory and the descriptors after the first minute, at most

@@ -22,9 +22,9 @@ from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.ports import free_port
 from tools.loading import configuration, people
+from tools.lookout import Health, litter, probe, watch
 from tools.outages import MailRoom, Outages
 from tools.soaked import print_table
-from tools.lookout import Health, litter, probe, watch
 from tools.ways import ATTEMPTS, LOCKED, Ways
 
 REST = f"""
