@@ -20,12 +20,13 @@ from typing import Any
 
 from aad.core.secret import Secret
 from aad.radius import asking, names
-from aad.radius.wire import PacketError
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, SECRET, Daemon
-from tests.parts.directory import Directory, Person
+from tests.parts.directory import Directory
 from tests.parts.ports import free_port
-from tools.measure import CONFIGURATION, Sink, Slot, cpu
+from tests.parts.raw import Request
+from tools.loading import CODE, Sink, Slot, configuration, people
+from tools.measure import cpu
 from tools.watching import memory
 
 KNOWN = "127.0.0.1"
@@ -127,8 +128,13 @@ class Known:
         await asyncio.sleep(0)
 
     def _connected(self) -> Ending:
-        self._connections.append(Ending(self._codes))
+        self._connections.append(Ending(self._taken))
         return self._connections[-1]
+
+    def _taken(self, recipient: bytes, octets: bytes) -> None:
+        code, waiting = CODE.search(octets), self._codes.get(recipient)
+        if code and waiting and not waiting.done():
+            waiting.set_result(code[1])
 
     async def _login(self, number: int) -> None:
         loop = asyncio.get_running_loop()
@@ -145,8 +151,9 @@ class Known:
         figures, began = self._figures, time.monotonic()
         figures.asked += 1
         try:
-            reply = await asyncio.wait_for(slot.ask(f"user{number:04}", typed, state), DEADLINE)
-        except (TimeoutError, PacketError):
+            given = [(names.STATE, state)] if state else []
+            reply = await slot.ask(Request(f"user{number:04}", typed, *given), wait=DEADLINE)
+        except TimeoutError:
             return None
         figures.slowest = max(figures.slowest, time.monotonic() - began)
         figures.in_time += reply.code == (names.ACCESS_ACCEPT if state else names.ACCESS_CHALLENGE)
@@ -157,11 +164,10 @@ class Known:
 def victim(folder: Path) -> Iterator[tuple[Daemon, int]]:
     """Start a directory and a daemon that has one client; give the daemon, and the port where its mail should go."""
     mail_port = free_port()
-    people = [Person(f"user{n:04}", f"pw-{n:04}", mail=(f"user{n:04}@example.com",)) for n in range(USERS)]
     (folder / "ldap").mkdir(parents=True)
     head = HEAD.replace('["127.0.0.0/8", "::1"]', f'["{KNOWN}"]')
-    with Directory(folder / "ldap", Authority(folder / "ca"), people) as directory:
-        text = CONFIGURATION.format(ldap=directory.ldap_uri, ldap_tls="", directory=directory, mail_port=mail_port)
+    with Directory(folder / "ldap", Authority(folder / "ca"), people(USERS)) as directory:
+        text = configuration(directory, mail_port)
         with Daemon(folder / "aad", text, head=head) as daemon:
             yield daemon, mail_port
 

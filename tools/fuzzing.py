@@ -27,7 +27,7 @@ from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.mailbox import Mailbox
 from tools import refusals
-from tools.measure import CONFIGURATION
+from tools.loading import configuration
 from tools.mutations import Mutations
 from tools.watching import Complaints, descriptors, distinct_names, memory, queued
 
@@ -160,7 +160,7 @@ def target(folder: Path, delay: str = "50ms") -> Iterator[Daemon]:
     (folder / "ldap").mkdir(parents=True)
     head = HEAD.replace('"50ms"', f'"{delay}"').replace('"debug"', '"info"')
     with Directory(folder / "ldap", Authority(folder / "ca"), people) as directory, Mailbox() as mailbox:
-        text = CONFIGURATION.format(ldap=directory.ldap_uri, ldap_tls="", directory=directory, mail_port=mailbox.port)
+        text = configuration(directory, mailbox.port)
         text = text.replace('mails_per_client = "unlimited"', "") + "[lockout]\nattempts = 1000\n"
         with Daemon(folder / "aad", text, head=head) as daemon:
             yield daemon

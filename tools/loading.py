@@ -39,7 +39,7 @@ def people(count: int, word: str = "user") -> list[Person]:
     return [Person(f"{word}{n:04}", f"pw-{n:04}", mail=(f"{word}{n:04}@example.com",)) for n in range(count)]
 
 
-def configuration(directory: Directory, mail_port: int, rest: str, *, tls: bool = False) -> str:
+def configuration(directory: Directory, mail_port: int, rest: str = "", *, tls: bool = False) -> str:
     """Return what follows the usual head of aad.toml."""
     text = CONFIGURATION.format(
         ldap=directory.ldaps_uri if tls else directory.ldap_uri,

@@ -17,7 +17,8 @@ from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.ports import free_port
-from tools.measure import CONFIGURATION, Slot
+from tests.parts.raw import Request
+from tools.loading import Slot, configuration
 
 PER_SECOND = 160  # requests: far below what the directory can do, so that nobody queues
 RIGHT, WRONG = "right", "wrong"
@@ -49,7 +50,7 @@ def daemon_for(folder: Path, count: int, delay: str = "1s") -> Iterator[Daemon]:
     (folder / "ldap").mkdir(parents=True)
     head = HEAD.replace('"50ms"', f'"{delay}"')
     with Directory(folder / "ldap", Authority(folder / "ca"), people) as directory:
-        text = CONFIGURATION.format(ldap=directory.ldap_uri, ldap_tls="", directory=directory, mail_port=free_port())
+        text = configuration(directory, free_port())
         with Daemon(folder / "aad", text + "[lockout]\nattempts = 1\n", head=head) as daemon:
             yield daemon
 
@@ -68,7 +69,7 @@ async def _asked(daemon: Daemon, which: list[tuple[str, int]]) -> dict[str, Refu
         transport, slot = await loop.create_datagram_endpoint(Slot, remote_addr=(daemon.host, daemon.port))
         await asyncio.sleep(began + place / PER_SECOND - loop.time())
         asked = time.monotonic()
-        reply = await slot.ask(name_of(kind, number), KINDS[kind].encode(), None)
+        reply = await slot.ask(Request(name_of(kind, number), KINDS[kind]))
         found[kind].times.append(time.monotonic() - asked)
         found[kind].octets.add((reply.code, reply.attributes[1:]))
         transport.close()
