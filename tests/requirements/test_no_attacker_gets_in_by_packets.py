@@ -85,6 +85,7 @@ def test_04_off_for_one_client_it_is_still_required_with_proxy_state(make: Make,
     with Raw(daemon.host, daemon.port) as client, Raw(daemon.host, daemon.port, source="127.0.0.9") as other:
         discarded(daemon, client, [password(ALICE, None, PROXY), password(PROXY, ALICE, None)], "Proxy-State without")
         discarded(daemon, client, [forged() for _ in range(3)], "wrong Message-Authenticator")
+        discarded(daemon, client, [Datagram(ALICE, *_unsupported()["EAP"])], "EAP-Message without")
         discarded(daemon, other, [password(ALICE, None)], "no Message-Authenticator")
         assert not daemon.records("login.started")
         assert exchange(client, password(ALICE, None))[0] == CHALLENGE
@@ -211,6 +212,8 @@ def _unsupported() -> dict[str, list[octets.Attribute]]:
 def test_12_what_the_server_can_t_do_is_refused(client: Raw, daemon: Daemon, mailbox: Mailbox) -> None:
     for what, attributes in _unsupported().items():
         assert exchange(client, Datagram(SIGNATURE, ALICE, *attributes))[0] == REJECT, what
+    reasons = [record["reason"] for record in daemon.records("login.rejected")]
+    assert sum("CHAP or MS-CHAP instead" in reason for reason in reasons) == 2
     for what in ("CHAP", "CHAP, malformed", "MS-CHAPv2", "MS-CHAP", "Authorize-Only"):
         beside = _unsupported()[what]
         assert exchange(client, password(SIGNATURE, ALICE, None, *beside))[0] == REJECT, what
