@@ -65,6 +65,7 @@ class Mutations:
             lambda: asking.chap(typed, challenge, number),
             lambda: asking.mschapv2(Secret("right"), some.decode(), challenge, self._octets(16), number),
             lambda: [(names.EAP_MESSAGE, self._octets(30))],
+            lambda: [(self._random.choice((names.USER_PASSWORD, names.CHAP_PASSWORD)), self._value())],
             list,
         )
         attributes: list[Attribute] = [(names.USER_NAME, name), *self._random.choice(ways)()]
@@ -83,6 +84,7 @@ class Mutations:
             lambda: attributes.insert(at, (names.VENDOR_SPECIFIC, b"\x00\x00\x01\x37" + self._octets(9))),
             lambda: attributes.extend(attributes[:at]),
             lambda: attributes.extend([(self._kind(), b"")] * self._random.choice((10, 198, 201))),
+            lambda: attributes.extend([(names.PROXY_STATE, self._octets(253))] * self._random.choice((14, 15))),
             lambda: attributes.__delitem__(slice(at, at + 1)),
             lambda: attributes.__setitem__(slice(at, at + 1), [(self._kind(), self._value())]),
             lambda: self._random.shuffle(attributes),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aad.core.secret import Secret
 from aad.radius import asking, names
-from tests.parts.daemon import Daemon
+from tests.parts.daemon import HEAD, Daemon
 from tests.parts.raw import Raw, Request
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,6 +82,16 @@ def odd_logins(client: Raw) -> list[bytes]:
     client.ask("alice", "123987", doubled[1])
     return [*used, chap, b"seventeen octets!", b"123987", *(value for _, value in doubled)]
 
+
+def password(number: int) -> tuple[str, str]:
+    return f"user{number:02}", f"pw-{number:02}"
+
+
+AT_ONCE_AGAIN = '[methods.email_otp]\nresend_after = "0s"\n'
+TWO_CLIENTS = HEAD.replace(
+    '["127.0.0.0/8", "::1"]',
+    '["127.0.0.1"]\nsecret = "{secret}"\nevent = "vpn"\n[clients.other]\nnetworks = ["127.0.0.2"]',
+)
 
 PLUGINS = """
 from dataclasses import dataclass

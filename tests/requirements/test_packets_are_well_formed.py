@@ -117,9 +117,9 @@ def test_21_unknown_attributes_are_ignored(daemon: Daemon, mailbox: Mailbox) -> 
         for kind in (UNKNOWN_TYPE, EXTENDED, 255, 26)
         for octets in (b"", b"\0", secrets.token_bytes(253))
     ]
-    microsoft = (names.VENDOR_SPECIFIC, (311).to_bytes(4, "big") + b"\xfe\x03x")
+    microsoft = [(names.VENDOR_SPECIFIC, (311).to_bytes(4, "big") + inside) for inside in (b"\xfe\x03x", b"\x01\xff")]
     with Raw(daemon.host, daemon.port) as client:
-        reply = client.ask("alice", RIGHT, *odd, microsoft, (names.VENDOR_SPECIFIC, bytes(4) + b"\x01\xff"))
+        reply = client.ask("alice", RIGHT, *odd, *microsoft)
         assert reply.code == ACCESS_CHALLENGE
         assert client.ask("alice", code(mailbox), *odd, state(reply)).code == ACCESS_ACCEPT
 
