@@ -13,7 +13,7 @@ from aad import registry
 from aad.config import Config, Plugin
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
-from aad.engine import Engine
+from aad.engine import AtWork, Engine
 from aad.lockout import Lockout
 from aad.outages import Outages
 from aad.pending import Pending
@@ -77,7 +77,7 @@ def senders(config: Config, key: Secret) -> dict[str, Sender]:
     return {name: built(plugin, Wiring(name=name, key=key)) for name, plugin in config.senders.items()}
 
 
-async def assembled(config: Config, store: Store, record: Record, stack: AsyncExitStack) -> Engine:
+async def assembled(config: Config, store: Store, record: Record, stack: AsyncExitStack, at_work: AtWork) -> Engine:
     """Open repositories, senders and methods on `stack`, in this order, and put an engine over them."""
     key, outages, randomness = installation_key(config), Outages(record), Randomness()
     users = await _entered(repositories(config, key), stack)
@@ -105,6 +105,7 @@ async def assembled(config: Config, store: Store, record: Record, stack: AsyncEx
         record=record,
         now=store.now,
         randomness=randomness,
+        at_work=at_work,
     )
 
 

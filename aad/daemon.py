@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from aad import __version__, assembly, registry
 from aad.config import Config, ConfigError, load
 from aad.config.sections import host_and_port
+from aad.engine import AtWork
 from aad.log import Log
 from aad.ports import Record, Store, Unavailable
 from aad.radius.clients import Client, Clients
@@ -26,7 +27,7 @@ def serve(config: Config) -> None:
 
 
 class Daemon:
-    """One running server. The store and the sockets outlive a reload; all else is built anew."""
+    """One running server. The store, the sockets and the logins at work outlive a reload; all else is built anew."""
 
     def __init__(self, config: Config) -> None:
         """Keep the configuration; nothing is opened yet."""
@@ -35,6 +36,7 @@ class Daemon:
         self._record: Record = self._log.record
         self._plugins = AsyncExitStack()
         self._reloading = asyncio.Lock()
+        self._at_work: AtWork = {}
 
     async def run(self) -> None:
         """Open store, plugins and sockets; serve; drain."""
@@ -69,7 +71,7 @@ class Daemon:
         await server.drain(PATIENCE)
 
     async def _setup(self, config: Config, store: Store, plugins: AsyncExitStack) -> Setup:
-        engine = await assembly.assembled(config, store, self._record, plugins)
+        engine = await assembly.assembled(config, store, self._record, plugins, self._at_work)
         front = Front(
             engine=engine,
             record=self._record,

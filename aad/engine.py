@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aad.core.answer import mangled
@@ -35,11 +35,16 @@ class Asked:
 
 
 Reply = Asked | Accepted | Rejected
+AtWork = dict[tuple[str, ...], asyncio.Future[Reply]]
+"""The logins that are begun now, by what would make another one the same."""
 
 
 @dataclass(kw_only=True)
 class Engine:
-    """One configuration at work. `now` is the store's clock; deadlines are `time.monotonic()` seconds."""
+    """One configuration at work. `now` is the store's clock; deadlines are `time.monotonic()` seconds.
+
+    `at_work` may outlive a configuration: a login begun before a reload and again after it is one login.
+    """
 
     events: Mapping[str, Event]
     repositories: Mapping[str, Repository]
@@ -50,10 +55,7 @@ class Engine:
     record: Record
     now: Callable[[], float]
     randomness: Callable[[int], bytes]
-
-    def __post_init__(self) -> None:
-        """Begin with nothing at work."""
-        self._at_work: dict[tuple[str, ...], asyncio.Future[Reply]] = {}
+    at_work: AtWork = field(default_factory=dict)
 
     async def begin(self, attempt: Attempt) -> Reply:
         """Begin a login. Unavailable: nobody could tell.
@@ -61,10 +63,10 @@ class Engine:
         Who begins the same login again while it is at work gets the same reply: one bind, one mail.
         """
         key = _same(attempt)
-        if key in self._at_work:
-            return await asyncio.shield(self._at_work[key])
+        if key in self.at_work:
+            return await asyncio.shield(self.at_work[key])
         same: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._at_work[key] = same
+        self.at_work[key] = same
         try:
             reply = await self._begin(attempt)
         except BaseException as error:
@@ -72,7 +74,7 @@ class Engine:
             same.exception()  # maybe nobody else waits for it
             raise
         finally:
-            del self._at_work[key]
+            del self.at_work[key]
         same.set_result(reply)
         return reply
 

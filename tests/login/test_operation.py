@@ -80,6 +80,23 @@ def test_one_client_s_flood_leaves_room_for_others(make: Make, mailbox: Mailbox,
     assert discarded["client"] == "gateway"
 
 
+def test_a_login_begun_again_after_a_reload_is_still_one(
+    daemon: Daemon, mailbox: Mailbox, directory: Directory
+) -> None:
+    with Raw(daemon.host, daemon.port) as client:
+        directory.pause()
+        client.send(Request("alice", RIGHT, identifier=1).octets)
+        until(lambda: daemon.records("login.started"))
+        daemon.reload()
+        again = Request("alice", RIGHT, identifier=2)
+        client.send(again.octets)
+        assert client.silent(0.3)  # it is at work by now
+        directory.resume()
+        replies = [client.receive(), client.receive()]
+        assert [again.reply(one).code for one in replies if one[1] == 2] == [ACCESS_CHALLENGE]
+    assert len(mailbox.letters("alice@example.com")) == 1
+
+
 def test_sigterm_sends_what_is_due(daemon: Daemon, mailbox: Mailbox, directory: Directory) -> None:
     with Raw(daemon.host, daemon.port) as client:
         directory.pause()
