@@ -137,7 +137,7 @@ class Outages:
     async def drive(self, end: float, *, stops_only: bool) -> None:
         """Go on until `end`; `stops_only`: slapd and the sink stopped, in turn."""
         kinds = list(self._acts)[: 2 if stops_only else None]
-        self._longest = 12.0 if stops_only else 8.0
+        self._longest = 16.0 if stops_only else 8.0
         while True:
             if not stops_only:
                 self._random.shuffle(kinds)
