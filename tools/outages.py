@@ -122,6 +122,7 @@ class Outages:
     def __init__(self, directory: Directory, room: MailRoom, reload: Callable[[], None], seed: int) -> None:
         """`reload()` has the daemon read its configuration again."""
         self.all: list[Outage] = []
+        self._longest = 8.0
         self._directory, self._room, self._reload = directory, room, reload
         self._random = random.Random(seed)  # noqa: S311 - to be repeated
         self._acts: dict[tuple[str, str], Callable[[], Awaitable[None]]] = {
@@ -132,12 +133,14 @@ class Outages:
             ("mail sink holds at DATA", "mail sink"): self._sink_holds,
             ("idle connections dropped", ""): self._sink_drops,
             ("reload", ""): self._reloaded,
+            ("reload while slapd is paused", "slapd"): self._reloaded_amid_logins,
         }
 
     async def drive(self, end: float, *, stops_only: bool) -> None:
         """Go on until `end`; `stops_only`: slapd and the sink stopped, in turn."""
         kinds = list(self._acts)[: 2 if stops_only else None]
-        self._longest = 16.0 if stops_only else 8.0
+        if stops_only:
+            self._longest = 16.0
         while True:
             if not stops_only:
                 self._random.shuffle(kinds)
@@ -215,3 +218,10 @@ class Outages:
 
     async def _reloaded(self) -> None:
         self._reload()
+
+    async def _reloaded_amid_logins(self) -> None:
+        self._directory.pause()
+        await self._for(0.1, 0.5)
+        self._reload()
+        await self._for(0.3, 1.0)
+        self._directory.resume()

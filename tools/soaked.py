@@ -30,7 +30,7 @@ def print_table(daemon: Daemon, tally: Tally, outages: Outages, room: MailRoom, 
         "tracebacks and `fault` records": _faults(daemon),
     }
     rows = [*_counts(tally, room), *((what, str(len(those)), not those) for what, those in forbidden.items())]
-    rows += [*_health(health), *_recoveries(outages.all)]
+    rows += [_reloads(daemon, outages), *_health(health), *_recoveries(outages.all)]
     print("\n| what | how much | |\n| --- | --- | --- |")
     for what, figure, well in rows:
         print(f"| {what} | {figure} | {'' if well else 'BROKEN'} |")
@@ -43,6 +43,11 @@ def print_table(daemon: Daemon, tally: Tally, outages: Outages, room: MailRoom, 
 
 def _faults(daemon: Daemon) -> list[str]:
     return [*daemon.strays(), *(str(record) for record in daemon.records("fault", "configuration.refused"))]
+
+
+def _reloads(daemon: Daemon, outages: Outages) -> Row:
+    done, asked = len(daemon.records("configuration.loaded")), sum("reload" in one.kind for one in outages.all)
+    return "reloads", f"{done} of {asked}", done == asked
 
 
 def _counts(tally: Tally, room: MailRoom) -> Iterator[Row]:
