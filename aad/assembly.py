@@ -6,6 +6,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +78,24 @@ def senders(config: Config, key: Secret) -> dict[str, Sender]:
     return {name: built(plugin, Wiring(name=name, key=key)) for name, plugin in config.senders.items()}
 
 
-async def assembled(config: Config, store: Store, record: Record, stack: AsyncExitStack, at_work: AtWork) -> Engine:
+@dataclass(frozen=True)
+class Lasting:
+    """What outlives a configuration: where records go, what is kept, what is out of order, and what is at work."""
+
+    record: Record
+    store: Store
+    outages: Outages
+    at_work: AtWork = field(default_factory=dict)
+
+
+async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> Engine:
     """Open repositories, senders and methods on `stack`, in this order, and put an engine over them."""
-    key, outages, randomness = installation_key(config), Outages(record), Randomness()
+    key, randomness, store = installation_key(config), Randomness(), lasting.store
     users = await _entered(repositories(config, key), stack)
     post = Post(
         await _entered(senders(config, key), stack),
         store,
-        outages,
+        lasting.outages,
         budgets={
             "user": config.limits.mails_per_user,
             "client": config.limits.mails_per_client,
@@ -101,11 +112,11 @@ async def assembled(config: Config, store: Store, record: Record, stack: AsyncEx
         methods=methods,
         pending=Pending(store, methods, config.limits.waiting, randomness),
         lockout=lockout(config, store),
-        outages=outages,
-        record=record,
+        outages=lasting.outages,
+        record=lasting.record,
         now=store.now,
         randomness=randomness,
-        at_work=at_work,
+        at_work=lasting.at_work,
     )
 
 

@@ -8,10 +8,11 @@ import signal
 from contextlib import AsyncExitStack
 
 from aad import __version__, assembly, registry
+from aad.assembly import Lasting
 from aad.config import Config, ConfigError, load
 from aad.config.sections import host_and_port
-from aad.engine import AtWork
 from aad.log import Log
+from aad.outages import Outages
 from aad.ports import Record, Store, Unavailable
 from aad.radius.clients import Client, Clients
 from aad.radius.front import Front
@@ -27,7 +28,7 @@ def serve(config: Config) -> None:
 
 
 class Daemon:
-    """One running server. The store, the sockets and the logins at work outlive a reload; all else is built anew."""
+    """One running server. What lasts, and the sockets, outlive a reload; all else is built anew."""
 
     def __init__(self, config: Config) -> None:
         """Keep the configuration; nothing is opened yet."""
@@ -36,7 +37,6 @@ class Daemon:
         self._record: Record = self._log.record
         self._plugins = AsyncExitStack()
         self._reloading = asyncio.Lock()
-        self._at_work: AtWork = {}
 
     async def run(self) -> None:
         """Open store, plugins and sockets; serve; drain."""
@@ -52,15 +52,16 @@ class Daemon:
             self._log.close()
 
     async def _serve(self, store: Store, stop: asyncio.Event) -> None:
+        lasting = Lasting(self._record, store, Outages(self._record))
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
         sockets = _sockets(self._config.radius.listen)
         server = Server(
-            await self._setup(self._config, store, self._plugins), self._record, random.SystemRandom().random
+            await self._setup(self._config, lasting, self._plugins), self._record, random.SystemRandom().random
         )
         server.listen(sockets)
 
         def reload() -> None:
-            task = loop.create_task(self._reload(server, store))
+            task = loop.create_task(self._reload(server, lasting))
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
@@ -70,8 +71,8 @@ class Daemon:
         await stop.wait()
         await server.drain(PATIENCE)
 
-    async def _setup(self, config: Config, store: Store, plugins: AsyncExitStack) -> Setup:
-        engine = await assembly.assembled(config, store, self._record, plugins, self._at_work)
+    async def _setup(self, config: Config, lasting: Lasting, plugins: AsyncExitStack) -> Setup:
+        engine = await assembly.assembled(config, lasting, plugins)
         front = Front(
             engine=engine,
             record=self._record,
@@ -85,13 +86,13 @@ class Daemon:
             at_work=config.limits.at_work_per_client,
         )
 
-    async def _reload(self, server: Server, store: Store) -> None:
+    async def _reload(self, server: Server, lasting: Lasting) -> None:
         """Put a new configuration in force. A bad one is logged, and the old one stays."""
         async with self._reloading:
             plugins = AsyncExitStack()
             try:
                 config = load(self._config.file, registry)
-                setup = await self._setup(config, store, plugins)
+                setup = await self._setup(config, lasting, plugins)
             except (ConfigError, Unavailable, OSError) as error:
                 await plugins.aclose()
                 for line in str(error).splitlines():

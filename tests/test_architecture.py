@@ -49,7 +49,7 @@ MAY_KNOW = {
         "post",
         "randomness",
     },
-    "daemon": {"aad", "assembly", "registry", "config", "engine", "log", "ports", "radius"},
+    "daemon": {"aad", "assembly", "registry", "config", "log", "outages", "ports", "radius"},
     "cli": {"aad", "cli", "assembly", "registry", "config", "core", "ports", "log", "daemon", "radius", "texts"},
     "__main__": {"cli"},
 }

@@ -65,6 +65,7 @@ ODD_NAMES = (
     "=?utf-8?q?eve=0ABcc:_b?=",
 )
 INJECTED = "\r\nX-Evil: 1\r\n\r\n<3>login.accepted: eve \x1b[31m\0\x85"
+ATTRIBUTES = 'email_attribute = "description"\nname_attribute = "displayName"\n'
 MAILS = """
 [methods.email_otp]
 subject = "{user} at {endpoint}: {otp}"
@@ -87,14 +88,16 @@ def odd(tmp_path: Path, authority: Authority) -> Iterator[Directory]:
     """Start a directory whose people have odd addresses (in description, as that may hold any text) or odd names."""
     texts = [*BAD, *GOOD]
     people = [Person(f"user{n:02}", RIGHT, extra={"description": text}) for n, text in enumerate(texts)]
-    people += [Person(name, RIGHT, extra={"description": f"odd{n}@example.com"}) for n, name in enumerate(ODD_NAMES)]
+    for number, name in enumerate(ODD_NAMES):
+        extra = {"description": f"odd{number}@example.com", "displayName": name}
+        people.append(Person(f"odd{number}", RIGHT, extra=extra))
     (tmp_path / "odd").mkdir()
     with Directory(tmp_path / "odd", authority, people) as running:
         yield running
 
 
 def rest(directory: Directory, mailbox: Mailbox, authority: Authority) -> str:
-    return repository(directory) + 'email_attribute = "description"\n' + sender(mailbox.port, authority) + MAILS
+    return repository(directory) + ATTRIBUTES + sender(mailbox.port, authority) + MAILS
 
 
 def whole(letter: Letter) -> str:
@@ -145,15 +148,16 @@ def test_24_no_control_character_of_a_client_reaches_a_mail_or_the_log(
     head = HEAD.replace('format = "json"', f'format = "{layout}"')
     with Scribe(folder, rest(odd, mailbox, authority), head=head) as daemon, Raw(daemon.host, daemon.port) as client:
         said = [(names.NAS_IDENTIFIER, INJECTED.encode()), (names.CALLING_STATION_ID, INJECTED.encode())]
-        for name in ODD_NAMES:
-            client.ask(name, RIGHT, *said)
+        for number, name in enumerate(ODD_NAMES):
+            assert client.ask(name, RIGHT, *said).code == ACCESS_REJECT
+            assert client.ask(f"odd{number}", RIGHT, *said).code == ACCESS_CHALLENGE  # the directory has the odd name
             assert client.ask(f"nobody{INJECTED}{name}"[:60], RIGHT, *said).code == ACCESS_REJECT
             bare = Request("nobody", "x")
             client.send(bare.signed([(names.USER_NAME, b"\xff\r\n\0" + name.encode()), *said]))
             assert bare.reply(client.receive()).code == ACCESS_REJECT
+        assert len(mailbox.messages) == len(ODD_NAMES)
         for letter in mailbox.messages:
             assert "X-Evil" not in whole(letter)
-        assert any("Bcc" in letter.subject for letter in mailbox.messages)  # it got so far, and is harmless there
         output = daemon.child.output().rstrip("\n")
         assert "X-Evil" in output
         # Split at nothing but the line's end, so that a character that others take for one is seen.
