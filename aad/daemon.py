@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 from contextlib import AsyncExitStack
@@ -111,6 +112,7 @@ class Daemon:
             if at_work := server.at_work():
                 await asyncio.wait(at_work, timeout=PATIENCE)
             await before.aclose()
+            gc.collect()  # the parts of a configuration refer to each other: without this the old ones stay for long
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
