@@ -11,7 +11,7 @@ from tools.lookout import Health
 from tools.outages import MailRoom, Outage, Outages
 
 RECOVERY = 5.0  # seconds from a back end's return to the next login that goes well, at most
-GROWTH = 1.5  # times the memory and the descriptors after the first minute, at most
+GROWTH = (1.1, 1.5)  # times the memory, and the descriptors, after the first minute, at most
 MINUTE = 60  # samples
 MOST = 10  # lines of one kind that are shown
 
@@ -68,7 +68,7 @@ def _health(health: Health) -> Iterator[Row]:
     for number, (what, unit) in enumerate((("memory", 1024), ("descriptors", 1))):
         figures = " / ".join(f"{one[number] / unit:.{unit > 1:d}f}" for one in (first, minute, last))
         most = max(one[number] for one in health.samples) / unit
-        well = last[number] <= minute[number] * GROWTH
+        well = last[number] <= minute[number] * GROWTH[number]
         yield f"{what} at start / after a minute / at the end", f"{figures} (at most {most:.0f})", well
     slowest = max(health.probes, default=0.0) * 1000
     probes = f"{len(health.probes)} answered, {health.unanswered} not; slowest {slowest:.0f} ms"
