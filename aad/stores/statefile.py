@@ -16,6 +16,7 @@ __all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "opened", 
 SCHEMA = 2
 PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
 LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
+CACHE = 512  # KiB of pages kept in memory; the rest is in the system's cache anyway
 PAGE = 2048  # octets: each change writes whole pages to the log, and a login fits into one
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -78,6 +79,7 @@ def connected(path: Path) -> Connection:
     )
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute(f"PRAGMA cache_size = -{CACHE}")
     return connection
 
 
