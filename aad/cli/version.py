@@ -24,7 +24,7 @@ def run(_options: argparse.Namespace) -> int:
     for requirement in requires("aad") or ():
         name = requirement.split(";")[0].strip()
         name = name[: next((i for i, c in enumerate(name) if c in "<>=!~[ "), len(name))]
-        if name in {"coverage", "aad"} or 'extra == "test"' in requirement:
+        if name == "aad" or 'extra == "test"' in requirement:
             continue
         try:
             print(f"{name} {version(name)}")

@@ -38,7 +38,6 @@ class Reason(StrEnum):
     NO_PASSWORD = "no password in the request"
     UNSUPPORTED = "a way to log in that is not supported"
     NAME_MANGLED = "name or password was replaced by sshd, who doesn't know the user"
-    UNAVAILABLE = "out of order"
 
 
 UNCOUNTED = frozenset(
