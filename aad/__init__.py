@@ -10,8 +10,8 @@ One login, and where each step of it stands:
     for the user and his password in one go, `core/policy.py` says which chain of methods is asked of him. That makes
     a Login, which is Running (`core/conversation.py`).
 4.  While it is Running, the engine lets its method work and takes the next state. `methods/password.py`: Success.
-    `methods/email_otp.py`: a code (`core/code.py`) goes by `post.py` (budgets, the next sender when one fails) and
-    `senders/`; Challenge, so the login is Waiting.
+    `methods/email_otp.py`: a code (`core/code.py`) goes by `post.py` (budgets, the user's next address), `delivery.py`
+    (the next sender) and `senders/`; Challenge, so the login is Waiting.
 5.  `pending.py` keeps it in the store (`stores/`) under a ticket. Access-Challenge: State is the ticket.
 6.  The answer comes by the same door. The ticket is taken, once; the method says Success; no method is left: Accepted.
 
@@ -23,7 +23,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     registry.py    a type's name -> a plugin class                                  | ports, config
     methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports
     engine.py      does what the conversation says, with pending, lockout, outages, story | core, ports
-    post.py        how a method's message leaves                                    | core, ports, outages
+    post.py        how a method's message leaves, and what becomes of it            | core, ports, delivery, outages
+    delivery.py    one message to one address, by the first sender that takes it    | core, ports, outages
     radius/        the RADIUS front, and `nas.py`, a client that asks it            | core, ports, engine
     log.py         where records go: journal or stderr                              | nothing
     assembly.py    builds the parts of one configuration                            | all of the above

@@ -92,16 +92,20 @@ async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> 
     """Open repositories, senders and methods on `stack`, in this order, and put an engine over them."""
     key, randomness, store = installation_key(config), Randomness(), lasting.store
     users = await _entered(repositories(config, key), stack)
+    mailers: dict[str, Sender] = {}
     post = Post(
-        await _entered(senders(config, key), stack),
+        mailers,
         store,
         lasting.outages,
+        lasting.record,
         budgets={
             "user": config.limits.mails_per_user,
             "client": config.limits.mails_per_client,
             "server": config.limits.mails_total,
         },
     )
+    await stack.enter_async_context(post)
+    mailers.update(await _entered(senders(config, key), stack))  # left first: what they still say, post writes down
     methods = {
         name: built(plugin, Wiring(name=name, key=key, repositories=users, post=post))
         for name, plugin in config.methods.items()

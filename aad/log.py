@@ -23,6 +23,7 @@ _TEXTS = {
     "password.accepted": ("info", "password of {user} is right"),
     "password.refused": ("notice", "password of {user} refused: {reason}"),
     "mail.queued": ("warning", "mail to {recipient} is still on its way to {sender}"),
+    "mail.deferred": ("warning", "mail to {recipient} put off by {sender}: {reason}"),
     "mail.sent": ("info", "mail to {recipient} taken by {sender} as {queue_id}"),
     "mail.failed": ("warning", "mail to {recipient} not taken by {sender}: {reason}"),
     "mail.refused": ("warning", "no mail to {user}: {reason}"),

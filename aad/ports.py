@@ -16,6 +16,7 @@ from typing import ClassVar, Protocol, TypeVar
 from aad.core.answer import Answer
 from aad.core.conversation import Login
 from aad.core.identity import User
+from aad.core.message import Draft, Message, Receipt
 from aad.core.outcome import Fact, Failure, Outcome, Success
 from aad.core.secret import Secret
 
@@ -31,6 +32,10 @@ class Unavailable(Exception):  # noqa: N818 - the word of the house
         self.what = what
         self.where = where
         self.facts = facts
+
+
+class Deferred(Unavailable):
+    """A back end works, but doesn't take this now (4xx): the same may go well in a while."""
 
 
 class AmbiguousUser(Exception):  # noqa: N818 - the word of the house
@@ -71,44 +76,27 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
         """Try whether this repository can be used, and say how in a few words (`aad check --online`)."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """What is sent, to one `recipient`; `masked` is he as a stranger may see him.
-
-    `values` fill the template's macros, as plain text: there is one for each.
-    """
-
-    recipient: str
-    masked: str
-    template: Template
-    values: Mapping[str, str] = field(repr=False)  # the code is among them
-
-
-@dataclass(frozen=True, kw_only=True)
-class Template:
-    """The texts of a message. {user} {endpoint} {event} {number} {otp} {reference} {minutes} are macros.
-
-    One Template lives as long as its method: a sender compiles it once and keeps the result by identity.
-    """
-
-    subject: str
-    text: str
-    html: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """A mail server took the message. `queue_id` is the server's, or empty."""
-
-    queue_id: str = ""
-
-
 class AddressRefused(Exception):  # noqa: N818 - the word of the house
     """The message can't go to this address, now or ever (5xx, or no address at all): sending again won't help."""
 
 
+class Later(Protocol):
+    """A message that goes on after its caller's deadline."""
+
+    async def receipt(self) -> Receipt:
+        """Wait until it is settled. AddressRefused, Deferred, Unavailable, Underway (nobody will know): as `send`."""
+
+    def withdraw(self) -> bool:
+        """Stop it, if that is still possible; True: it won't arrive."""
+
+
 class Underway(Exception):  # noqa: N818 - the word of the house
     """The message was not taken by the deadline, and may still arrive: whoever sends another one may send two."""
+
+    def __init__(self, what: str, later: Later | None = None) -> None:
+        """Say `what` is known, and how to learn the rest; no `later`: nobody will know."""
+        super().__init__(what)
+        self.later = later
 
 
 class Record(Protocol):
@@ -132,8 +120,9 @@ class Sender(AbstractAsyncContextManager["Sender"], Protocol):
     async def send(self, message: Message, deadline: float) -> Receipt:
         """Send; return when the mail server took it.
 
-        AddressRefused: not to this address. Unavailable: it won't arrive. Underway: not taken by the `deadline`
-        (`time.monotonic()` seconds), and still going on.
+        AddressRefused: not to this address. Unavailable: it won't arrive; Deferred: nor now, but perhaps later.
+        Underway: not taken by the `deadline` (`time.monotonic()` seconds), and still going on. Who is cancelled
+        withdraws the message, if that is still possible.
         """
 
     async def probe(self) -> str:
@@ -159,19 +148,20 @@ class Method(Protocol[M]):
 
 
 class Post(Protocol):
-    """How a method's message leaves: within the budgets, by the first of its senders that takes it."""
+    """How a method's message leaves: within the budgets, to the first address and by the first sender that takes it."""
 
-    def recipient(self, senders: Sequence[str], user: User) -> tuple[str, str] | None:
-        """Return the first usable address of `user` and its mask; None: there is none."""
+    async def send(self, login: Login, senders: Sequence[str], draft: Draft, deadline: float) -> Sent:
+        """Send; return when a sender took it, or at the `deadline` (`time.monotonic()` seconds) if it may still arrive.
 
-    async def send(self, login: Login, senders: Sequence[str], message: Message, deadline: float) -> Sent:
-        """Send. Unavailable: no sender could; it won't arrive. `deadline`: `time.monotonic()` seconds."""
+        Unavailable: no sender could; it won't arrive.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What became of a message: on its way, or refused for a reason; and the facts for the log."""
+    """What became of a message: on its way to `recipient` (masked), or refused for a reason; and facts for the log."""
 
+    recipient: str = ""
     refused: str = ""
     facts: tuple[Fact, ...] = ()
 

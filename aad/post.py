@@ -1,67 +1,125 @@
-"""How a method's message leaves: within the budgets, by the first of its senders that takes it."""
+"""How a method's message leaves: within the budgets, to the first address that takes it; and its fate afterwards."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self
 
 from aad.core.conversation import Login
-from aad.core.identity import User
+from aad.core.message import Draft, Message
 from aad.core.outcome import Fact, Reason
 from aad.core.settings import Rate
+from aad.delivery import Delivery, Fate
 from aad.outages import Outages
-from aad.ports import AddressRefused, Message, Sender, Sent, Store, Tally, Unavailable, Underway
+from aad.ports import Record, Sender, Sent, Store, Tally, Unavailable
 
 KIND = "mails"
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until a deferred message is tried again
+FOLLOWED = 10_000  # messages whose fate is waited for after their challenge, at most
 
 
 class Post:
-    """Gives messages to senders, in order, and counts them per user, per client and altogether."""
+    """Gives messages to senders, and counts them per user, per client and altogether."""
 
     def __init__(
         self,
         senders: Mapping[str, Sender],
         store: Store,
         outages: Outages,
+        record: Record,
         *,
         budgets: Mapping[str, Rate],
     ) -> None:
         """Keep what it gets. `budgets`: how many messages for one "user", one "client", the whole "server"."""
         self._senders = senders
         self._outages = outages
+        self._record = record
         self._store = store
         self._budgets = [(scope, rate) for scope, rate in budgets.items() if rate.count is not None]
+        self._followed: set[asyncio.Task[None]] = set()
 
-    def recipient(self, senders: Sequence[str], user: User) -> tuple[str, str] | None:
-        """Return the first usable address of `user`, and as a stranger may see it; None: there is none."""
-        first = self._senders[senders[0]]
-        return next(((one, first.masked(one)) for one in user.addresses if first.usable(one)), None)
+    async def __aenter__(self) -> Self:
+        """Begin; the senders are entered later, and left before."""
+        return self
 
-    async def send(self, login: Login, senders: Sequence[str], message: Message, deadline: float) -> Sent:
-        """Send, if the budgets allow. Each sender gets an equal share of the time that is left."""
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        """Try nothing again. What was under way is settled, since the senders were left."""
+        for task in self._followed:
+            task.cancel()
+        await asyncio.gather(*self._followed, return_exceptions=True)
+
+    async def send(self, login: Login, senders: Sequence[str], draft: Draft, deadline: float) -> Sent:
+        """Send; return when a sender took it, or at the deadline if it may still arrive. Unavailable: it won't."""
+        if time.monotonic() >= deadline:
+            what = "no time was left for the mail"
+            raise Unavailable(what)
+        chosen = [(name, self._senders[name]) for name in senders]
+        messages = self._addressed(chosen[0][1], login, draft)
+        if (first := next(messages, None)) is None:
+            return Sent(refused=Reason.NO_ADDRESS)
         if over := await self._over_budget(login):
             fields = {"reason": f"{Reason.MAIL_LIMIT}: {over}"}
             return Sent(refused=Reason.MAIL_LIMIT, facts=(Fact(name="mail.refused", fields=fields),))
-        facts: tuple[Fact, ...] = ()
-        for number, name in enumerate(senders):
-            began = time.monotonic()
-            share = began + (deadline - began) / (len(senders) - number)
-            known = {"sender": name, "recipient": message.masked}
-            try:
-                receipt = await self._senders[name].send(message, share)
-            except AddressRefused as error:
-                return Sent(refused=Reason.ADDRESS_REFUSED, facts=(*facts, _fact("failed", known, began, error)))
-            except Underway as error:
-                # It may still arrive, so nobody else may send it too.
-                return Sent(facts=(*facts, _fact("queued", known, began, error)))
-            except Unavailable as error:
-                self._outages.down(error)
-                last, facts = error, (*facts, _fact("failed", known, began, error))
+        message: Message | None = first
+        facts: list[Fact] = []
+        while message:
+            delivery = Delivery(senders=chosen, message=message, outages=self._outages, facts=facts)
+            fate = await delivery.begin(deadline)
+            if fate is Fate.DOWN and (failure := delivery.failure):
+                await self._give_back(self._budgets, login)  # who tries amid an outage has his mails after it
+                raise Unavailable(failure.what, where=failure.where, facts=tuple(facts))
+            if fate is not Fate.REFUSED:
+                return self._on_its_way(login, delivery, fate)
+            message = next(messages, None)
+        return Sent(refused=Reason.ADDRESS_REFUSED, facts=tuple(facts))
+
+    def _addressed(self, sender: Sender, login: Login, draft: Draft) -> Iterator[Message]:
+        """Address the draft to each usable address of the user, in the repository's order."""
+        until = time.monotonic() + draft.life
+        for address in login.user.addresses:
+            if sender.usable(address):
+                masked = sender.masked(address)
+                yield Message(
+                    recipient=address, masked=masked, template=draft.template, values=draft.values, until=until
+                )
+
+    def _on_its_way(self, login: Login, delivery: Delivery, fate: Fate) -> Sent:
+        facts, delivery.facts = tuple(delivery.facts), []
+        if (delivery.under_way or fate is Fate.DEFERRED) and len(self._followed) < FOLLOWED:
+            task = asyncio.create_task(self._follow(_telling(self._record, login), delivery, fate))
+            self._followed.add(task)
+            task.add_done_callback(self._followed.discard)
+        return Sent(recipient=delivery.message.masked, facts=facts)
+
+    async def _follow(self, tell: Callable[[Fact], None], delivery: Delivery, fate: Fate) -> None:
+        """Stay with a message whose challenge has left, and write down what becomes of it.
+
+        What is deferred, or came to nothing, is tried again while its code is good (RFC 5321 4.5.4.1). What may have
+        arrived is not.
+        """
+        pause, taken = FIRST_PAUSE, fate is Fate.TAKEN
+        while True:
+            if delivery.under_way:
+                fate = await delivery.settle()
+            elif fate in (Fate.DOWN, Fate.DEFERRED) and not taken:
+                if time.monotonic() + pause >= delivery.message.until:
+                    delivery.give_up()
+                    fate = Fate.REFUSED
+                else:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                    fate = await delivery.begin(delivery.message.until)
             else:
-                self._outages.up(f"sender {name}")
-                return Sent(facts=(*facts, _fact("sent", {**known, "queue_id": receipt.queue_id}, began)))
-        await self._give_back(self._budgets, login)  # nothing left: who tries amid an outage has his mails after it
-        raise Unavailable(last.what, where=last.where, facts=facts)
+                return
+            taken = taken or fate is Fate.TAKEN
+            for fact in delivery.facts:
+                tell(fact)
+            delivery.facts.clear()
 
     async def _over_budget(self, login: Login) -> str:
         """Count one message in every budget; say which of them is used up, and count in none then."""
@@ -83,6 +141,12 @@ def _spender(scope: str, login: Login) -> str:
     return {"user": login.user.key, "client": login.endpoint}.get(scope, "")
 
 
-def _fact(what: str, known: Mapping[str, str], began: float, error: Exception | None = None) -> Fact:
-    reason = {"reason": str(error)} if error and str(error) else {}
-    return Fact(name=f"mail.{what}", fields={**known, **reason, "ms": (time.monotonic() - began) * 1000})
+def _telling(record: Record, login: Login) -> Callable[[Fact], None]:
+    """Return what writes a fact that happens when nobody asks any more."""
+    known = {
+        "login": login.reference,
+        "user": login.name,
+        "client": login.endpoint,
+        "login_event": login.event,
+    }
+    return lambda fact: record(fact.name, **known, **fact.fields)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from aad.core.answer import Plain
 from aad.core.identity import Attempt, User
 from aad.core.mask import masked
+from aad.core.message import Message, Receipt
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
@@ -20,7 +21,7 @@ from aad.methods.email_otp import EmailOtp, EmailOtpSettings
 from aad.methods.password import Password, PasswordSettings
 from aad.outages import Outages
 from aad.pending import Pending
-from aad.ports import Found, Message, Method, Receipt, Tally, Wiring
+from aad.ports import Found, Method, Tally, Wiring
 from aad.post import Post
 
 KEY = Secret(b"an installation's key, 32 octets")
@@ -176,8 +177,8 @@ class World:
         )
         self.records: list[tuple[str, dict[str, object]]] = []
         outages = Outages(self.record)
-        post = Post(self.senders, self.store, outages, budgets={"user": self.per_user})
-        wiring = Wiring(name="test", key=KEY, repositories={"corp": self.repository}, post=post)
+        self.post = Post(self.senders, self.store, outages, self.record, budgets={"user": self.per_user})
+        wiring = Wiring(name="test", key=KEY, repositories={"corp": self.repository}, post=self.post)
         methods: dict[str, Method[Any]] = {
             "password": Password(PasswordSettings(), wiring),
             "email_otp": EmailOtp(self.settings, wiring),

@@ -12,8 +12,8 @@ from aad.core.policy import Chain
 from aad.core.settings import Rate
 from aad.engine import Asked
 from aad.methods.email_otp import EmailOtpSettings
-from aad.ports import AddressRefused, AmbiguousUser, Unavailable, Underway
-from tests.fakes import MemorySender, World, attempt
+from aad.ports import AddressRefused, AmbiguousUser, Unavailable
+from tests.fakes import World, attempt
 
 STORY = ["login.started", "password.accepted", "mail.sent", "challenge.sent", "code.accepted", "login.accepted"]
 
@@ -272,24 +272,6 @@ async def test_no_mail_no_challenge() -> None:
         await world.engine.begin(attempt())
     assert not world.store.logins
     assert {"mail.failed", "sender.down"} <= set(world.names())
-
-
-async def test_the_next_sender_when_one_fails() -> None:
-    broken, works = MemorySender("first"), MemorySender("mail")
-    broken.trouble = Unavailable("connection refused", where="sender first")
-    world = World(settings=EmailOtpSettings(senders=("first", "mail")), senders={"first": broken, "mail": works})
-    await asked(world)
-    assert len(works.messages) == 1
-    assert [name for name in world.names() if name.startswith("mail.")] == ["mail.failed", "mail.sent"]
-
-
-async def test_a_mail_that_may_still_arrive_isn_t_sent_by_another() -> None:
-    slow, works = MemorySender("first"), MemorySender("mail")
-    slow.trouble = Underway()
-    world = World(settings=EmailOtpSettings(senders=("first", "mail")), senders={"first": slow, "mail": works})
-    await asked(world)
-    assert not works.messages
-    assert "mail.queued" in world.names()
 
 
 async def test_an_address_the_mail_server_refuses() -> None:

@@ -11,7 +11,7 @@ from tools.lookout import Health
 from tools.outages import MailRoom, Outage, Outages
 
 RECOVERY = 5.0  # seconds from a back end's return to the next login that goes well, at most
-GROWTH = (1.1, 1.5)  # times the memory, and the descriptors, after the first minute, at most
+GROWTH = (1.05, 1.5)  # times the memory, and the descriptors, after the first minute, at most
 MINUTE = 60  # samples
 MOST = 10  # lines of one kind that are shown
 

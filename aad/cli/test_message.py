@@ -11,8 +11,9 @@ from aad import assembly
 from aad.cli.exits import EX_FINE, EX_USAGE, configured, failed, takes_config, unavailable
 from aad.config import Config
 from aad.config.faults import did_you_mean
+from aad.core.message import Message, Template
 from aad.core.secret import Secret
-from aad.ports import AddressRefused, Message, Template, Unavailable, Underway
+from aad.ports import AddressRefused, Unavailable, Underway
 
 EXAMPLE = "aad test-message --to alice@example.com"
 PATIENCE = 60.0  # seconds

@@ -11,9 +11,10 @@ from typing import ClassVar
 from aad.core import code, macros
 from aad.core.answer import Answer
 from aad.core.conversation import Login
+from aad.core.message import Draft, Template
 from aad.core.outcome import Challenge, Fact, Failure, Outcome, Reason, Success
 from aad.core.settings import Duration, option
-from aad.ports import Message, Post, Template, Wiring
+from aad.ports import Post, Wiring
 from aad.texts import text
 
 MAIL_MACROS = ("user", "endpoint", "event", "number", "otp", "reference", "minutes")
@@ -101,7 +102,7 @@ class EmailOtp:
         del answer  # of another method, or nothing
         period, attempts = self._settings.period, self._settings.attempts
         return await self._mail(
-            login, Mailed(recipient="", expires=now + period, attempts=attempts, sent=now, number=1), deadline
+            login, Mailed(recipient="", expires=now + period, attempts=attempts, sent=now, number=1), now, deadline
         )
 
     async def verify(self, login: Login, memo: Mailed, answer: Answer, now: float, deadline: float) -> Outcome[Mailed]:
@@ -120,15 +121,12 @@ class EmailOtp:
 
     async def _again(self, login: Login, memo: Mailed, now: float, deadline: float) -> Outcome[Mailed]:
         """Mail the same code: sending it again neither ends nor lengthens its life, nor gives new tries."""
-        outcome = await self._mail(login, replace(memo, sent=now, number=memo.number + 1), deadline)
+        outcome = await self._mail(login, replace(memo, sent=now, number=memo.number + 1), now, deadline)
         if isinstance(outcome, Failure) and outcome.reason == Reason.MAIL_LIMIT:  # the code sent already stays good
             return self._challenge(login, memo, because=outcome.reason, facts=outcome.facts)
         return outcome
 
-    async def _mail(self, login: Login, memo: Mailed, deadline: float) -> Outcome[Mailed]:
-        to = self._post.recipient(self._settings.senders, login.user)
-        if to is None:
-            return Failure(Reason.NO_ADDRESS)
+    async def _mail(self, login: Login, memo: Mailed, now: float, deadline: float) -> Outcome[Mailed]:
         values = {
             "user": login.user.name,
             "endpoint": login.endpoint,
@@ -138,11 +136,11 @@ class EmailOtp:
             "reference": login.reference,
             "minutes": self._minutes,
         }
-        message = Message(recipient=to[0], masked=to[1], template=self._template, values=values)
-        sent = await self._post.send(login, self._settings.senders, message, deadline)
+        draft = Draft(template=self._template, values=values, life=memo.expires - now)
+        sent = await self._post.send(login, self._settings.senders, draft, deadline)
         if sent.refused:
             return Failure(sent.refused, sent.facts)
-        return self._challenge(login, replace(memo, recipient=to[1]), facts=sent.facts)
+        return self._challenge(login, replace(memo, recipient=sent.recipient), facts=sent.facts)
 
     def _challenge(
         self, login: Login, memo: Mailed, *, because: str = "", facts: tuple[Fact, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 3.0  # seconds
+from aad.core.pause import longer
 
 
 class Health:
@@ -36,7 +36,7 @@ class Health:
             news = not self.what
             self._outage += 1
             self.what = what
-            self._pause = min(max(FIRST_PAUSE, self._pause * 2), LONGEST_PAUSE)
+            self._pause = longer(self._pause)
             self._again = time.monotonic() + self._pause
             return news
 

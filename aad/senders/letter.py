@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 from aad.core import macros
-from aad.ports import Template
+from aad.core.message import Template
 
 MACROS = ("user", "endpoint", "event", "number", "otp", "reference", "minutes")
 LONGEST_VALUE = 64  # characters; a user name or a station's number needs no more

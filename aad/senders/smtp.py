@@ -19,14 +19,14 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from aad.core import mask
+from aad.core.message import Message, Receipt, Template
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
-from aad.ports import AddressRefused, Message, Receipt, Template, Unavailable, Wiring
+from aad.ports import AddressRefused, Unavailable, Wiring
 from aad.senders import letter
 from aad.senders.smtp_dial import Dialler
 from aad.senders.smtp_line import Line, Mail, Route, open_line
 from aad.senders.smtp_pool import Limits, Pool
-from aad.senders.smtp_words import queue_id
 
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}  # RFC 8314 3.3, RFC 6409 3.1, RFC 5321 4.5.4.2
 _LETTERS = 64  # compiled templates that are kept: one for each method is plenty
@@ -50,6 +50,7 @@ class SmtpSettings:
     timeout: Duration = option(Duration(10.0), "For one step of the dialogue.", at_least=0.1, at_most=300.0)
     connections: int = option(8, "Connections to the mail server, at most.", at_least=1, at_most=100)
     idle: Duration = option(Duration(60.0), "An unused connection is closed after that.", at_least=0.1, at_most=300.0)
+    lifetime: Duration = option(Duration(600.0), "... and one this old after its mail.", at_least=1.0, at_most=86400.0)
     queue: int = option(1000, "Mails that wait for a connection, at most.", at_least=1, at_most=100_000)
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -111,10 +112,11 @@ class Smtp:
 
     def _new_pool(self) -> Pool:
         s = self._settings
-        return Pool(self._line, Limits(connections=s.connections, queue=s.queue, idle=s.idle), self._route.where)
+        limits = Limits(connections=s.connections, queue=s.queue, idle=s.idle, lifetime=s.lifetime)
+        return Pool(self._line, limits, self._route.where)
 
     async def __aenter__(self) -> Self:
-        """Read the authorities, once. Unavailable: they can't be read."""
+        """Read the authorities, once, if they are needed. Unavailable: they can't be read."""
         self._pool = self._new_pool()
         await self._secured()
         return self
@@ -136,8 +138,8 @@ class Smtp:
     async def send(self, message: Message, deadline: float) -> Receipt:
         """Send; return when the mail server took it.
 
-        AddressRefused: not to this address. Unavailable: it won't arrive. Underway: not taken by the `deadline`
-        (`time.monotonic()` seconds), and still going on. ValueError: the template is wrong, see `letter.compile`.
+        AddressRefused, Deferred, Unavailable, Underway: see `ports.Sender`. ValueError: the template is wrong, see
+        `letter.compile`.
         """
         if not letter.usable(message.recipient):  # asked before, but a second recipient must not depend on that
             what = "is not one plain mail address"
@@ -145,9 +147,8 @@ class Smtp:
         octets = self._letter(message.template).fill(
             message.recipient, message.values, time.time(), secrets.token_hex(16)
         )
-        mail = Mail(sender=self._settings.sender_email, recipient=message.recipient, octets=octets)
-        said = await self._pool.send(mail, deadline)
-        return Receipt(queue_id=queue_id(said))
+        mail = Mail(sender=self._settings.sender_email, recipient=message.recipient, octets=octets, until=message.until)
+        return await self._pool.send(mail, deadline)
 
     async def probe(self) -> str:
         """Connect, log in, say NOOP and QUIT: "smtp.example.com:465: TLS 1.3, authenticated". Unavailable: and why."""
@@ -161,9 +162,12 @@ class Smtp:
     async def _line(self) -> Line:
         return await open_line(self._route, self._dialler, await self._secured())
 
-    async def _secured(self) -> ssl.SSLContext:
-        """Return the one TLS context, which verifies chain and name; in a thread, as reading it takes 25 ms."""
-        if self._tls is None:
+    async def _secured(self) -> ssl.SSLContext | None:
+        """Return the one TLS context, which verifies chain and name; in a thread, as reading it takes 25 ms.
+
+        None with security = "none": the authorities would be a megabyte for nothing.
+        """
+        if self._tls is None and self._settings.security != "none":
             try:
                 # ca_file instead of the system's authorities, not beside them
                 self._tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._settings.ca_file)

@@ -6,7 +6,10 @@ Its exceptions hold addresses and whatever the server said: they become ours her
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -14,7 +17,7 @@ import aiosmtplib
 
 from aad.core.secret import Secret
 from aad.core.settings import spoken
-from aad.ports import AddressRefused, Unavailable, Underway
+from aad.ports import AddressRefused, Deferred, Unavailable, Underway
 from aad.senders.smtp_dial import Dialler
 from aad.senders.smtp_words import ABOUT_THE_ADDRESS, ehlo_name, quoted, refuses_address
 
@@ -25,6 +28,7 @@ _PARTING = 1.0  # seconds for the answer to QUIT
 _SERVICE_CLOSES = 421
 _OK = 250
 _WILL_FORWARD = 251
+_FOR_NOW = range(400, 500)  # RFC 5321 4.2.1
 _FAILURES = (aiosmtplib.SMTPException, OSError, ValueError)
 
 
@@ -32,13 +36,18 @@ class Dropped(Unavailable):
     """A kept connection turned out to be dead before anything of DATA was sent: a fresh one may be tried."""
 
 
+class Withdrawn(Exception):  # noqa: N818 - an outcome
+    """Whoever wanted the mail sent wants it no more, and nothing of DATA was sent."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """The envelope, of usable addresses, and the letter."""
+    """The envelope, of usable addresses, and the letter; after `until` (`time.monotonic()`) it is of no use."""
 
     sender: str
     recipient: str = field(repr=False)
     octets: bytes = field(repr=False)
+    until: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +72,19 @@ class Line:
         self._route = route
         self._kept = False  # it has carried a mail before, and may have died since
         self._begun = False  # the server may still hold an envelope of ours
+        self.opened = time.monotonic()
 
     @property
     def open(self) -> bool:
         """Whether the connection stands, as far as is known."""
         return self._smtp.is_connected
 
-    async def deliver(self, mail: Mail) -> str:
+    async def deliver(self, mail: Mail, commit: Callable[[], bool]) -> str:
         """Hand over one mail and return the server's words, such as "2.0.0 Ok: queued as 4XyZ".
 
-        AddressRefused: not to this address. Dropped: nothing was sent, try a fresh connection. Underway: nobody knows,
-        as the answer to the mail itself didn't come. Unavailable: all else, the mail won't arrive.
+        `commit()` is asked before DATA; False: Withdrawn. AddressRefused: not to this address. Dropped: nothing was
+        sent, try a fresh connection. Underway: nobody knows, as the answer to the mail itself didn't come. Deferred:
+        not now. Unavailable: all else, the mail won't arrive.
         """
         if self._begun:
             self._start(await self._ask(b"RSET"), "to start afresh")
@@ -84,7 +95,9 @@ class Line:
         if answer.code in ABOUT_THE_ADDRESS:
             raise self._address_refused(answer, mail)
         if answer.code not in (_OK, _WILL_FORWARD):
-            self._fail(f"the mail server refuses the recipient for now: {quoted(*answer, mail.recipient)}")
+            raise self._refused(answer, f"the mail server refuses the recipient: {quoted(*answer, mail.recipient)}")
+        if not commit():
+            raise Withdrawn
         said = await self._hand_over(mail)
         self._begun = False
         return said
@@ -102,8 +115,7 @@ class Line:
             self.cut()
         if refuses_address(*refusal):
             raise self._address_refused(refusal, mail)
-        what = f"the mail server refuses the mail: {quoted(*refusal, mail.recipient)}"
-        raise Unavailable(what, where=self._route.where)
+        raise self._refused(refusal, f"the mail server refuses the mail: {quoted(*refusal, mail.recipient)}")
 
     async def _ask(self, *words: bytes) -> aiosmtplib.SMTPResponse:
         """Say one command before DATA and return the answer. An answer that doesn't come ends the connection."""
@@ -124,8 +136,9 @@ class Line:
         self.cut()
         raise (Dropped if self._kept else Unavailable)(what, where=self._route.where) from None
 
-    def _fail(self, what: str) -> NoReturn:
-        raise Unavailable(what, where=self._route.where) from None
+    def _refused(self, answer: aiosmtplib.SMTPResponse, what: str) -> Unavailable:
+        kind = Deferred if answer.code in _FOR_NOW and answer.code != _SERVICE_CLOSES else Unavailable
+        return kind(what, where=self._route.where)
 
     @staticmethod
     def _address_refused(answer: aiosmtplib.SMTPResponse, mail: Mail) -> AddressRefused:
@@ -155,7 +168,7 @@ class Line:
         self._smtp.close()
 
 
-async def open_line(route: Route, dialler: Dialler, tls: ssl.SSLContext) -> Line:
+async def open_line(route: Route, dialler: Dialler, tls: ssl.SSLContext | None) -> Line:
     """Connect, secure the connection and log in. Unavailable: whichever of these failed, in an administrator's words.
 
     With "starttls" the server must offer it and it must succeed: nothing but EHLO is ever said in clear.
@@ -223,7 +236,7 @@ def _why(error: BaseException, route: Route) -> str:
 def _refusal(error: aiosmtplib.SMTPResponseException) -> str:
     if not isinstance(error, aiosmtplib.SMTPAuthenticationError):
         return f"the mail server answers {quoted(error.code, error.message)}"
-    if 400 <= error.code < 500:  # noqa: PLR2004 - temporary, RFC 4954 4: 454
+    if error.code in _FOR_NOW:  # RFC 4954 4: 454
         return f"the mail server can't check the user name and password now: {error.code}"
     return f"the mail server refuses the user name or password: {error.code}"
 

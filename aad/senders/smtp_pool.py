@@ -2,10 +2,12 @@
 
 1. A task owns each connection. It is never cancelled amid a mail, unless the sender is left: that would leave the
    connection out of step, and the mail half sent.
-2. A caller waits for the outcome, not for the task. At his deadline he goes (Underway); the mail goes on.
-3. A mail that isn't begun by its deadline is never sent (Unavailable): its caller may let another sender do it.
+2. A caller waits for the outcome, not for the task. At his deadline he goes (Underway); the mail goes on, if there
+   is a connection.
+3. A mail may be withdrawn until DATA is said. From then on nobody can tell whether it arrives.
 4. Everything is bounded: connections, mails that wait, and the time each step takes.
-5. Where no connection is to be had, one caller tries again after a pause and the others are told at once.
+5. Where no connection is to be had, or a mail had to be withdrawn since the server was slow, one caller tries again
+   after a pause and the others are told at once.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from aad.ports import AddressRefused, Unavailable, Underway
+from aad.core.message import Receipt
+from aad.ports import Unavailable, Underway
 from aad.senders.smtp_gate import Gate
-from aad.senders.smtp_line import Dropped, Line, Mail
+from aad.senders.smtp_job import Job
+from aad.senders.smtp_line import Dropped, Line, Mail, Withdrawn
 
 FAREWELL = 2.0
 """Seconds that mails under way get when the sender is left."""
@@ -27,41 +31,14 @@ _LATE = "the mail server did not take the mail in time"
 _STOPPED = "stopped before the mail server answered"
 
 
-@dataclass(eq=False)
-class Job:
-    """One mail and the future of its caller; `deadline`: `time.monotonic()` seconds; `begun`: it may arrive."""
-
-    mail: Mail
-    deadline: float
-    begun: bool = False
-    outcome: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-    @property
-    def late(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return time.monotonic() >= self.deadline
-
-    def tell(self, outcome: str | Exception) -> None:
-        """Tell the caller, if he is still there."""
-        if self.outcome.done():
-            return
-        if isinstance(outcome, str):
-            self.outcome.set_result(outcome)
-            return
-        if isinstance(outcome, Unavailable | AddressRefused | Underway):
-            outcome.__context__ = None  # the foreign error beneath holds addresses
-            outcome = outcome.with_traceback(None)
-        self.outcome.set_exception(outcome)
-        self.outcome.exception()  # the caller may have left: then it's no "exception was never retrieved"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """At most so many connections and waiting mails; an unused connection is closed after `idle` seconds."""
+    """At most so many connections and waiting mails; a connection is closed when it is unused or old (seconds)."""
 
     connections: int
     queue: int
     idle: float
+    lifetime: float
 
 
 class Pool:
@@ -72,7 +49,8 @@ class Pool:
         self._connect = connect
         self._limits = limits
         self._where = where
-        self._gate = Gate()
+        self._gate = Gate()  # to a connection
+        self._patience = Gate()  # to a mail, while there may be connections
         self._queue: deque[Job] = deque()
         self._resting: list[
             asyncio.Future[Job | None]
@@ -82,26 +60,37 @@ class Pool:
         self._connecting = 0
         self._closing = False
 
-    async def send(self, mail: Mail, deadline: float) -> str:
-        """Send and return the server's words. AddressRefused, Unavailable, Underway: as a Sender's `send`."""
-        job = Job(mail, deadline)
-        self._place(job)
-        # Neither the timeout nor the caller's own cancellation reaches the job.
-        await asyncio.wait((job.outcome,), timeout=max(0.0, deadline - time.monotonic()))
+    async def send(self, mail: Mail, deadline: float) -> Receipt:
+        """Send. AddressRefused, Deferred, Unavailable, Underway: as a Sender's `send`."""
+        job = Job(mail, slow=lambda: self._patience.failed(_LATE))
+        self._place(job, deadline)
+        try:
+            await asyncio.wait((job.outcome,), timeout=deadline - time.monotonic())
+        except asyncio.CancelledError:
+            job.withdraw()
+            raise
         if job.outcome.done():
-            return job.outcome.result()
-        if job.begun:
-            raise Underway(_LATE)
-        self._queue.remove(job)
-        raise self._unavailable(_LATE)
+            return await job.receipt()
+        if len(self._workers) == self._connecting:  # nobody should wait for a mail whose server was never reached
+            job.withdraw()
+            raise self._unavailable(_LATE)
+        raise Underway(_LATE, job)
 
-    def _place(self, job: Job) -> None:
+    @property
+    def waiting(self) -> int:
+        """Count the mails that wait for a connection."""
+        return len(self._queue)
+
+    def _place(self, job: Job, deadline: float) -> None:
         """Find somebody who carries the mail, now or soon; Unavailable: nobody."""
-        if self._closing or job.late:
+        if self._closing or time.monotonic() >= deadline:
             raise self._unavailable(_STOPPED if self._closing else _LATE)
+        if not self._patience.lets_one(deadline):
+            raise self._unavailable(self._patience.reason)
         if self._resting:
             self._resting.pop().set_result(job)
             return
+        self._drop_useless()
         if len(self._queue) >= self._limits.queue + self._connecting:  # each that connects will take one
             what = f"{len(self._queue)} mails wait for the mail server already"
             raise self._unavailable(what)
@@ -126,9 +115,10 @@ class Pool:
             line = await self._open()
             while job := self._next() or await self._rest() or self._next():
                 line = await self._carry(job, line)
-                if not line.open:
+                if not line.open or time.monotonic() >= line.opened + self._limits.lifetime:
                     if not self._queue:
                         break
+                    await line.quit()
                     line = await self._reopen()
         except Unavailable:
             pass  # no connection is to be had: the gate knows why
@@ -157,13 +147,13 @@ class Pool:
         return await self._open()
 
     def _next(self) -> Job | None:
-        """Take the first waiting mail whose time isn't up."""
-        while self._queue:
-            job = self._queue.popleft()
-            if not job.late:
-                return job
-            job.tell(self._unavailable(_LATE))
-        return None
+        """Take the first waiting mail that is still of use."""
+        self._drop_useless()
+        return self._queue.popleft() if self._queue else None
+
+    def _drop_useless(self) -> None:
+        while self._queue and self._queue[0].useless:
+            self._queue.popleft().tell(self._unavailable(_LATE))
 
     async def _rest(self) -> Job | None:
         """Wait for a mail. None: too long idle, or the sender is being left."""
@@ -184,19 +174,23 @@ class Pool:
 
     async def _carry(self, job: Job, line: Line) -> Line:
         """Send one mail, tell its caller, and return the connection to go on with, which may be closed."""
-        job.begun = True
         try:
             try:
-                job.tell(await line.deliver(job.mail))
+                job.tell(await line.deliver(job.mail, job.commit))
             except Dropped:  # once more, as nothing of DATA was sent
                 line = await self._reopen()
-                job.tell(await line.deliver(job.mail))
+                job.tell(await line.deliver(job.mail, job.commit))
         except asyncio.CancelledError:
             line.cut()
-            job.tell(Underway(_STOPPED))
+            job.tell(Underway(_STOPPED) if job.committed else self._unavailable(_STOPPED))
             raise
+        except Withdrawn:
+            job.tell(self._unavailable(_LATE))
+            return line
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's to know
             job.tell(error)
+        if line.open:  # whatever it says, it says something
+            self._patience.opened()
         return line
 
     def _retire(self) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from aad.core.message import Message, Template
 from aad.core.secret import Secret
-from aad.ports import Message, Template, Wiring
+from aad.ports import Wiring
 from aad.senders.smtp import Smtp
 from tests.senders.script import Script
 
@@ -40,8 +41,11 @@ def smtp() -> Callable[..., Smtp]:
 def message() -> Callable[..., Message]:
     """Make a message with a code in it."""
 
-    def make(recipient: str = "alice@example.com", code: str = "123456", template: Template = TEMPLATE) -> Message:
-        return Message(recipient=recipient, masked="***", template=template, values={"user": "alice", "otp": code})
+    def make(
+        recipient: str = "alice@example.com", code: str = "123456", template: Template = TEMPLATE, **more: Any
+    ) -> Message:
+        values = {"user": "alice", "otp": code}
+        return Message(recipient=recipient, masked="***", template=template, values=values, **more)
 
     return make
 

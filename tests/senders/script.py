@@ -1,8 +1,12 @@
 """A mail server that says exactly what a test wants, for what a real one never does on demand."""
 
 import asyncio
+import time
 from types import TracebackType
 from typing import Self
+
+from aad.core.message import Message, Receipt
+from aad.ports import Sender, Unavailable
 
 GOOD = {
     "banner": "220 script.example.com ESMTP",
@@ -18,6 +22,16 @@ GOOD = {
 SILENCE, HANG_UP = "silence", "hang up"
 
 
+async def eventually_sent(sender: Sender, message: Message) -> Receipt:
+    """Send until it works; it must within seconds."""
+    async with asyncio.timeout(8):
+        while True:
+            try:
+                return await sender.send(message, time.monotonic() + 5)
+            except Unavailable:
+                await asyncio.sleep(0.05)
+
+
 class Script:
     """Listens on 127.0.0.1. `say` changes the answer to a command, for a number of times or for good."""
 
@@ -29,12 +43,21 @@ class Script:
         self._answers: dict[str, list[str]] = {}
         self._moved = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held, self._released = "", asyncio.Event()
 
     def say(self, at: str, answer: str, times: int = 1000) -> None:
         self._answers[at] = [answer] * times
 
     def behave(self) -> None:
         self._answers.clear()
+
+    def hold(self, at: str) -> None:
+        """Let the answer to a command wait for `release`."""
+        self._held = at
+        self._released.clear()
+
+    def release(self) -> None:
+        self._released.set()
 
     async def until(self, what: str, count: int = 1) -> None:
         """Wait until a command was heard so often."""
@@ -88,6 +111,8 @@ class Script:
         while True:
             queue = self._answers.get(at)
             answer = queue.pop() if queue else GOOD.get(at, "502 5.5.1 what?")
+            if at == self._held:
+                await self._released.wait()
             if answer == HANG_UP:
                 return
             if answer == SILENCE:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aad.ports import Template
+from aad.core.message import Template
 from aad.senders import letter
 
 ADDRESS = "alice@example.com"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from aad.ports import AddressRefused, Message, Sender, Unavailable
+from aad.core.message import Message
+from aad.ports import AddressRefused, Sender, Unavailable
 from aad.senders.smtp import Smtp
 from tests.parts.authority import Authority
 from tests.parts.mailbox import Mailbox, Security, code_in

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from aad.ports import Message, Receipt, Unavailable
+from aad.core.message import Message
+from aad.ports import Unavailable
 from aad.senders.smtp import Smtp
-from tests.senders.script import HANG_UP, SILENCE, Script
+from tests.senders.script import HANG_UP, SILENCE, Script, eventually_sent
 
 Make = Callable[..., Smtp]
 Letters = Callable[..., Message]
@@ -54,19 +55,9 @@ async def test_a_dead_server_fails_fast_and_one_tries(
         assert all(isinstance(one, Unavailable) and "no answer within 300ms" in one.what for one in told)
         assert script.connections == 1
         script.behave()
-        await eventually_sent(sender, message)
+        await eventually_sent(sender, message())
         sends = [sender.send(message(), within(10)) for _ in range(20)]
         assert len(await asyncio.gather(*sends)) == 20
-
-
-async def eventually_sent(sender: Smtp, message: Letters) -> Receipt:
-    """Send until it works; it must within seconds."""
-    async with asyncio.timeout(8):
-        while True:
-            try:
-                return await sender.send(message(), time.monotonic() + 5)
-            except Unavailable:
-                await asyncio.sleep(0.05)
 
 
 async def test_a_server_that_takes_few_connections_still_serves_all(

@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from aad.ports import Message, Receipt, Unavailable, Underway
+from aad.core.message import Message, Receipt
+from aad.ports import Later, Unavailable, Underway
 from aad.senders.smtp import Smtp
 from tests.parts.mailbox import Mailbox, Stage
 from tests.parts.waiting import until
-from tests.senders.script import HANG_UP, SILENCE, Script
+from tests.senders.script import HANG_UP, SILENCE, Script, eventually_sent
 
 Make = Callable[..., Smtp]
 Letters = Callable[..., Message]
@@ -56,32 +57,82 @@ async def test_a_caller_goes_at_his_deadline_and_the_mail_arrives_once(
         assert len(mailbox.messages) == 2
 
 
-async def test_a_cancelled_caller_cancels_no_mail(smtp: Make, message: Letters, within: Within) -> None:
+async def later(sending: Awaitable[Receipt]) -> Later:
+    with pytest.raises(Underway, match="in time") as left:
+        await sending
+    assert left.value.later
+    return left.value.later
+
+
+async def test_what_comes_after_the_deadline_is_known_later(smtp: Make, message: Letters, within: Within) -> None:
     with Mailbox() as mailbox:
         async with smtp(mailbox, connections=1) as sender:
             mailbox.hold("mail")
-            tasks = [asyncio.create_task(sender.send(message(f"{name}@x.org"), within(20))) for name in "ab"]
-            await in_thread(until, lambda: mailbox.held)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            sends = [sender.send(message(f"{name}@x.org"), within(0.2)) for name in "ab"]
+            left = await asyncio.gather(*(later(one) for one in sends))
             mailbox.release()
-            await in_thread(mailbox.wait, "b@x.org")
+            await asyncio.gather(*(one.receipt() for one in left))
+            assert not left[0].withdraw()
         assert [letter.recipients for letter in mailbox.messages] == [("a@x.org",), ("b@x.org",)]
 
 
-async def test_a_mail_that_waits_too_long_is_never_sent(
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_mail_may_be_withdrawn_until_data(
+    script: Script, smtp: Make, message: Letters, within: Within, *, cancelled: bool
+) -> None:
+    script.say("RCPT", "250 2.1.5 after a while")
+    async with smtp(script, connections=1) as sender:
+        script.hold("MAIL")
+        deadline = within(20 if cancelled else 0.2)
+        tasks = [asyncio.create_task(sender.send(message(f"{name}@x.org"), deadline)) for name in "ab"]
+        await script.until("MAIL")
+        if cancelled:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        else:
+            assert all([(await later(task)).withdraw() for task in tasks])
+        script.release()
+        await script.until("RCPT")
+        with pytest.raises(Unavailable, match="in time"):  # it was too slow twice
+            await sender.send(message("c@x.org"), within(5))
+        await eventually_sent(sender, message("d@x.org"))
+    assert script.heard.count("end") == 1
+    assert script.connections == 1
+
+
+async def test_from_data_on_a_mail_is_not_to_be_withdrawn(
     script: Script, smtp: Make, message: Letters, within: Within
 ) -> None:
-    script.say("end", SILENCE, times=1)
-    async with smtp(script, connections=1, queue=2) as sender:
+    async with smtp(script, connections=1) as sender:
+        script.hold("end")
+        left = await later(sender.send(message(), within(0.2)))
+        assert not left.withdraw()
+        script.release()
+        assert await left.receipt() == Receipt(queue_id="4XyZ")
+
+
+async def test_a_mail_that_is_of_no_use_any_more_is_never_sent(
+    script: Script, smtp: Make, message: Letters, within: Within
+) -> None:
+    async with smtp(script, connections=1) as sender:
+        script.hold("MAIL")
         first = asyncio.create_task(sender.send(message("first@x.org"), within(20)))
-        await script.until("end")
+        left = await later(sender.send(message("late@x.org", until=within(0.2)), within(0.1)))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(left.receipt(), 0.2)
+        script.release()
+        await first
         with pytest.raises(Unavailable, match="in time"):
-            await sender.send(message("late@x.org"), within(0.2))
-        script.behave()
-        first.cancel()
-    assert not [line for line in script.heard if "late@x.org" in line]
+            await left.receipt()
+    assert script.heard.count("end") == 1
+
+
+async def test_an_old_connection_is_renewed(script: Script, smtp: Make, message: Letters, within: Within) -> None:
+    async with smtp(script, lifetime=0.0) as sender:
+        for _ in range(3):
+            await sender.send(message(), within(10))
+    assert script.connections == script.heard.count("QUIT") == 3
 
 
 async def test_a_full_queue_says_so_at_once(smtp: Make, message: Letters, within: Within) -> None:
@@ -107,7 +158,7 @@ async def test_a_stuck_mail_holds_nobody_else(
         await script.until(at)
         await asyncio.gather(*(sender.send(message("bob@example.com"), within(5)) for _ in range(20)))
         assert not stuck.done()
-    with pytest.raises(Underway, match="stopped"):
+    with pytest.raises(Unavailable if at == "MAIL" else Underway, match="stopped"):
         await stuck
     assert sum("bob@example.com" in line for line in script.heard) == 20
 
