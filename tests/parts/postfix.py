@@ -40,7 +40,8 @@ smtpd_sasl_auth_enable = yes
 smtpd_sasl_local_domain = example.com
 smtpd_sasl_security_options = noanonymous
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
-smtpd_recipient_restrictions = check_recipient_access regexp:/etc/postfix/refused, permit_sasl_authenticated, reject
+smtpd_recipient_restrictions =
+    check_recipient_access regexp:/etc/postfix/refused, {policy}permit_sasl_authenticated, reject
 smtpd_peername_lookup = no
 """
 
@@ -96,8 +97,12 @@ class Postfix(Part):
         *,
         refused: Mapping[str, str] | None = None,
         certificate: Certificate | None = None,
+        policy_port: int = 0,
     ) -> None:
-        """Write its configuration; `refused` maps a recipient to an answer such as `550 5.1.1 no such user`."""
+        """Write its configuration; `refused` maps a recipient to an answer such as `550 5.1.1 no such user`.
+
+        `policy_port`: where a policy server is asked about each recipient.
+        """
         self.port = free_port()
         self._mail = folder / "mail"
         places = {name: folder / name for name in ("etc", "queue", "data", "mail")}
@@ -107,7 +112,8 @@ class Postfix(Part):
         shutil.chown(places["mail"], "mail", "mail")
         _queue(places["queue"])
         etc, owner = places["etc"], self._mail.stat()
-        (etc / "main.cf").write_text(MAIN.format(uid=owner.st_uid, gid=owner.st_gid))
+        policy = f"check_policy_service inet:127.0.0.1:{policy_port}, " if policy_port else ""
+        (etc / "main.cf").write_text(MAIN.format(uid=owner.st_uid, gid=owner.st_gid, policy=policy))
         (etc / "master.cf").write_text(MASTER.format(port=self.port, wrapped="yes" if security == "tls" else "no"))
         os.utime(etc / "main.cf", (0, 0))  # a file just written is read again and again for two seconds
         patterns = [f"/^{address}$/ {answer}\n" for address, answer in (refused or {}).items()]
