@@ -27,6 +27,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     delivery.py    one message to one address, by the first sender that takes it    | core, ports, outages
     radius/        the RADIUS front, and `nas.py`, a client that asks it            | core, ports, engine
     log.py         where records go: journal or stderr                              | nothing
+    metrics/       counts records as they pass; GET /metrics                        | core, ports
+    watch.py       [metrics] at work, over the parts that run                       | metrics, config, log, radius
     assembly.py    builds the parts of one configuration                            | all of the above
     daemon.py      runs until SIGTERM, drains, reloads                              | assembly, radius
     cli/           one file a command                                               | everybody

@@ -88,8 +88,8 @@ class Lasting:
     at_work: AtWork = field(default_factory=dict)
 
 
-async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> Engine:
-    """Open repositories, senders and methods on `stack`, in this order, and put an engine over them."""
+async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> tuple[Engine, Mapping[str, Sender]]:
+    """Open repositories, senders and methods on `stack`, in this order; return an engine over them, and the senders."""
     key, randomness, store = installation_key(config), Randomness(), lasting.store
     users = await _entered(repositories(config, key), stack)
     mailers: dict[str, Sender] = {}
@@ -110,7 +110,7 @@ async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> 
         name: built(plugin, Wiring(name=name, key=key, repositories=users, post=post))
         for name, plugin in config.methods.items()
     }
-    return Engine(
+    engine = Engine(
         events=events(config),
         repositories=users,
         methods=methods,
@@ -122,6 +122,7 @@ async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> 
         randomness=randomness,
         at_work=lasting.at_work,
     )
+    return engine, mailers
 
 
 def lockout(config: Config, store: Store) -> Lockout:

@@ -6,7 +6,8 @@ import asyncio
 import gc
 import random
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, nullcontext
 
 from aad import __version__, assembly, registry
 from aad.assembly import Lasting
@@ -14,11 +15,12 @@ from aad.config import Config, ConfigError, load
 from aad.config.sections import host_and_port
 from aad.log import Log
 from aad.outages import Outages
-from aad.ports import Record, Store, Unavailable
+from aad.ports import Record, Sender, Store, Unavailable
 from aad.radius.clients import Client, Clients
 from aad.radius.front import Front
 from aad.radius.server import Server, Setup
 from aad.radius.udp import UdpSocket
+from aad.watch import Watch
 
 PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
 
@@ -35,7 +37,8 @@ class Daemon:
         """Keep the configuration; nothing is opened yet."""
         self._config = config
         self._log = Log(to=config.log.to, level=config.log.level, layout=config.log.format)
-        self._record: Record = self._log.record
+        self._watch = Watch(config, self._log) if config.metrics.listen else None
+        self._record: Record = self._watch.record if self._watch else self._log.record
         self._plugins = AsyncExitStack()
         self._reloading = asyncio.Lock()
 
@@ -56,10 +59,10 @@ class Daemon:
         lasting = Lasting(self._record, store, Outages(self._record))
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
         sockets = _sockets(self._config.radius.listen)
-        server = Server(
-            await self._setup(self._config, lasting, self._plugins), self._record, random.SystemRandom().random
-        )
-        server.listen(sockets)
+        setup, senders = await self._setup(self._config, lasting, self._plugins)
+        if self._watch:
+            self._watch.follow(self._config, senders)
+        server = Server(setup, self._record, random.SystemRandom().random)
 
         def reload() -> None:
             task = loop.create_task(self._reload(server, lasting))
@@ -67,25 +70,30 @@ class Daemon:
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
-        self._warn(self._config)
-        self._record("daemon.started", version=__version__, listen=", ".join(each.name for each in sockets))
-        await stop.wait()
-        await server.drain(PATIENCE)
+        async with self._watch.serving(server, store) if self._watch else nullcontext():
+            server.listen(sockets)
+            self._warn(self._config)
+            self._record("daemon.started", version=__version__, listen=", ".join(each.name for each in sockets))
+            await stop.wait()
+            await server.drain(PATIENCE)
 
-    async def _setup(self, config: Config, lasting: Lasting, plugins: AsyncExitStack) -> Setup:
-        engine = await assembly.assembled(config, lasting, plugins)
+    async def _setup(
+        self, config: Config, lasting: Lasting, plugins: AsyncExitStack
+    ) -> tuple[Setup, Mapping[str, Sender]]:
+        engine, senders = await assembly.assembled(config, lasting, plugins)
         front = Front(
             engine=engine,
             record=self._record,
             reject_message=config.radius.reject_message,
             on_unavailable=config.radius.on_unavailable,
         )
-        return Setup(
+        setup = Setup(
             clients=_clients(config),
             front=front,
             reject_delay=config.radius.reject_delay,
             at_work=config.limits.at_work_per_client,
         )
+        return setup, senders
 
     async def _reload(self, server: Server, lasting: Lasting) -> None:
         """Put a new configuration in force. A bad one is logged, and the old one stays."""
@@ -93,20 +101,22 @@ class Daemon:
             plugins = AsyncExitStack()
             try:
                 config = load(self._config.file, registry)
-                setup = await self._setup(config, lasting, plugins)
+                setup, senders = await self._setup(config, lasting, plugins)
             except (ConfigError, Unavailable, OSError) as error:
                 await plugins.aclose()
+                if self._watch:
+                    self._watch.reloaded(successful=False)
                 for line in str(error).splitlines():
                     self._record("configuration.refused", reason=line)
                 return
             before, self._plugins, server.setup = self._plugins, plugins, setup
+            if self._watch:
+                self._watch.follow(config, senders)
+                self._watch.reloaded(successful=True)
             self._warn(config)
-            if (config.radius.listen, config.store, config.log) != (
-                self._config.radius.listen,
-                self._config.store,
-                self._config.log,
-            ):
-                self._record("configuration.warning", reason="radius.listen, store and log change at the next restart")
+            if _fixed(config) != _fixed(self._config):
+                reason = "radius.listen, store, log and metrics change at the next restart"
+                self._record("configuration.warning", reason=reason)
             self._config = config
             self._record("configuration.loaded", file=config.file)
             if at_work := server.at_work():
@@ -117,6 +127,11 @@ class Daemon:
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
             self._record("configuration.warning", reason=str(warning))
+
+
+def _fixed(config: Config) -> tuple[object, ...]:
+    """Return what a reload doesn't change."""
+    return (config.radius.listen, config.store, config.log, config.metrics)
 
 
 def _sockets(listen: tuple[str, ...]) -> list[UdpSocket]:

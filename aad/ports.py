@@ -107,7 +107,10 @@ class Record(Protocol):
 
 
 class Sender(AbstractAsyncContextManager["Sender"], Protocol):
-    """How a message travels. Plugins of this kind stand under `[senders.NAME]`."""
+    """How a message travels. Plugins of this kind stand under `[senders.NAME]`.
+
+    One that has a queue may say so: `queued`, an int, is how many messages nobody carries yet.
+    """
 
     Settings: ClassVar[type]
 

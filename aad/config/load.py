@@ -15,7 +15,7 @@ from aad.config.files import Table, read
 from aad.core.secret import Secret
 
 S = TypeVar("S")
-_SINGLE = ("radius", "lockout", "limits", "store", "log")
+_SINGLE = ("radius", "lockout", "limits", "store", "log", "metrics")
 _NAMED = ("clients", "repositories", "senders", "methods", "chains", "events")
 
 
@@ -56,6 +56,7 @@ class Config:
     store: Plugin
     key: Secret | None
     log: sections.Log
+    metrics: sections.Metrics
     warnings: tuple[Fault, ...] = ()
 
 
@@ -101,6 +102,7 @@ _SECTIONS: dict[str, type] = {
     "lockout": sections.Lockout,
     "limits": sections.Limits,
     "log": sections.Log,
+    "metrics": sections.Metrics,
 }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate, option
 
 KEY_OCTETS = 16
+UNIX_OCTETS = 107  # of a unix socket's path, unix(7)
 SHORT_SECRET = 12  # octets; draft-ietf-radext-deprecating-radius wants more
 _OTHERS_RIGHT = 'should be ADDRESS:PORT, such as "0.0.0.0:1812" or "[::]:1812"'
 
@@ -137,6 +139,46 @@ class Log:
     )
     level: str = option("info", "The least that is written.", choices=("debug", "info", "warning", "error"))
     format: str = option("text", 'On stderr: "text" or "json".', choices=("text", "json"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """[metrics]."""
+
+    listen: str = option(
+        "", 'Where GET /metrics is answered: "127.0.0.1:9812" or "unix:/run/aad/metrics.sock"; empty: nowhere.'
+    )
+    beyond_loopback: bool = option(
+        default=False,
+        doc="true lets it be an address that others reach: nobody is asked who he is, and nothing is encrypted.",
+    )
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check the address."""
+        if not self.listen:
+            return
+        try:
+            place = metrics_place(self.listen)
+        except ValueError:
+            yield "listen", f'"{self.listen}" should be such as "127.0.0.1:9812" or "unix:/run/aad/metrics.sock"'
+            return
+        # They name clients and back ends, and show a guesser how he fares: a second key, not a warning nobody reads.
+        if "host" in place and not self.beyond_loopback and not ipaddress.ip_address(place["host"]).is_loopback:
+            yield (
+                "listen",
+                f"{self.listen} can be reached by others: should be a loopback address, or beyond_loopback = true",
+            )
+
+
+def metrics_place(listen: str) -> dict[str, Any]:
+    """Split "unix:/PATH" or ADDRESS:PORT into `path`, or `host` and `port`. ValueError: it is neither."""
+    kind, colon, path = listen.partition(":")
+    if kind == "unix" and colon:
+        if not path.startswith("/") or len(path.encode()) > UNIX_OCTETS:
+            raise ValueError(listen)
+        return {"path": path}
+    host, port = host_and_port(listen)
+    return {"host": host, "port": port}
 
 
 def host_and_port(address: str) -> tuple[str, int]:

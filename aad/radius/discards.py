@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from aad.ports import Record
 
 WHILE = 60.0  # seconds
@@ -17,11 +19,13 @@ class Discards:
     def __init__(self, record: Record) -> None:
         """Write to `record`."""
         self._record = record
+        self.totals: Counter[tuple[str, str]] = Counter()  # by client and reason, which are few
         self._counts: dict[tuple[str, str], tuple[float, int]] = {}
 
     def discard(self, reason: str, now: float, *, client: str = "", source: str = "") -> None:
         """Note one discarded request. `now`: seconds of a steady clock."""
         key = (client, reason)
+        self.totals[key] += 1
         since, more = self._counts.get(key, (now - WHILE, 0))
         if now - since < WHILE:
             self._counts[key] = (since, more + 1)

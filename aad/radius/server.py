@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from aad.core.secret import Secret
@@ -13,7 +13,7 @@ from aad.ports import Record
 from aad.radius import names, packet
 from aad.radius.clients import Client, Clients
 from aad.radius.discards import Discards
-from aad.radius.duplicates import FULL, NEW, Duplicates, key_of
+from aad.radius.duplicates import AT_WORK, FULL, NEW, Duplicates, key_of
 from aad.radius.front import Front
 from aad.radius.packet import Request
 from aad.radius.password import answer_of
@@ -48,6 +48,7 @@ class Server:
         self._secrets: dict[str, int] = {}  # client -> which of its secrets it used last
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: list[UdpSocket] = []
+        self.answered_again = self.passed_over = 0  # duplicates
 
     def listen(self, sockets: list[UdpSocket]) -> None:
         """Begin to serve these sockets."""
@@ -58,6 +59,11 @@ class Server:
     def at_work(self) -> set[asyncio.Task[None]]:
         """Return the requests that are at work now."""
         return set(self._tasks)
+
+    @property
+    def discarded(self) -> Mapping[tuple[str, str], int]:
+        """Return how many requests got no reply on purpose, by client and reason."""
+        return self._discards.totals
 
     async def drain(self, patience: float) -> None:
         """Take no more requests, and wait up to `patience` seconds for the replies that are due."""
@@ -97,7 +103,10 @@ class Server:
         key = key_of(origin.host, request.datagram)
         sighting = self._duplicates.seen(key, (udp, origin), now)
         if isinstance(sighting, bytes):
+            self.answered_again += 1
             udp.send(sighting, origin)
+        elif sighting is AT_WORK:
+            self.passed_over += 1
         elif sighting is FULL:
             self._discards.discard("too many requests are at work", now, client=client.name)
         elif sighting is NEW and request.state is None and self._at_work[client.name] >= self.setup.at_work:

@@ -150,6 +150,11 @@ class Smtp:
         mail = Mail(sender=self._settings.sender_email, recipient=message.recipient, octets=octets, until=message.until)
         return await self._pool.send(mail, deadline)
 
+    @property
+    def queued(self) -> int:
+        """Count the mails that wait for a connection."""
+        return self._pool.waiting
+
     async def probe(self) -> str:
         """Connect, log in, say NOOP and QUIT: "smtp.example.com:465: TLS 1.3, authenticated". Unavailable: and why."""
         line = await self._line()

@@ -109,7 +109,7 @@ def test_every_fault_at_once(tmp_path: Path) -> None:
     mails_per_user = "many"
     """
     macros = "{user} {endpoint} {event} {number} {otp} {reference} {minutes}"
-    sections = "radius, lockout, limits, store, log, clients, repositories, senders, methods, chains, events"
+    sections = "radius, lockout, limits, store, log, metrics, clients, repositories, senders, methods, chains, events"
     assert sorted(faults(tmp_path, text)) == sorted(
         [
             'chains.both.methods: "emailotp" is defined nowhere as [methods.emailotp]: did you mean "email_otp"?',
@@ -265,3 +265,30 @@ def test_any_value_anywhere_is_a_configuration_or_a_fault(
     written(file.parent, f"{key} = {as_toml(value)}", "aad.toml.d/x.toml")
     with contextlib.suppress(ConfigError):  # anything else fails the test
         load(file, registry)
+
+
+@pytest.mark.parametrize("listen", ["", "127.0.0.1:9812", "[::1]:9812", "127.3.2.1:1", "unix:/run/aad/metrics.sock"])
+def test_where_metrics_may_be_had(tmp_path: Path, listen: str) -> None:
+    assert loaded(tmp_path, SMALLEST + f'[metrics]\nlisten = "{listen}"').metrics.listen == listen
+
+
+@pytest.mark.parametrize(
+    ("listen", "says"),
+    [
+        ("9812", "should be such as"),
+        ("localhost:9812", "should be such as"),
+        ("unix:metrics.sock", "should be such as"),
+        ("unix:", "should be such as"),
+        (f"unix:/{'x' * 107}", "should be such as"),
+        ("0.0.0.0:9812", "can be reached by others: should be a loopback address, or beyond_loopback = true"),
+        ("[::]:9812", "can be reached by others"),
+        ("192.0.2.1:9812", "can be reached by others"),
+    ],
+)
+def test_where_metrics_may_not_be_had(tmp_path: Path, listen: str, says: str) -> None:
+    (found,) = faults(tmp_path, SMALLEST + f'[metrics]\nlisten = "{listen}"')
+    assert found.startswith("metrics.listen: ")
+    assert says in found
+    if "reached" in says:
+        text = SMALLEST + f'[metrics]\nlisten = "{listen}"\nbeyond_loopback = true'
+        assert loaded(tmp_path, text).metrics.beyond_loopback

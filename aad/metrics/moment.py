@@ -1,0 +1,49 @@
+"""What isn't counted out of records, but asked when somebody looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Queueing(Protocol):
+    """A sender that has a queue, and says so."""
+
+    @property
+    def queued(self) -> int:
+        """Count the messages that nobody carries yet."""
+
+
+@dataclass(kw_only=True)
+class Reloads:
+    """How the reloads went. `last`: when the last one was, or the start, in seconds since 1970."""
+
+    last: float
+    loaded: int = 0
+    refused: int = 0
+    successful: bool = True
+
+    def note(self, now: float, *, successful: bool) -> None:
+        """Count one."""
+        self.last, self.successful = now, successful
+        if successful:
+            self.loaded += 1
+        else:
+            self.refused += 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """How it stands. `waiting` None: the store is out of order; `discarded`: by client and reason, since the start."""
+
+    waiting: int | None
+    queued: Mapping[str, int]
+    at_work: int
+    discarded: Mapping[tuple[str, str], int]
+    answered_again: int
+    passed_over: int
+    records_dropped: int
+    records_queued: int
+    reloads: Reloads
