@@ -11,11 +11,10 @@ from pathlib import Path
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed
 from aad.core.secret import Secret
 from aad.radius import names
-from aad.radius.nas import PROTOCOLS, Nas, message
+from aad.radius.nas import PROTOCOLS, Nas, host_and_port, message
 
 EXAMPLE = "aad login alice --server 192.0.2.1 --secret-file vpn-gateway.secret"
 EX_NO_ANSWER = 2
-PORT = 1812
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Log in, and say what came of it: 0 accepted, 1 rejected, 2 no answer."""
     try:
-        host, port = _host_and_port(options.server)
+        host, port = host_and_port(options.server)
         secret = _read(options.secret_file)
         password = _read(options.password_file) if options.password_file else Secret(getpass.getpass("Password: "))
     except (OSError, ValueError) as error:
@@ -61,17 +60,3 @@ def _answer(prompt: str, command: str | None) -> Secret:
 
 def _read(file: Path) -> Secret:
     return Secret(file.read_bytes().removesuffix(b"\n"))
-
-
-def _host_and_port(server: str) -> tuple[str, int]:
-    """Split HOST, HOST:PORT, [IPV6], [IPV6]:PORT; ValueError."""
-    host, port = server, ""
-    if server.startswith("["):
-        host, _, port = server[1:].partition("]")
-        port = port.removeprefix(":")
-    elif server.count(":") == 1:
-        host, _, port = server.partition(":")
-    if not host or not (port or "0").isdigit():
-        message_ = f"{server} should be HOST or HOST:PORT"
-        raise ValueError(message_)
-    return host, int(port or PORT)

@@ -1,7 +1,8 @@
-"""A client that asks: what a NAS does, for `aad login`, the demo and the benchmark."""
+"""A client that asks: what a NAS does, for `aad login`, `aad canary`, the demo and the benchmark."""
 
 from __future__ import annotations
 
+import re
 import secrets
 import socket
 import time
@@ -14,6 +15,8 @@ from aad.radius.asking import Reply
 from aad.radius.wire import Attribute, PacketError
 
 PROTOCOLS = ("pap", "chap", "mschapv2")
+PORT = 1812  # RFC 2865 3
+LAST_PORT = 65535
 
 
 def typed(protocol: str, answer: Secret, name: str, authenticator: bytes, secret: Secret) -> list[Attribute]:
@@ -32,11 +35,25 @@ def message(reply: Reply) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def host_and_port(server: str, default: int = PORT) -> tuple[str, int]:
+    """Split HOST, HOST:PORT, [IPV6], [IPV6]:PORT; ValueError."""
+    host, port = server, ""
+    if server.startswith("["):
+        host, _, port = server[1:].partition("]")
+        port = port.removeprefix(":")
+    elif server.count(":") == 1:
+        host, _, port = server.partition(":")
+    if not host or not re.fullmatch("[0-9]{0,5}", port) or int(port or 0) > LAST_PORT:
+        message_ = f"{server} should be HOST or HOST:PORT"
+        raise ValueError(message_)
+    return host, int(port or default)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Nas:
     """Asks a server and follows its challenges. The password goes by PAP; `protocol` is for the code.
 
-    `timeout`: seconds until a request is sent again, `tries` times in all.
+    `timeout`: seconds until a request is sent again, `tries` times in all; `called`: its NAS-Identifier.
     """
 
     host: str
@@ -45,6 +62,7 @@ class Nas:
     protocol: str = "pap"
     timeout: float = 5.0
     tries: int = 3
+    called: str = "aad login"
 
     def login(self, name: str, password: Secret, answer: Callable[[str], Secret]) -> Reply | None:
         """Log in; `answer(prompt)` gives what the user answers. Return the last reply; None: there was none."""
@@ -56,7 +74,7 @@ class Nas:
     def ask(self, name: str, answer: Secret, state: bytes | None, protocol: str) -> Reply | None:
         """Send one request until it is answered. OSError: the host can't be found or reached."""
         authenticator, identifier = secrets.token_bytes(16), secrets.randbelow(256)
-        attributes = [(names.USER_NAME, name.encode()), (names.NAS_IDENTIFIER, b"aad login")]
+        attributes = [(names.USER_NAME, name.encode()), (names.NAS_IDENTIFIER, self.called.encode())]
         attributes += typed(protocol, answer, name, authenticator, self.secret)
         attributes += [(names.STATE, state)] if state is not None else []
         datagram = asking.request(identifier, authenticator, attributes, self.secret)
