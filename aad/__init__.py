@@ -26,6 +26,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     post.py        how a method's message leaves, and what becomes of it            | core, ports, delivery, outages
     delivery.py    one message to one address, by the first sender that takes it    | core, ports, outages
     radius/        the RADIUS front, and `nas.py`, a client that asks it            | core, ports, engine
+    canary/        one login of a test user, its code read out of a mailbox        | core, ports, engine, radius
     log.py         where records go: journal or stderr                              | nothing
     metrics/       counts records as they pass; GET /metrics                        | core, ports
     watch.py       [metrics] at work, over the parts that run                       | metrics, config, log, radius

@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "read the configuration as serve would, and print every fault",
     "test-message": "send a test message through a configured sender",
     "login": "log in as a NAS would, following challenges",
+    "canary": "log a test user in, mail and all, and say how long each step took; for a monitoring system",
     "explain": "say how a user would log in, and why so; sends nothing",
     "locked": "list who is locked out",
     "unlock": "end a user's lockout",

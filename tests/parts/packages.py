@@ -9,6 +9,7 @@ def packages() -> dict[str, str]:
         "slapd": "/usr/sbin/slapd",
         "ldap-utils": "/usr/bin/ldapsearch",
         "postfix": "/usr/sbin/postfix",
+        "dovecot-imapd": "/usr/lib/dovecot/imap",
         "sasl2-bin": "/usr/sbin/saslpasswd2",
         "libsasl2-modules": _library("sasl2/libplain.so"),
         "libsasl2-modules-db": _library("sasl2/libsasldb.so"),

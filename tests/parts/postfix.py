@@ -104,14 +104,17 @@ class Postfix(Part):
         `policy_port`: where a policy server is asked about each recipient.
         """
         self.port = free_port()
-        self._mail = folder / "mail"
+        self.mail = folder / "mail"
+        self.maildir = self.mail / "all"
         places = {name: folder / name for name in ("etc", "queue", "data", "mail")}
         for place in places.values():
             place.mkdir(parents=True)
         shutil.chown(places["data"], "postfix", "postfix")
-        shutil.chown(places["mail"], "mail", "mail")
+        for place in (self.mail, self.maildir, *(self.maildir / name for name in ("new", "cur", "tmp"))):
+            place.mkdir(exist_ok=True)
+            shutil.chown(place, "mail", "mail")
         _queue(places["queue"])
-        etc, owner = places["etc"], self._mail.stat()
+        etc, owner = places["etc"], self.mail.stat()
         policy = f"check_policy_service inet:127.0.0.1:{policy_port}, " if policy_port else ""
         (etc / "main.cf").write_text(MAIN.format(uid=owner.st_uid, gid=owner.st_gid, policy=policy))
         (etc / "master.cf").write_text(MASTER.format(port=self.port, wrapped="yes" if security == "tls" else "no"))
@@ -148,7 +151,7 @@ class Postfix(Part):
 
     def letters(self, recipient: str) -> list[Letter]:
         """Return all letters to this address so far, in the order of their arrival."""
-        files = sorted(self._mail.glob("all/new/*"), key=lambda file: file.stat().st_mtime_ns)
+        files = sorted(self.mail.glob("all/new/*"), key=lambda file: file.stat().st_mtime_ns)
         letters = [_letter(file.read_bytes()) for file in files]
         return [letter for letter in letters if recipient in letter.recipients]
 
