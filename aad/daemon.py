@@ -26,7 +26,7 @@ PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configu
 
 
 def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. OSError: a port can't be had. Unavailable: the store can't be used."""
+    """Serve until SIGTERM or SIGINT. OSError: a port or the log's file can't be had. Unavailable: nor the store."""
     asyncio.run(Daemon(config).run())
 
 
@@ -36,7 +36,7 @@ class Daemon:
     def __init__(self, config: Config) -> None:
         """Keep the configuration; nothing is opened yet."""
         self._config = config
-        self._log = Log(to=config.log.to, level=config.log.level, layout=config.log.format)
+        self._log = Log(to=config.log.to, level=config.log.level, layout=config.log.format, file=config.log.file)
         self._watch = Watch(config, self._log) if config.metrics.listen else None
         self._record: Record = self._watch.record if self._watch else self._log.record
         self._plugins = AsyncExitStack()
@@ -98,6 +98,7 @@ class Daemon:
     async def _reload(self, server: Server, lasting: Lasting) -> None:
         """Put a new configuration in force. A bad one is logged, and the old one stays."""
         async with self._reloading:
+            self._reopen_log()
             plugins = AsyncExitStack()
             try:
                 config = load(self._config.file, registry)
@@ -123,6 +124,12 @@ class Daemon:
                 await asyncio.wait(at_work, timeout=PATIENCE)
             await before.aclose()
             gc.collect()  # the parts of a configuration refer to each other: without this the old ones stay for long
+
+    def _reopen_log(self) -> None:
+        try:
+            self._log.reopen()
+        except OSError as error:
+            self._record("configuration.warning", reason=f"{error}; the old file is still being written")
 
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:

@@ -1,60 +1,23 @@
-"""Where records go: the journal, in its native protocol, or stderr as text or JSON.
+"""Where records go: the journal, a file, or stderr as text or JSON.
 
 A record is a name ("login.started") and fields; never a secret, a password, a code or an unmasked address. Writing
-never waits: a journal that doesn't read loses records, which are counted and said.
+never waits: what a journal doesn't read is queued, then lost, counted and said.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import sys
 import time
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-JOURNAL = Path("/run/systemd/journal/socket")
-LEVELS = {"error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7}
-_NAMESPACE = uuid.UUID("5b0c7f5e-2f3d-4d1c-9c55-1f8e3a3a7d10")
-_TEXTS = {
-    "login.started": ("info", "login of {user} from {client} begins"),
-    "password.accepted": ("info", "password of {user} is right"),
-    "password.refused": ("notice", "password of {user} refused: {reason}"),
-    "mail.queued": ("warning", "mail to {recipient} is still on its way to {sender}"),
-    "mail.deferred": ("warning", "mail to {recipient} put off by {sender}: {reason}"),
-    "mail.sent": ("info", "mail to {recipient} taken by {sender} as {queue_id}"),
-    "mail.failed": ("warning", "mail to {recipient} not taken by {sender}: {reason}"),
-    "mail.refused": ("warning", "no mail to {user}: {reason}"),
-    "challenge.sent": ("info", "{user} is asked for a code"),
-    "code.accepted": ("info", "code of {user} is right"),
-    "code.refused": ("notice", "code of {user} refused: {reason}"),
-    "code.expired": ("notice", "code of {user} came too late"),
-    "login.accepted": ("info", "{user} from {client} accepted"),
-    "login.rejected": ("notice", "{user} from {client} rejected: {reason}"),
-    "login.unavailable": ("warning", "{user} from {client} neither accepted nor rejected: {reason}"),
-    "user.locked": ("warning", "{user} is locked out: {reason}"),
-    "user.unlocked": ("notice", "{user} is no longer locked out"),
-    "request.discarded": ("warning", "request from {client} discarded: {reason}"),
-    "client.secret": ("notice", "client {client} uses {reason}"),
-    "repository.down": ("error", "repository {repository} is out of order: {reason}"),
-    "repository.up": ("notice", "repository {repository} works again"),
-    "server.down": ("error", "server {server} is out of order: {reason}"),
-    "server.up": ("notice", "server {server} works again"),
-    "sender.down": ("error", "sender {sender} is out of order: {reason}"),
-    "sender.up": ("notice", "sender {sender} works again"),
-    "store.down": ("error", "the store is out of order: {reason}"),
-    "store.up": ("notice", "the store works again"),
-    "daemon.started": ("notice", "aad {version} listens on {listen}"),
-    "daemon.stopped": ("notice", "aad has stopped"),
-    "configuration.loaded": ("notice", "configuration {file} is in force"),
-    "configuration.refused": ("error", "configuration refused, the old one stays in force: {reason}"),
-    "configuration.warning": ("warning", "{reason}"),
-    "records.dropped": ("warning", "{count} records were lost: the journal did not read them"),
-    "fault": ("error", "a fault of aad itself, nobody was let in: {reason}"),
-}
-EVENTS = tuple(_TEXTS)
+from aad import journal
+from aad.journal import Journal
+from aad.logfile import LogFile
+from aad.records import KINDS, LEVELS, Kind, clean, kind
+
 _AS_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
 
@@ -63,85 +26,101 @@ class _Blank(dict[str, object]):
         return "-"
 
 
-def message_id(name: str) -> str:
-    """Return the MESSAGE_ID of a record, the same for ever (128 bits in hex)."""
-    return uuid.uuid5(_NAMESPACE, name).hex
+def _head(name: str, what: Kind) -> str:
+    return f"PRIORITY={what.priority}\nSYSLOG_IDENTIFIER=aad\nMESSAGE_ID={what.message_id}\nAAD_EVENT={name}\nMESSAGE="
 
 
-_MESSAGE_IDS = {name: message_id(name) for name in _TEXTS}
-
-
-def _clean(value: object) -> str:
-    """Write a value on one line. Whatever a stranger put into a name, it doesn't begin a line or move a cursor."""
-    if isinstance(value, float):
-        return f"{value:.1f}"
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+_HEADS = {name: _head(name, what) for name, what in KINDS.items()}
+_FIELDS: dict[str, str] = {}  # "login" -> "\nAAD_LOGIN="; the code names few
 
 
 class Log:
     """Writes records; `Log.record` is the port `Record`."""
 
-    def __init__(self, *, to: str = "auto", level: str = "info", layout: str = "text") -> None:
-        """Write `to` "journal", "stderr" or "auto": the journal where there is one."""
-        self._journal: socket.socket | None = None
-        if to == "journal" or (to == "auto" and JOURNAL.exists()):
-            # Not connected: journald may come later, or start anew.
-            self._journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    def __init__(
+        self, *, to: str = "auto", level: str = "info", layout: str = "text", file: Path | None = None
+    ) -> None:
+        """Write `to` "journal", "file" or "stderr"; "auto": the first of them that is there. OSError: not the file."""
+        if to == "auto":
+            to = "journal" if journal.SOCKET.exists() else "file" if file else "stderr"
         self._least = LEVELS[level]
         self._json = layout == "json"
-        self._dropped = 0
+        self._journal = Journal(self._lost) if to == "journal" else None
+        self._file = LogFile(file) if to == "file" and file else None
+
+    @property
+    def dropped(self) -> int:
+        """Return how many records were lost since the start."""
+        writer = self._journal or self._file
+        return writer.dropped if writer else 0
+
+    @property
+    def queued(self) -> int:
+        """Return how many records wait for the journal."""
+        return self._journal.queued if self._journal else 0
 
     def record(self, name: str, /, **fields: object) -> None:
         """Write one record; fields that are None or empty are left out."""
-        level, text = _TEXTS.get(name, ("info", name))
-        if LEVELS[level] > self._least:
+        what = KINDS.get(name) or kind(name)
+        if what.priority > self._least:
             return
         known = {
-            key: value if type(value) is str and value.isprintable() else _clean(value)
+            key: value if type(value) is str and value.isprintable() else clean(value)
             for key, value in fields.items()
             if value is not None and value != ""
         }
-        message = text.format_map(_Blank(known))
         if self._journal is not None:
-            self._to_journal(self._journal, name, LEVELS[level], message, known)
+            self._journal.send(_datagram(name, what, known))
+        elif self._file is not None:
+            self._to_file(self._file, name, what, known)
         else:
-            self._to_stderr(name, LEVELS[level], message, known)
+            line = _json(name, what, known) if self._json else _text(name, what, known)
+            with contextlib.suppress(OSError):
+                sys.stderr.write(line + "\n")  # it is written through
+
+    def reopen(self) -> None:
+        """Go on in the file that has the name now, after logrotate. OSError: the old one goes on being written."""
+        if self._file is not None:
+            self._file.reopen()
 
     def close(self) -> None:
         """Write no more."""
-        if self._journal is not None:
-            self._journal.close()
+        for writer in (self._journal, self._file):
+            if writer is not None:
+                writer.close()
 
-    def _to_stderr(self, name: str, priority: int, message: str, known: Mapping[str, str]) -> None:
-        if self._json:
-            whole = {"time": round(time.time(), 3), "priority": priority, "event": name, "message": message, **known}
-            line = _AS_JSON(whole)
-        else:
-            rest = {key: value for key, value in known.items() if value not in message}
-            shown = " ".join(f"{key}={json.dumps(value) if ' ' in value else value}" for key, value in rest.items())
-            line = f"<{priority}>{name}: {message}" + (f" ({shown})" if shown else "")
-        with contextlib.suppress(OSError):
-            sys.stderr.write(line + "\n")  # it is written through
+    def _to_file(self, file: LogFile, name: str, what: Kind, known: Mapping[str, str]) -> None:
+        if file.write(_json(name, what, known)) and file.unsaid and name != "records.dropped":
+            count, file.unsaid = file.unsaid, 0
+            self.record("records.dropped", count=count, reason="the log file could not be written")
 
-    def _to_journal(
-        self, journal: socket.socket, name: str, priority: int, message: str, known: Mapping[str, str]
-    ) -> None:
-        lines = [
-            f"MESSAGE={message}",
-            f"PRIORITY={priority}",
-            "SYSLOG_IDENTIFIER=aad",
-            f"MESSAGE_ID={_MESSAGE_IDS.get(name) or message_id(name)}",
-            f"AAD_EVENT={name}",
-            *(f"AAD_{key.upper()}={value}" for key, value in known.items()),
-        ]
-        try:
-            journal.sendto("\n".join(lines).encode(errors="replace") + b"\n", str(JOURNAL))
-        except OSError:  # it is full, or gone: a login doesn't wait for that
-            self._dropped += 1
-            return
-        if self._dropped:
-            count, self._dropped = self._dropped, 0
-            self.record("records.dropped", count=count)
+    def _lost(self, count: int) -> bytes:
+        known = {"count": str(count), "reason": "the journal did not read them"}
+        return _datagram("records.dropped", KINDS["records.dropped"], known)
+
+
+def _datagram(name: str, what: Kind, known: Mapping[str, str]) -> bytes:
+    """Write a record as journald reads it: one field a line; no value has a line break."""
+    text = (_HEADS.get(name) or _head(name, what)) + what.text.format_map(_Blank(known))
+    for key, value in known.items():
+        text += (_FIELDS.get(key) or _field(key)) + value
+    return (text + "\n").encode(errors="replace")
+
+
+def _field(key: str) -> str:
+    return _FIELDS.setdefault(key, f"\nAAD_{key.upper()}=")
+
+
+def _json(name: str, what: Kind, known: Mapping[str, str]) -> str:
+    message = what.text.format_map(_Blank(known))
+    return _AS_JSON(
+        {"time": round(time.time(), 3), "priority": what.priority, "event": name, "message": message, **known}
+    )
+
+
+def _text(name: str, what: Kind, known: Mapping[str, str]) -> str:
+    """Write a record for people; journald reads the priority (sd-daemon(3))."""
+    message = what.text.format_map(_Blank(known))
+    rest = {key: value for key, value in known.items() if value not in message}
+    shown = " ".join(f"{key}={json.dumps(value) if ' ' in value else value}" for key, value in rest.items())
+    return f"<{what.priority}>{name}: {message}" + (f" ({shown})" if shown else "")

@@ -83,8 +83,8 @@ class Watch:
             discarded=server.discarded,
             answered_again=server.answered_again,
             passed_over=server.passed_over,
-            records_dropped=getattr(self._log, "dropped", 0),
-            records_queued=getattr(self._log, "queued", 0),
+            records_dropped=self._log.dropped,
+            records_queued=self._log.queued,
             reloads=self._reloads,
         )
 

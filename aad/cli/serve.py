@@ -22,6 +22,6 @@ def run(options: argparse.Namespace) -> int:
         serve(configured(options))
     except Unavailable as error:
         return unavailable(error.what)
-    except OSError as error:  # a port that is taken, or not ours to open
+    except OSError as error:  # a port that is taken, or not ours to open; the log's file
         return failed(str(error))
     return EX_FINE

@@ -34,7 +34,10 @@ async def _unlock(config: Config, user: str) -> int:
                 return failed(f"{user} is not locked out; aad locked lists who is")
     except Unavailable as error:
         return unavailable(f"store: {error.what}")
-    with closing(Log(to=config.log.to, layout=config.log.format)) as log:
-        log.record("user.unlocked", user=user)
+    try:
+        with closing(Log(to=config.log.to, layout=config.log.format, file=config.log.file)) as log:
+            log.record("user.unlocked", user=user)
+    except OSError as error:
+        return failed(f"{user} is unlocked, but {error}")
     print(f"{user}: unlocked")
     return EX_FINE

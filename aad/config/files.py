@@ -68,4 +68,7 @@ def read(main: Path, findings: Findings) -> Tree:
 
 def _drop_ins(main: Path) -> Iterator[Path]:
     folder = main.with_name(main.name + ".d")
-    yield from sorted(folder.glob("*.toml")) if folder.is_dir() else ()
+    try:
+        yield from sorted(folder.glob("*.toml")) if folder.is_dir() else ()
+    except PermissionError:  # the folder around it can't be looked into: then `main` is a fault already
+        return

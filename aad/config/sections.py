@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aad.core.secret import Secret
@@ -135,10 +136,27 @@ class Log:
     """[log]."""
 
     to: str = option(
-        "auto", '"journal", "stderr", or "auto": the journal where there is one.', choices=("auto", "journal", "stderr")
+        "auto",
+        '"journal", "file", "stderr", or "auto": the journal where there is one, else the file if one is given.',
+        choices=("auto", "journal", "file", "stderr"),
     )
+    file: Path | None = option(None, "A file to which records are appended, as JSON lines.")
     level: str = option("info", "The least that is written.", choices=("debug", "info", "warning", "error"))
     format: str = option("text", 'On stderr: "text" or "json".', choices=("text", "json"))
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check that there is a file to write to."""
+        if self.to == "file" and self.file is None:
+            yield "file", 'missing: to = "file" needs file = "PATH"'
+        if self.file is not None and self.file.is_dir():
+            yield "file", f"{self.file} is a folder; it should be a file in it"
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Warn of a file that nothing will be written to."""
+        if self.file is not None and self.to in {"journal", "stderr"}:
+            yield "file", f'nothing is written to it while to = "{self.to}"'
+        elif self.file is not None and not self.file.parent.is_dir():
+            yield "file", f"there is no folder {self.file.parent}: aad makes the file, not the folder"
 
 
 @dataclass(frozen=True, kw_only=True)

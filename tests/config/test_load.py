@@ -72,6 +72,19 @@ def test_drop_ins_come_later_and_win(tmp_path: Path) -> None:
     assert config.clients["gw"].secret == (Secret("the last word has it"),)
 
 
+def test_the_log_s_file(tmp_path: Path) -> None:
+    assert faults(tmp_path, SMALLEST + '[log]\nto = "file"') == ['log.file: missing: to = "file" needs file = "PATH"']
+    (tmp_path / "log").mkdir()
+    (fault,) = faults(tmp_path, SMALLEST + '[log]\nfile = "log"')
+    assert fault == f"log.file: {tmp_path}/log is a folder; it should be a file in it"
+    config = loaded(tmp_path, SMALLEST + '[log]\nto = "file"\nfile = "log/aad.log"')
+    assert (config.log.file, config.warnings) == (tmp_path / "log" / "aad.log", ())
+    (warning,) = loaded(tmp_path, SMALLEST + '[log]\nfile = "none/aad.log"').warnings
+    assert "there is no folder" in warning.what
+    (warning,) = loaded(tmp_path, SMALLEST + '[log]\nfile = "log/aad.log"\nto = "stderr"').warnings
+    assert warning.what == 'nothing is written to it while to = "stderr"'
+
+
 def test_a_fault_names_the_file_that_holds_it(tmp_path: Path) -> None:
     drop_in = written(tmp_path, "[lockout]\natempts = 5", "aad.toml.d/10-a.toml")
     with pytest.raises(ConfigError) as raised:

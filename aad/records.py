@@ -1,0 +1,76 @@
+"""The records there are: for each its name, its level, what it says, and the id by which the catalogue explains it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import NamedTuple
+
+LEVELS = {"error": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7}
+_NAMESPACE = uuid.UUID("5b0c7f5e-2f3d-4d1c-9c55-1f8e3a3a7d10")
+_TABLE = {
+    "login.started": ("info", "login of {user} from {client} begins"),
+    "password.accepted": ("info", "password of {user} is right"),
+    "password.refused": ("notice", "password of {user} refused: {reason}"),
+    "mail.queued": ("warning", "mail to {recipient} is still on its way to {sender}"),
+    "mail.deferred": ("warning", "mail to {recipient} put off by {sender}: {reason}"),
+    "mail.sent": ("info", "mail to {recipient} taken by {sender} as {queue_id}"),
+    "mail.failed": ("warning", "mail to {recipient} not taken by {sender}: {reason}"),
+    "mail.refused": ("warning", "no mail to {user}: {reason}"),
+    "challenge.sent": ("info", "{user} is asked for a code"),
+    "code.accepted": ("info", "code of {user} is right"),
+    "code.refused": ("notice", "code of {user} refused: {reason}"),
+    "code.expired": ("notice", "code of {user} came too late"),
+    "login.accepted": ("info", "{user} from {client} accepted"),
+    "login.rejected": ("notice", "{user} from {client} rejected: {reason}"),
+    "login.unavailable": ("warning", "{user} from {client} neither accepted nor rejected: {reason}"),
+    "user.locked": ("warning", "{user} is locked out: {reason}"),
+    "user.unlocked": ("notice", "{user} is no longer locked out"),
+    "request.discarded": ("warning", "request from {client} discarded: {reason}"),
+    "client.secret": ("notice", "client {client} uses {reason}"),
+    "repository.down": ("error", "repository {repository} is out of order: {reason}"),
+    "repository.up": ("notice", "repository {repository} works again"),
+    "server.down": ("error", "server {server} is out of order: {reason}"),
+    "server.up": ("notice", "server {server} works again"),
+    "sender.down": ("error", "sender {sender} is out of order: {reason}"),
+    "sender.up": ("notice", "sender {sender} works again"),
+    "store.down": ("error", "the store is out of order: {reason}"),
+    "store.up": ("notice", "the store works again"),
+    "daemon.started": ("notice", "aad {version} listens on {listen}"),
+    "daemon.stopped": ("notice", "aad has stopped"),
+    "configuration.loaded": ("notice", "configuration {file} is in force"),
+    "configuration.refused": ("error", "configuration refused, the old one stays in force: {reason}"),
+    "configuration.warning": ("warning", "{reason}"),
+    "records.dropped": ("warning", "{count} records were lost: {reason}"),
+    "fault": ("error", "a fault of aad itself, nobody was let in: {reason}"),
+}
+
+
+class Kind(NamedTuple):
+    """What all records of one name have in common. `text` has macros of the record's fields."""
+
+    priority: int
+    text: str
+    message_id: str
+
+
+def message_id(name: str) -> str:
+    """Return the MESSAGE_ID of a record, the same for ever (128 bits in hex)."""
+    return uuid.uuid5(_NAMESPACE, name).hex
+
+
+def kind(name: str) -> Kind:
+    """Return what is known of a record; of one that is in no table, a plugin's own, that it says its name."""
+    return KINDS.get(name) or Kind(LEVELS["info"], name.replace("{", "{{").replace("}", "}}"), message_id(name))
+
+
+def clean(value: object) -> str:
+    """Write a value on one line. Whatever a stranger put into a name, it doesn't begin a line or move a cursor."""
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+KINDS = {name: Kind(LEVELS[level], text, message_id(name)) for name, (level, text) in _TABLE.items()}
