@@ -27,7 +27,9 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     delivery.py    one message to one address, by the first sender that takes it    | core, ports, outages
     radius/        the RADIUS front, and `nas.py`, a client that asks it            | core, ports, engine
     canary/        one login of a test user, its code read out of a mailbox        | core, ports, engine, radius
-    log.py         where records go: journal or stderr                              | nothing
+    records.py     the records there are: name, level, text, MESSAGE_ID             | nothing
+    log.py         where records go: `journal.py` (never waits for it), `logfile.py` or stderr | records
+    logbook/       the records read back, from journal or file, told as stories     | core, records
     metrics/       counts records as they pass; GET /metrics                        | core, ports
     watch.py       [metrics] at work, over the parts that run                       | metrics, config, log, radius
     assembly.py    builds the parts of one configuration                            | all of the above

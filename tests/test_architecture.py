@@ -23,7 +23,11 @@ MAY_KNOW = {
     "ports": {"core"},
     "config": {"core", "config"},
     "registry": {"ports", "config"},
-    "log": set(),
+    "records": set(),
+    "journal": set(),
+    "logfile": set(),
+    "log": {"records", "journal", "logfile"},
+    "logbook": {"core", "records", "logbook"},
     "randomness": set(),
     "story": {"core", "ports"},
     "lockout": {"ports"},
@@ -54,22 +58,9 @@ MAY_KNOW = {
     "metrics": {"aad", "core", "metrics", "ports"},
     "watch": {"config", "log", "metrics", "ports", "radius", "registry"},
     "daemon": {"aad", "assembly", "config", "log", "outages", "ports", "radius", "registry", "watch"},
-    "cli": {
-        "aad",
-        "assembly",
-        "canary",
-        "cli",
-        "config",
-        "core",
-        "daemon",
-        "log",
-        "ports",
-        "radius",
-        "registry",
-        "texts",
-    },
     "__main__": {"cli"},
 }
+MAY_KNOW["cli"] = {*MAY_KNOW, "cli"}
 DOORS = {
     "pyotp": "core/code.py",
     "pyrad": "radius/packet.py",
@@ -77,6 +68,7 @@ DOORS = {
     "ldap3": "repositories/ldap_line.py",
     "aiosmtplib": "senders/smtp_line.py",
     "aiosmtpd": "cli/mailbox.py",
+    "systemd": "logbook/journal.py",
 }
 WORLD = {"asyncio", "time", "random", "secrets", "logging", "socket", "threading", "os", "subprocess", "datetime"}
 PURE = [

@@ -175,7 +175,8 @@ async def test_journald_may_come_later(place: Path) -> None:
             assert await read_until(listener, b"N=0") == [b"N=0"]
 
 
-def test_the_rest_is_read_at_the_end(place: Path) -> None:
+def test_the_rest_is_read_at_the_end(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "FAREWELL", 10.0)
     with listening(place) as listener:
         writer = Journal(lost)
         for one in numbered(range(30)):

@@ -18,6 +18,7 @@ COMMANDS = {
     "login": "log in as a NAS would, following challenges",
     "canary": "log a test user in, mail and all, and say how long each step took; for a monitoring system",
     "explain": "say how a user would log in, and why so; sends nothing",
+    "log": "tell what happened to logins, from the journal or the log's file",
     "locked": "list who is locked out",
     "unlock": "end a user's lockout",
     "make-secret": "make a shared secret that nobody guesses",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,21 @@ methods = ["password", "email_otp"]
 class Daemon(Part):
     """`aad serve`. `rest` is TOML that follows the usual head; `client` are further keys of the client.
 
-    It finds each file of `binds` in the place it is named by.
+    It finds each file of `binds` in the place it is named by; `within` is what stands before its command.
     """
 
     host = "127.0.0.1"
     secret = SECRET
 
     def __init__(
-        self, folder: Path, rest: str, *, client: str = "", head: str = HEAD, binds: Mapping[str, Path] | None = None
+        self,
+        folder: Path,
+        rest: str,
+        *,
+        client: str = "",
+        head: str = HEAD,
+        binds: Mapping[str, Path] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
         """Write the configuration; nobody else may read it."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +64,7 @@ class Daemon(Part):
         self._head = head
         self._client = client
         self._binds = binds
+        self._within = within
         self._starts = 0
         self._child: Child | None = None
         self.configure(rest)
@@ -71,7 +79,7 @@ class Daemon(Part):
         """Start, and wait until it listens."""
         self._starts += 1
         log = self.folder / f"daemon-{self._starts}.log"
-        command = [sys.executable, "-m", "aad", "serve", "-c", str(self.file)]
+        command = [*self._within, sys.executable, "-m", "aad", "serve", "-c", str(self.file)]
         self._child = Child(private(command, self._binds) if self._binds else command, log)
         self._child.start()
         self._child.ready(lambda: bool(self.records("daemon.started")))

@@ -1,5 +1,6 @@
 """Which Debian packages the parts need, and a file of each that shows it is installed."""
 
+import sysconfig
 from pathlib import Path
 
 
@@ -22,6 +23,12 @@ def packages() -> dict[str, str]:
         "ocserv": "/usr/sbin/ocserv",
         "libradcli4": "/etc/radcli/dictionary",
         "openconnect": "/usr/sbin/openconnect",
+        "systemd": "/lib/systemd/systemd-journald",
+        # systemd-python is compiled
+        "gcc": "/usr/bin/gcc",
+        "pkg-config": "/usr/bin/pkg-config",
+        "libsystemd-dev": "/usr/include/systemd/sd-journal.h",
+        "python3-dev": f"{sysconfig.get_path('include')}/Python.h",
     }
 
 

@@ -1,0 +1,138 @@
+"""`aad log`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from itertools import takewhile
+from pathlib import Path
+
+from aad import journal
+from aad.cli.exits import EX_FINE, configured, failed, takes_config
+from aad.config import ConfigError
+from aad.logbook.entry import Book, Entry, Unreadable, Wanted
+from aad.logbook.file import FileBook
+from aad.logbook.since import since
+from aad.logbook.telling import Story, Telling, last, stories
+
+EXAMPLE = "aad log --login AB23CD"
+LOGINS = 50  # shown when nothing says how many
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Take what is wanted, since when, and how it is shown."""
+    takes_config(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="show records as they come, a line each")
+    parser.add_argument("-n", "--number", type=_number, metavar="N", help=f"the last N logins; default: {LOGINS}")
+    parser.add_argument("--login", default="", metavar="REF", help="one login, by the reference in prompt and mail")
+    parser.add_argument("--user", default="", help="logins of this user")
+    parser.add_argument("--client", default="", metavar="NAME", help="logins by way of this client")
+    parser.add_argument("--event", default="", metavar="NAME", help="logins for this event")
+    parser.add_argument(
+        "--since",
+        type=_moment,
+        metavar="T",
+        help='"10m", "2h", "2d", "today", "yesterday", "09:00", "2026-11-24 09:00"',
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--file", type=Path, metavar="PATH", help="read this file; default: as aad.toml says")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tell the records that are wanted, oldest first. Nothing found is a failure."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal has not
+    wanted = Wanted(user=options.user, login=options.login, client=options.client, login_event=options.event)
+    try:
+        book = _book(options)
+        found = False
+        for line in _lines(options, _entries(options, book, wanted)):
+            print(line, flush=options.follow)
+            found = True
+    except Unreadable as error:
+        return failed(str(error))
+    return EX_FINE if found else failed(f"nothing found in {book.name}")
+
+
+def _book(options: argparse.Namespace) -> Book:
+    """Return the journal or the file, wherever `serve` writes to."""
+    if options.file is not None:
+        return FileBook(options.file)
+    there = journal.SOCKET.exists()
+    try:
+        log = configured(options).log
+    except ConfigError:
+        if not there:
+            raise
+        return _journal()  # who may read the journal need not be allowed to read the configuration
+    if log.to == "journal" or (log.to == "auto" and there):
+        return _journal()
+    if log.to == "stderr" or log.file is None:
+        message = f"records go to stderr, {options.config} says; what keeps them can be read by --file, if it is JSON"
+        raise Unreadable(message)
+    return FileBook(log.file)
+
+
+def _journal() -> Book:
+    try:
+        book: Book = import_module("aad.logbook.journal").JournalBook()
+    except ImportError:
+        message = "the journal can't be read without systemd-python: pip install aad[journal], or journalctl -t aad"
+        raise Unreadable(message) from None
+    return book
+
+
+def _entries(options: argparse.Namespace, book: Book, wanted: Wanted) -> Iterable[Entry]:
+    moment = options.since.timestamp() if options.since else 0.0
+    number = options.number
+    if number is None and not (options.since or options.login or options.user or options.json or options.follow):
+        number = LOGINS
+    if number is not None:
+        entries = last(takewhile(lambda one: one.time >= moment, book.latest(wanted)), number)
+        if not options.follow:
+            return entries
+        moment = entries[0].time if entries else _now().timestamp()
+    elif options.follow and not options.since:
+        moment = _now().timestamp()
+    return book.records(moment, wanted, follow=options.follow)
+
+
+def _lines(options: argparse.Namespace, entries: Iterable[Entry]) -> Iterator[str]:
+    telling = Telling(colours=_coloured())
+    if options.json or options.follow:
+        yield from (one.as_json() if options.json else telling.line(one) for one in entries)
+        return
+    for number, told in enumerate(stories(entries)):
+        if isinstance(told, Story):
+            if number:
+                yield ""
+            yield from telling.story(told)
+        else:
+            yield telling.single(told)
+
+
+def _coloured() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).astimezone()
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return since(text, _now())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        message = f"{text!r} should be a number from 1 on"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
