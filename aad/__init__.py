@@ -32,8 +32,9 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     logbook/       the records read back, from journal or file, told as stories     | core, records
     metrics/       counts records as they pass; GET /metrics                        | core, ports
     watch.py       [metrics] at work, over the parts that run                       | metrics, config, log, radius
+    service.py     what systemd hands over and wants to hear                        | nothing
     assembly.py    builds the parts of one configuration                            | all of the above
-    daemon.py      runs until SIGTERM, drains, reloads                              | assembly, radius
+    daemon.py      runs until SIGTERM, drains, reloads                       | assembly, radius, service, watch
     cli/           one file a command                                               | everybody
 """
 

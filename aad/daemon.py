@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import faulthandler
 import gc
+import os
 import random
 import signal
 from collections.abc import Mapping
@@ -20,13 +23,15 @@ from aad.radius.clients import Client, Clients
 from aad.radius.front import Front
 from aad.radius.server import Server, Setup
 from aad.radius.udp import UdpSocket
+from aad.service import Service
 from aad.watch import Watch
 
 PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
 
 
 def serve(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. OSError: a port or the log's file can't be had. Unavailable: nor the store."""
+    """Serve until SIGTERM or SIGINT. OSError, BadSocket: no port, or no file for the log. Unavailable: no store."""
+    faulthandler.enable()  # the watchdog ends a loop that hangs by SIGABRT: it shall say where
     asyncio.run(Daemon(config).run())
 
 
@@ -41,6 +46,8 @@ class Daemon:
         self._record: Record = self._watch.record if self._watch else self._log.record
         self._plugins = AsyncExitStack()
         self._reloading = asyncio.Lock()
+        self._service = Service(os.environ, os.getpid())
+        self._remark = ""  # what an administrator should see in the status
 
     async def run(self) -> None:
         """Open store, plugins and sockets; serve; drain."""
@@ -54,11 +61,12 @@ class Daemon:
         finally:
             await self._plugins.aclose()
             self._log.close()
+            self._service.close()
 
     async def _serve(self, store: Store, stop: asyncio.Event) -> None:
         lasting = Lasting(self._record, store, Outages(self._record))
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-        sockets = _sockets(self._config.radius.listen)
+        sockets, whose = self._sockets()
         setup, senders = await self._setup(self._config, lasting, self._plugins)
         if self._watch:
             self._watch.follow(self._config, senders)
@@ -73,9 +81,32 @@ class Daemon:
         async with self._watch.serving(server, store) if self._watch else nullcontext():
             server.listen(sockets)
             self._warn(self._config)
-            self._record("daemon.started", version=__version__, listen=", ".join(each.name for each in sockets))
-            await stop.wait()
+            listen = ", ".join(each.name for each in sockets) + whose
+            self._record("daemon.started", version=__version__, listen=listen)
+            async with self._service.serving(lambda: self._status(store), lambda: self._ailing(server)):
+                await stop.wait()
             await server.drain(PATIENCE)
+
+    def _sockets(self) -> tuple[list[UdpSocket], str]:
+        """Return the sockets that systemd has handed over, else those of radius.listen; and words for the log."""
+        handed, listen = [UdpSocket(each) for each in self._service.sockets("radius")], self._config.radius.listen
+        if not handed:
+            return _opened(listen), ""
+        if {each.name for each in handed} != set(listen):
+            self._record("configuration.warning", reason="radius.listen is not used: systemd hands the sockets over")
+        return handed, " (handed over by systemd)"
+
+    async def _status(self, store: Store) -> str:
+        """Say in a line how things stand."""
+        standing = f"clients: {len(self._config.clients)}, events: {len(self._config.events)}"
+        with contextlib.suppress(Unavailable):
+            return f"{standing}, waiting logins: {await store.waiting()}{self._remark}"
+        return f"{standing}, the store is out of order{self._remark}"
+
+    def _ailing(self, server: Server) -> str:
+        if what := server.ailing():
+            self._record("fault", reason=what)
+        return what
 
     async def _setup(
         self, config: Config, lasting: Lasting, plugins: AsyncExitStack
@@ -98,6 +129,7 @@ class Daemon:
     async def _reload(self, server: Server, lasting: Lasting) -> None:
         """Put a new configuration in force. A bad one is logged, and the old one stays."""
         async with self._reloading:
+            self._service.reloading()
             self._reopen_log()
             plugins = AsyncExitStack()
             try:
@@ -109,6 +141,8 @@ class Daemon:
                     self._watch.reloaded(successful=False)
                 for line in str(error).splitlines():
                     self._record("configuration.refused", reason=line)
+                self._remark = "; the last reload was refused, the old configuration is in force"
+                self._service.ready(await self._status(lasting.store))
                 return
             before, self._plugins, server.setup = self._plugins, plugins, setup
             if self._watch:
@@ -118,8 +152,9 @@ class Daemon:
             if _fixed(config) != _fixed(self._config):
                 reason = "radius.listen, store, log and metrics change at the next restart"
                 self._record("configuration.warning", reason=reason)
-            self._config = config
+            self._config, self._remark = config, ""
             self._record("configuration.loaded", file=config.file)
+            self._service.ready(await self._status(lasting.store))
             if at_work := server.at_work():
                 await asyncio.wait(at_work, timeout=PATIENCE)
             await before.aclose()
@@ -141,11 +176,11 @@ def _fixed(config: Config) -> tuple[object, ...]:
     return (config.radius.listen, config.store, config.log, config.metrics)
 
 
-def _sockets(listen: tuple[str, ...]) -> list[UdpSocket]:
+def _opened(listen: tuple[str, ...]) -> list[UdpSocket]:
     addresses = [host_and_port(address) for address in listen]
     ipv4 = {port for host, port in addresses if ":" not in host}
     # Alone on its port, [::] serves IPv4 too, as people expect of it.
-    return [UdpSocket(host, port, dual=port not in ipv4) for host, port in addresses]
+    return [UdpSocket.opened(host, port, dual=port not in ipv4) for host, port in addresses]
 
 
 def _clients(config: Config) -> Clients:

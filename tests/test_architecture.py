@@ -28,6 +28,7 @@ MAY_KNOW = {
     "logfile": set(),
     "log": {"records", "journal", "logfile"},
     "logbook": {"core", "records", "logbook"},
+    "service": set(),
     "randomness": set(),
     "story": {"core", "ports"},
     "lockout": {"ports"},
@@ -57,7 +58,7 @@ MAY_KNOW = {
     },
     "metrics": {"aad", "core", "metrics", "ports"},
     "watch": {"config", "log", "metrics", "ports", "radius", "registry"},
-    "daemon": {"aad", "assembly", "config", "log", "outages", "ports", "radius", "registry", "watch"},
+    "daemon": {"aad", "assembly", "config", "log", "outages", "ports", "radius", "registry", "service", "watch"},
     "__main__": {"cli"},
 }
 MAY_KNOW["cli"] = {*MAY_KNOW, "cli"}

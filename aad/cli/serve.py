@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
 from aad.daemon import serve
 from aad.ports import Unavailable
+from aad.service import BadSocket
 
 EXAMPLE = "aad serve -c /etc/aad/aad.toml"
 
@@ -22,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
         serve(configured(options))
     except Unavailable as error:
         return unavailable(error.what)
+    except BadSocket as error:
+        return failed(str(error), os.EX_CONFIG)
     except OSError as error:  # a port that is taken, or not ours to open; the log's file
         return failed(str(error))
     return EX_FINE

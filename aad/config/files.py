@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def _is_secret(value: Table) -> bool:
 def read(main: Path, findings: Findings) -> Tree:
     """Read `main` and, in name order, `main`.d/*.toml; a file that can't be read or parsed is a fault."""
     tree = Tree(main)
-    for file in (main, *_drop_ins(main)):
+    for file in (main, *_drop_ins(main, findings)):
         try:
             tree.merge(file, tomllib.loads(file.read_text("utf-8")))
         except tomllib.TOMLDecodeError as error:
@@ -66,9 +66,14 @@ def read(main: Path, findings: Findings) -> Tree:
     return tree
 
 
-def _drop_ins(main: Path) -> Iterator[Path]:
+def _drop_ins(main: Path, findings: Findings) -> list[Path]:
+    """Return the further files. A folder that can't be read is a fault: who knows what it would change."""
     folder = main.with_name(main.name + ".d")
     try:
-        yield from sorted(folder.glob("*.toml")) if folder.is_dir() else ()
-    except PermissionError:  # the folder around it can't be looked into: then `main` is a fault already
-        return
+        return sorted(file for file in folder.iterdir() if file.suffix == ".toml")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        if os.access(folder.parent, os.X_OK):  # else `main` is a fault already
+            findings.faults.append(Fault(folder, "", f"can't be read: {error.strerror}"))
+        return []

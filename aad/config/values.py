@@ -97,11 +97,21 @@ def _secret_file(name: str, place: Place) -> bytes:
 
 
 def _secret_credential(name: str, place: Place) -> bytes:
-    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    if not folder or "/" in name:
-        message = f'credential "{name}" can\'t be read: the unit has no LoadCredential={name}:PATH'
+    """Read what systemd loaded for the unit; for a command by hand, what it would load from the usual folder."""
+    home = place.file.parent.parent if place.file.parent.suffix == ".d" else place.file.parent
+    folder = Path(os.environ.get("CREDENTIALS_DIRECTORY") or home / "credentials")
+    # Of a folder systemd 252 loads each file as ID_NAME, and aad.service calls the folder "aad".
+    found = [
+        folder / called for called in (name, f"aad_{name}") if "/" not in name and os.path.lexists(folder / called)
+    ]
+    if found:
+        return _secret_file(str(found[0]), place)
+    if folder.exists() and not os.access(folder, os.X_OK):
+        message = f'credential "{name}" can\'t be read: {folder} is for the daemon and root only'
         raise ValueError(message)
-    return _secret_file(str(Path(folder) / name), place)
+    right = f"put it into {home / 'credentials' / name}, for root only, or the unit needs LoadCredential={name}:PATH"
+    message = f"credential \"{name}\" isn't in {folder}: {right}; then restart, a reload isn't enough"
+    raise ValueError(message)
 
 
 def _secret_env(name: str, _place: Place) -> bytes:

@@ -65,8 +65,15 @@ class Server:
         """Return how many requests got no reply on purpose, by client and reason."""
         return self._discards.totals
 
+    def ailing(self) -> str:
+        """Say which socket is closed or isn't read; nothing: all are well. For the watchdog, at each of its turns."""
+        return ", ".join(f"socket {each.name} isn't read" for each in self._sockets if each.neglected())
+
     async def drain(self, patience: float) -> None:
-        """Take no more requests, and wait up to `patience` seconds for the replies that are due."""
+        """Take no more requests, and wait up to `patience` seconds for the replies that are due.
+
+        What arrives from now on stays in the sockets: where systemd holds them, for whoever is started next.
+        """
         for each in self._sockets:
             asyncio.get_running_loop().remove_reader(each.fileno())
         if self._tasks:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 LARGEST = 4096  # RFC 2865 3; what comes behind that is padding
 _RECEIVE_BUFFER = 4 * 1024 * 1024
@@ -33,25 +34,31 @@ class UdpSocket:
     A client discards a reply from another address than the one it asked, so the reply names it (IP_PKTINFO).
     """
 
-    def __init__(self, host: str, port: int, *, dual: bool) -> None:
-        """Bind. `dual`: an IPv6 wildcard takes IPv4 too. OSError: the port is taken, or not ours to open."""
+    def __init__(self, bound: socket.socket) -> None:
+        """Take a bound socket that was handed over. How much may wait in it was decided by who made it."""
+        self._socket = bound
+        self._waited = False
+        bound.setblocking(False)
+        _tell_ways_in(bound)
+        self._wildcard = bound.getsockname()[0] in {"0.0.0.0", "::"}  # noqa: S104
+
+    @classmethod
+    def opened(cls, host: str, port: int, *, dual: bool) -> Self:
+        """Bind one. `dual`: an IPv6 wildcard takes IPv4 too. OSError: the port is taken, or not ours to open."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._wildcard = host in {"0.0.0.0", "::"}  # noqa: S104
+        made = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            self._socket.setblocking(False)
             with contextlib.suppress(OSError):  # the kernel's limit may be lower
-                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             if family == socket.AF_INET6:
-                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
-                self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-            else:
-                self._socket.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-            self._socket.bind((host, port))
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
+            _tell_ways_in(made)  # before the first datagram: the kernel notes its way in when it arrives
+            made.bind((host, port))
         except OSError as error:
-            self._socket.close()
+            made.close()
             message = f"can't listen on {host} port {port}: {error.strerror}"
             raise OSError(error.errno, message) from None
+        return cls(made)
 
     def fileno(self) -> int:
         """Return the descriptor, for the event loop."""
@@ -65,6 +72,7 @@ class UdpSocket:
 
     def receive(self) -> tuple[bytes, Origin] | None:
         """Return the next datagram, or None: there is none, or an error of an earlier reply was reported."""
+        self._waited = False
         try:
             if self._wildcard:
                 datagram, ancillary, _, address = self._socket.recvmsg(LARGEST, 64)
@@ -82,9 +90,27 @@ class UdpSocket:
             else:
                 self._socket.sendto(reply, origin.address)
 
+    def neglected(self) -> bool:
+        """Say whether it is closed, or a datagram waits and nobody has read since this was last asked."""
+        if self._socket.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        waited, events = self._waited, [event for _, event in poll.poll(0)]
+        self._waited = bool(events)
+        return (waited and self._waited) or bool(events and events[0] & select.POLLNVAL)
+
     def close(self) -> None:
         """Close."""
         self._socket.close()
+
+
+def _tell_ways_in(udp: socket.socket) -> None:
+    """Let the kernel tell of each datagram which of our addresses it came to."""
+    if udp.family == socket.AF_INET6:
+        udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    else:
+        udp.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
 
 
 def _return_path(ancillary: list[tuple[int, int, bytes]]) -> _Ancillary:

@@ -184,11 +184,23 @@ def test_the_four_ways_to_give_a_secret(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(loaded(tmp_path, both).clients["gw"].secret) == 4
 
 
+def test_a_credential_out_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = SMALLEST.replace('"a shared secret of this test"', '{ credential = "gw" }')
+    written(tmp_path, "read by hand, by root", "credentials/gw")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert loaded(tmp_path, text).clients["gw"].secret == (Secret("read by hand, by root"),)
+    written(tmp_path, text, "aad.toml.d/clients.toml")
+    assert loaded(tmp_path, "").clients["gw"].secret == (Secret("read by hand, by root"),)
+    written(tmp_path, "loaded by systemd, as ID_NAME", "loaded/aad_gw")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "loaded"))
+    assert loaded(tmp_path, text).clients["gw"].secret == (Secret("loaded by systemd, as ID_NAME"),)
+
+
 @pytest.mark.parametrize(
     ("way", "says"),
     [
         ('{ file = "nowhere" }', "/nowhere can't be read: No such file or directory"),
-        ('{ credential = "gw" }', 'credential "gw" can\'t be read: the unit has no LoadCredential=gw:PATH'),
+        ('{ credential = "gw" }', "credentials/gw, for root only, or the unit needs LoadCredential=gw:PATH"),
         ('{ env = "NOWHERE" }', "NOWHERE is not in the environment"),
         ("{ env = 3 }", "env should be a name in quotes"),
         ('{ file = "a", env = "b" }', "{ credential = "),

@@ -29,6 +29,8 @@ def packages() -> dict[str, str]:
         "pkg-config": "/usr/bin/pkg-config",
         "libsystemd-dev": "/usr/include/systemd/sd-journal.h",
         "python3-dev": f"{sysconfig.get_path('include')}/Python.h",
+        "iproute2": "/bin/ip",
+        "python3": "/usr/bin/python3",
     }
 
 

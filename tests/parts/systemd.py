@@ -16,7 +16,7 @@ from tests.parts.child import Child
 from tests.parts.part import Part
 from tests.parts.waiting import until
 
-# A group of its own in cgroup2, so that several can run; its processes see it as the root, and it is removed at the end.
+# A group of its own in cgroup2: several can run, each takes its own for the root, and it is removed at the end.
 OUTSIDE = """\
 set -eu
 mount --make-rprivate /
@@ -24,7 +24,10 @@ mkdir -p "$1/cgroup"
 mount -t cgroup2 cgroup2 "$1/cgroup"
 own=$1/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/aad-test-$$
 mkdir "$own"
-(echo 0 >"$own/cgroup.procs"; exec unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child sh -c "$0" sh "$@") || :
+(
+    echo 0 >"$own/cgroup.procs"
+    exec unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child sh -c "$0" sh "$@"
+) || :
 find "$own" -depth -type d -exec rmdir {} \\; || :
 """
 INSIDE = """\
@@ -128,7 +131,7 @@ class Systemd(Part):
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command in it, and return how it ended; stderr is in stdout."""
         enter = ["nsenter", "-t", str(self._pid), "-m", "-p", "-u", "-i", "-n", "-C"]
-        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+        become = ["runuser", "-u", user, "--"] if user else []
         env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
         octets = given.encode() if isinstance(given, str) else given
         words = [*enter, *become, *map(str, command)]

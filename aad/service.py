@@ -1,0 +1,118 @@
+"""What systemd hands over and wants to hear: sockets, readiness, reloads, the watchdog.
+
+The protocol, sd_notify(3) and sd_listen_fds(3), is variables and one datagram of NAME=VALUE lines: that takes no
+library. Started by hand, there is nobody to tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+
+FIRST = 3  # SD_LISTEN_FDS_START
+_EVERY = 10.0  # seconds between two reports of how things stand
+_VARIABLES = (
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+)
+
+
+class BadSocket(ValueError):  # noqa: N818 - it is what was handed over
+    """A socket was handed over that can't be used; says which, and what would be right."""
+
+
+class Service:
+    """The daemon as systemd knows it."""
+
+    def __init__(self, environment: MutableMapping[str, str], pid: int) -> None:
+        """Read what is meant for the process `pid`, and take it away: what this process starts isn't meant."""
+        given = {name: environment.pop(name, "") for name in _VARIABLES}
+        address = given["NOTIFY_SOCKET"]
+        # "@" stands for the zero octet of an abstract address.
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if address else None
+        ours = given["WATCHDOG_PID"] in {"", str(pid)}
+        self.patience = _number(given["WATCHDOG_USEC"]) / 1e6 if ours else 0.0
+        count = _number(given["LISTEN_FDS"]) if given["LISTEN_PID"] == str(pid) else 0
+        names = given["LISTEN_FDNAMES"].split(":")
+        self._handed = [(FIRST + n, names[n] if n < len(names) else "") for n in range(count)]
+        for descriptor, _ in self._handed:
+            os.set_inheritable(descriptor, False)
+
+    def sockets(self, name: str) -> list[socket.socket]:
+        """Return the UDP sockets handed over under this name; if none is called so, all of them. BadSocket."""
+        named = [descriptor for descriptor, called in self._handed if called == name]
+        return [_udp(descriptor) for descriptor in named or (descriptor for descriptor, _ in self._handed)]
+
+    def ready(self, status: str) -> None:
+        """Say that it serves: for the first time, or again after `reloading`."""
+        self._tell("READY=1", f"STATUS={status}")
+
+    def reloading(self) -> None:
+        """Say that it changes its configuration."""
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    @asynccontextmanager
+    async def serving(self, status: Callable[[], Awaitable[str]], ailing: Callable[[], str]) -> AsyncIterator[None]:
+        """Say that it serves, then that it lives and how things stand, and at the end that it ends."""
+        self.ready(await status())
+        tasks = [asyncio.create_task(each) for each in (self.watch(ailing), self.report(status))]
+        try:
+            yield
+        finally:
+            self._tell("STOPPING=1", "STATUS=sending the replies that are due")
+            for each in tasks:
+                each.cancel()
+
+    async def watch(self, ailing: Callable[[], str]) -> None:
+        """Say twice in the watchdog's time that it lives: the event loop turns, and nothing is `ailing`.
+
+        A turn that comes late isn't held against it: the machine may have slept, and a loop that stays away for the
+        whole time is missed anyway.
+        """
+        while self.patience:
+            await asyncio.sleep(self.patience / 2)
+            if what := ailing():
+                self._tell(f"STATUS={what}")
+            else:
+                self._tell("WATCHDOG=1")
+
+    async def report(self, status: Callable[[], Awaitable[str]]) -> None:
+        """Say now and then how things stand, for `systemctl status`."""
+        while self._socket:
+            await asyncio.sleep(_EVERY)
+            self._tell(f"STATUS={await status()}")
+
+    def close(self) -> None:
+        """Say no more."""
+        if self._socket:
+            self._socket.close()
+
+    def _tell(self, *lines: str) -> None:
+        if self._socket:
+            with contextlib.suppress(OSError):  # it is full, or gone: a login doesn't wait for that
+                self._socket.sendto("\n".join(lines).encode(), self._address)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _udp(descriptor: int) -> socket.socket:
+    with contextlib.suppress(OSError):  # it is no socket at all
+        handed = socket.socket(fileno=descriptor)
+        if handed.family in {socket.AF_INET, socket.AF_INET6} and handed.type == socket.SOCK_DGRAM:
+            return handed
+        handed.detach()
+    message = f"systemd hands over descriptor {descriptor}, which is no UDP socket: aad.socket should have "
+    message += "ListenDatagram=ADDRESS:PORT"
+    raise BadSocket(message)
