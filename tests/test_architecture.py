@@ -70,6 +70,7 @@ DOORS = {
     "aiosmtplib": "senders/smtp_line.py",
     "aiosmtpd": "cli/mailbox.py",
     "systemd": "logbook/journal.py",
+    "idna": "senders/address.py",
 }
 WORLD = {"asyncio", "time", "random", "secrets", "logging", "socket", "threading", "os", "subprocess", "datetime"}
 PURE = [
@@ -80,6 +81,7 @@ PURE = [
     PACKAGE / "canary" / "report.py",
     PACKAGE / "repositories" / "ldap_ber.py",
     PACKAGE / "repositories" / "ldap_reasons.py",
+    PACKAGE / "senders" / "address.py",
     *(PACKAGE / "radius" / f"{name}.py" for name in ("packet", "password", "mschap", "clients", "duplicates")),
 ]
 

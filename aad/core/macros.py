@@ -5,6 +5,12 @@ from __future__ import annotations
 import string
 from collections.abc import Collection, Mapping
 
+from aad.core.letters import cut
+
+MAIL = ("user", "endpoint", "event", "number", "otp", "reference", "minutes")
+PROMPT = ("recipient", "reference", "user", "minutes")
+LONGEST_VALUE = 64  # characters; a user name or a station's number needs no more
+
 
 def unknown(text: str, known: Collection[str]) -> str:
     """Return what is wrong with a text, and what would be right; empty if its macros are all `known`."""
@@ -22,3 +28,14 @@ def unknown(text: str, known: Collection[str]) -> str:
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Fill a text whose macros are known to be right."""
     return text.format_map(values)
+
+
+def clean(value: str) -> str:
+    """Return at most 64 characters of `value`, none of which starts a line, controls anything or turns the text round.
+
+    Every white space becomes a blank, and what doesn't print (controls, bidi overrides, lone surrogates) becomes "?".
+    """
+    value = cut(value, LONGEST_VALUE)
+    if value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in value)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+
+from aad.core.letters import letters
 
 DEFAULT = "{local:1}***@{domain:1}***.{tld}"
 _PIECE = re.compile(r"\{(local|domain|tld)(?::([0-9]{1,3}))?\}")
@@ -18,19 +21,20 @@ def valid(mask: str) -> bool:
 def masked(address: str, mask: str = DEFAULT) -> str:
     """Return `address` as `mask` shows it: alice@example.com -> a***@e***.com.
 
-    `{local:N}`, `{domain:N}`: the first N characters of the part before the @ and of the domain without its last
+    `{local:N}`, `{domain:N}`: the first N letters of the part before the @ and of the domain without its last
     label, but never more than half of either; `{tld}`: the last label. An address of one part is hidden wholly.
     """
+    address = unicodedata.normalize("NFC", address)
     local, at, host = address.rpartition("@")
     name, _, tld = host.rpartition(".")
     if not (at and local and host):
         return _HIDDEN
-    parts = {"local": local, "domain": name, "tld": tld}
+    parts = {"local": letters(local), "domain": letters(name)}
 
     def piece(match: re.Match[str]) -> str:
         part, count = match[1], match[2]
         if part == "tld":
             return tld if name else ""
-        return parts[part][: min(int(count or 0), len(parts[part]) // 2)]
+        return "".join(parts[part][: min(int(count or 0), len(parts[part]) // 2)])
 
     return "".join(c if c.isprintable() else "?" for c in _PIECE.sub(piece, mask))

@@ -1,14 +1,14 @@
-"""A message template, compiled once and filled per mail; and which addresses a mail may go to.
+"""A message template, compiled once and filled per mail.
 
 Filling costs some 10 us; building an `EmailMessage` costs 900. All that varies comes in as an argument: no clock, no
-chance here. The result is ASCII with CRLF line ends, so it needs nothing of the mail server (no 8BITMIME, no SMTPUTF8).
+chance here. The result is ASCII with CRLF line ends, so it needs nothing of the mail server (no 8BITMIME, no SMTPUTF8);
+only an address that isn't ASCII stands in To as it is, RFC 6532 3.2.
 """
 
 from __future__ import annotations
 
 import base64
 import html
-import re
 import string
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -16,39 +16,11 @@ from dataclasses import dataclass
 from email.utils import formatdate
 
 from aad.core import macros
+from aad.core.macros import LONGEST_VALUE, MAIL, clean
 from aad.core.message import Template
 
-MACROS = ("user", "endpoint", "event", "number", "otp", "reference", "minutes")
-LONGEST_VALUE = 64  # characters; a user name or a station's number needs no more
 _LONGEST_LINE = 998  # octets without CRLF, RFC 5322 2.1.1
 _LONGEST_SUBJECT = 900  # leaves room for the header's name
-
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"  # RFC 5321 4.1.2
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
-_ADDRESS = re.compile(rf"({_ATEXT}(?:\.{_ATEXT})*)@((?:{_LABEL}\.)*({_LABEL}))")
-
-
-def usable(address: str) -> bool:
-    """Say whether `address` is one plain addr-spec, local@domain, and nothing else.
-
-    Refused, though RFC 5321 knows them: quoted local parts, address literals, and (until SMTPUTF8) all that isn't
-    ASCII. The local part has at most 64 octets, the domain 253 and the whole 254 (RFC 5321 4.5.3.1, erratum 1690).
-    """
-    if len(address) > 254 or "=?" in address:  # noqa: PLR2004 - see above; "=?" would start an encoded word in To
-        return False
-    match = _ADDRESS.fullmatch(address)
-    return match is not None and len(match[1]) <= 64 and not match[3].isdigit()  # noqa: PLR2004 - see above
-
-
-def clean(value: str) -> str:
-    """Return at most 64 characters of `value`, none of which starts a line, controls anything or turns the text round.
-
-    Every white space becomes a blank, and what doesn't print (controls, bidi overrides, lone surrogates) becomes "?".
-    """
-    value = value[:LONGEST_VALUE]
-    if value.isprintable():
-        return value
-    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in value)
 
 
 @dataclass(frozen=True)
@@ -74,7 +46,7 @@ class _Text:
 
 def _compiled(part: str, text: str, widest: int = LONGEST_VALUE) -> _Text:
     """Cut `text` at its macros; `widest`: characters of the longest value. ValueError: says what is wrong in `part`."""
-    if wrong := macros.unknown(text, MACROS):
+    if wrong := macros.unknown(text, MAIL):
         message = f"{part}: {wrong}"
         raise ValueError(message)
     pieces, slots = [""], []
@@ -83,7 +55,7 @@ def _compiled(part: str, text: str, widest: int = LONGEST_VALUE) -> _Text:
         if macro is not None:
             slots.append((len(pieces), macro))
             pieces += ["", ""]
-    lines = macros.filled(text, dict.fromkeys(MACROS, "x" * widest)).split("\n")
+    lines = macros.filled(text, dict.fromkeys(MAIL, "x" * widest)).split("\n")
     return _Text(tuple(pieces), tuple(slots), max(map(len, lines)) <= _LONGEST_LINE)
 
 
@@ -149,7 +121,7 @@ class Letter:
     _macros: tuple[str, ...]
 
     def fill(self, recipient: str, values: Mapping[str, str], now: float, unique: str) -> bytes:
-        """Return the mail to one usable `recipient`: ASCII octets, CRLF, dots not yet stuffed.
+        """Return the mail to one usable `recipient`: CRLF, dots not yet stuffed; ASCII octets, if the recipient is.
 
         `values`: as they came, they are cleaned here; `now`: Unix seconds; `unique`: letters and digits never used
         before, that nobody can guess: the boundary between the parts is made of them. KeyError: a macro has no value.
@@ -167,7 +139,7 @@ class Letter:
         return (
             f"{self._head}To: {recipient}\r\nSubject: {_unstructured(self._subject.fill(shown))}\r\n"
             f"Date: {formatdate(now)[:-5]}+0000\r\nMessage-ID: <{unique}@{self._host}>\r\n{body}"
-        ).encode("ascii")
+        ).encode()
 
 
 def compile(template: Template, sender_email: str, sender_name: str = "") -> Letter:  # noqa: A001 - as in re.compile

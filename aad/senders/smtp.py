@@ -19,11 +19,13 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from aad.core import mask
+from aad.core.macros import LONGEST_VALUE
 from aad.core.message import Message, Receipt, Template
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
 from aad.ports import AddressRefused, Unavailable, Wiring
 from aad.senders import letter
+from aad.senders.address import parsed
 from aad.senders.smtp_dial import Dialler
 from aad.senders.smtp_line import Line, Mail, Route, open_line
 from aad.senders.smtp_pool import Limits, Pool
@@ -57,10 +59,14 @@ class SmtpSettings:
         """Yield each key that can't be right, and what would be."""
         if not _HOST.fullmatch(self.host):
             yield "host", "should be a host name or an address, such as smtp.example.com"
-        if not letter.usable(self.sender_email):
-            yield "sender_email", "should be an address such as noreply@example.com, and nothing beside it"
-        if not self.sender_name.isprintable() or len(self.sender_name) > letter.LONGEST_VALUE:
-            yield "sender_name", f"should be at most {letter.LONGEST_VALUE} characters, without control characters"
+        address = parsed(self.sender_email)
+        if not address or not address.ascii:
+            yield (
+                "sender_email",
+                "should be an address such as noreply@example.com, ASCII before the @, nothing beside it",
+            )
+        if not self.sender_name.isprintable() or len(self.sender_name) > LONGEST_VALUE:
+            yield "sender_name", f"should be at most {LONGEST_VALUE} characters, without control characters"
         if not mask.valid(self.recipient_mask):
             yield "recipient_mask", f'should be made of {{local:N}}, {{domain:N}}, {{tld}} and "*": {mask.DEFAULT}'
         if self.ca_file and (what := _unreadable(self.ca_file)):
@@ -95,6 +101,7 @@ class Smtp:
     def __init__(self, settings: SmtpSettings, wiring: Wiring) -> None:
         """Note the settings; nothing is opened."""
         self._settings = settings
+        self._sender = str(parsed(settings.sender_email))  # its domain in ASCII
         login = settings.authentication_required
         self._route = Route(
             host=settings.host,
@@ -133,7 +140,7 @@ class Smtp:
 
     def usable(self, address: str) -> bool:
         """Say whether `address` is one plain address that mail can go to."""
-        return letter.usable(address)
+        return parsed(address) is not None
 
     async def send(self, message: Message, deadline: float) -> Receipt:
         """Send; return when the mail server took it.
@@ -141,13 +148,12 @@ class Smtp:
         AddressRefused, Deferred, Unavailable, Underway: see `ports.Sender`. ValueError: the template is wrong, see
         `letter.compile`.
         """
-        if not letter.usable(message.recipient):  # asked before, but a second recipient must not depend on that
+        to = parsed(message.recipient)
+        if to is None:  # asked before, but a second recipient must not depend on that
             what = "is not one plain mail address"
             raise AddressRefused(what)
-        octets = self._letter(message.template).fill(
-            message.recipient, message.values, time.time(), secrets.token_hex(16)
-        )
-        mail = Mail(sender=self._settings.sender_email, recipient=message.recipient, octets=octets, until=message.until)
+        octets = self._letter(message.template).fill(str(to), message.values, time.time(), secrets.token_hex(16))
+        mail = Mail(sender=self._sender, recipient=str(to), octets=octets, until=message.until)
         return await self._pool.send(mail, deadline)
 
     @property
@@ -186,7 +192,7 @@ class Smtp:
         if found is None:
             if len(self._letters) >= _LETTERS:
                 self._letters.clear()
-            found = letter.compile(template, self._settings.sender_email, self._settings.sender_name)
+            found = letter.compile(template, self._sender, self._settings.sender_name)
             self._letters[template] = found
         return found
 

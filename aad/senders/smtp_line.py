@@ -18,6 +18,7 @@ import aiosmtplib
 from aad.core.secret import Secret
 from aad.core.settings import spoken
 from aad.ports import AddressRefused, Deferred, Unavailable, Underway
+from aad.senders.address import parameters
 from aad.senders.smtp_dial import Dialler
 from aad.senders.smtp_words import ABOUT_THE_ADDRESS, ehlo_name, quoted, refuses_address
 
@@ -86,10 +87,11 @@ class Line:
         sent, try a fresh connection. Underway: nobody knows, as the answer to the mail itself didn't come. Deferred:
         not now. Unavailable: all else, the mail won't arrive.
         """
+        options = parameters(mail.recipient, smtputf8=self._smtp.supports_extension("smtputf8"))
         if self._begun:
             self._start(await self._ask(b"RSET"), "to start afresh")
         self._begun = True
-        self._start(await self._ask(b"MAIL", b"FROM:<" + mail.sender.encode() + b">"), "the sender's address")
+        self._start(await self._ask(b"MAIL", b"FROM:<" + mail.sender.encode() + b">", *options), "the sender's address")
         answer = await self._ask(b"RCPT", b"TO:<" + mail.recipient.encode() + b">")
         self._kept = True
         if answer.code in ABOUT_THE_ADDRESS:

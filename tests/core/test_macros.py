@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aad.core.macros import filled, unknown
+from aad.core.macros import clean, filled, unknown
 
 KNOWN = ("user", "otp")
 
@@ -37,3 +37,10 @@ def test_what_is_filled_in_is_not_read_again(user: str, otp: str) -> None:
 def test_whatever_is_right_can_be_filled(text: str) -> None:
     if not unknown(text, KNOWN):
         filled(text, {"user": "alice", "otp": "123456"})
+
+
+def test_a_value_is_cut_and_harmless() -> None:
+    assert clean("a" * 2000) == "a" * 64
+    assert clean("a\r\nBcc: b\t\u2028c\u202ed\x1b\ud800\u200f") == "a  Bcc: b  c?d???"
+    assert clean("Jürgen Müller 日本") == "Jürgen Müller 日本"
+    assert clean("a" * 63 + "e\u0301") == "a" * 63, "not half a letter"

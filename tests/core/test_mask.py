@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aad.core.letters import letters
 from aad.core.mask import DEFAULT, masked, valid
 
 starless = st.text(st.characters(exclude_characters="*@"), max_size=30)
@@ -27,6 +30,11 @@ starless = st.text(st.characters(exclude_characters="*@"), max_size=30)
         ("alice@", "***"),
         ("\u202ealice@example.com", "?***@e***.com"),
         ("\nalice@\rexample.com", "?***@?***.com"),
+        ("zoë@bücher.de", "z***@b***.de"),
+        ("o\u0308zil@u\u0308ber.example", "ö***@ü***.example"),
+        ("न\u0940लम@example.com", "न\u0940***@e***.com"),
+        ("x\u0323\u0302y@example.com", "x\u0323\u0302***@e***.com"),
+        ("иван@пример.рф", "и***@п***.рф"),
     ],
 )
 def test_the_default(address: str, shown: str) -> None:
@@ -46,10 +54,11 @@ def test_never_more_than_half_is_shown(local: str, domain: str, tld: str, count:
         assert shown == "***"
         return
     parts = shown.split("*")
-    name = f"{domain}.{tld}".rpartition(".")[0]
-    assert len(parts[0]) <= min(count, len(local) / 2)
-    assert len(parts[1]) <= min(count, len(name) / 2)
-    assert all(a in {b, "?"} for a, b in zip(parts[0] + parts[1], local[: len(parts[0])] + name, strict=False))
+    local, _, host = unicodedata.normalize("NFC", f"{local}@{domain}.{tld}").rpartition("@")
+    name = host.rpartition(".")[0]
+    for part, whole in zip(parts, (local, name), strict=False):
+        most = letters(whole)[: min(count, len(letters(whole)) // 2)]
+        assert part == "".join(c if c.isprintable() else "?" for c in "".join(most))
 
 
 @given(st.text(), st.lists(st.one_of(st.text(), st.sampled_from(["{local:5}", "{domain:9}", "{tld}", "*"]))))

@@ -29,8 +29,10 @@ class Mailbox(Part):
         password: str | None = None,
         *,
         certificate: Certificate | None = None,
+        smtputf8: bool = True,
     ) -> None:
         """Choose a port; with a `username` nobody may send without having logged in, and only over TLS."""
+        self._smtputf8 = smtputf8
         self.port = free_port()
         self.messages: list[Letter] = []
         self._arrived = threading.Condition()
@@ -128,7 +130,7 @@ class Mailbox(Part):
         return SMTP(
             hooks,
             hostname=self.host,
-            enable_SMTPUTF8=True,
+            enable_SMTPUTF8=self._smtputf8,
             tls_context=self._tls if self._security == "starttls" else None,
             require_starttls=self._security == "starttls",
             auth_require_tls=self._security != "tls",

@@ -43,6 +43,7 @@ smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions =
     check_recipient_access regexp:/etc/postfix/refused, {policy}permit_sasl_authenticated, reject
 smtpd_peername_lookup = no
+smtputf8_enable = {smtputf8}
 """
 
 # Nothing runs in a chroot: there are no copies of the machine's files in the test's queue folder.
@@ -98,10 +99,11 @@ class Postfix(Part):
         refused: Mapping[str, str] | None = None,
         certificate: Certificate | None = None,
         policy_port: int = 0,
+        smtputf8: bool = True,
     ) -> None:
         """Write its configuration; `refused` maps a recipient to an answer such as `550 5.1.1 no such user`.
 
-        `policy_port`: where a policy server is asked about each recipient.
+        `policy_port`: where a policy server is asked about each recipient; `smtputf8`: whether it offers SMTPUTF8.
         """
         self.port = free_port()
         self.mail = folder / "mail"
@@ -116,7 +118,8 @@ class Postfix(Part):
         _queue(places["queue"])
         etc, owner = places["etc"], self.mail.stat()
         policy = f"check_policy_service inet:127.0.0.1:{policy_port}, " if policy_port else ""
-        (etc / "main.cf").write_text(MAIN.format(uid=owner.st_uid, gid=owner.st_gid, policy=policy))
+        main = MAIN.format(uid=owner.st_uid, gid=owner.st_gid, policy=policy, smtputf8="yes" if smtputf8 else "no")
+        (etc / "main.cf").write_text(main)
         (etc / "master.cf").write_text(MASTER.format(port=self.port, wrapped="yes" if security == "tls" else "no"))
         os.utime(etc / "main.cf", (0, 0))  # a file just written is read again and again for two seconds
         patterns = [f"/^{address}$/ {answer}\n" for address, answer in (refused or {}).items()]

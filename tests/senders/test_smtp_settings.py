@@ -21,6 +21,8 @@ def settings(**changes: Any) -> SmtpSettings:
         ({"host": ""}, ["host"]),
         ({"host": "smtp.company.com\r\n"}, ["host"]),
         ({"sender_email": "Help Desk <help@company.com>"}, ["sender_email"]),
+        ({"sender_email": "zoë@company.com"}, ["sender_email"]),
+        ({"sender_email": "noreply@bücher.de"}, []),
         ({"sender_name": "a\nb"}, ["sender_name"]),
         ({"recipient_mask": "{address}"}, ["recipient_mask"]),
         ({"ca_file": Path("/nowhere/ca.pem")}, ["ca_file"]),
