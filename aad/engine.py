@@ -27,11 +27,12 @@ NONCE_OCTETS = 16
 
 @dataclass(frozen=True)
 class Asked:
-    """The user has to answer: `ticket` comes back with the answer, good for `seconds`."""
+    """The user has to answer: `ticket` comes back with the answer, good for `seconds`. `values`: as in a Challenge."""
 
     ticket: bytes
     prompt: str
     seconds: float
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 Reply = Asked | Accepted | Rejected
@@ -238,7 +239,7 @@ def _asked(ticket: bytes, waiting: Waiting, story: Story, now: float, because: s
     challenge = waiting.challenge
     story.continues(waiting.login.reference)
     story.end("challenge.sent", reason=because or challenge.because)
-    return Asked(ticket, challenge.prompt, challenge.expires - now)
+    return Asked(ticket, challenge.prompt, challenge.expires - now, challenge.values)
 
 
 def _rejected(story: Story, rejected: Rejected) -> Rejected:

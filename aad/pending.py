@@ -98,6 +98,7 @@ def encoded(waiting: Waiting) -> bytes:
                 "fresh_until": challenge.fresh_until,
                 "because": challenge.because,
                 "wrong": challenge.wrong,
+                "values": dict(challenge.values),
             },
             "wrong": waiting.wrong,
         }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import replace
 
 import pytest
 
@@ -336,3 +338,24 @@ async def test_a_password_asked_for_as_a_later_method() -> None:
     assert isinstance(second, Asked)
     assert second.prompt == "Password: "
     assert isinstance(await world.engine.answer(second.ticket, attempt("right")), Accepted)
+
+
+async def test_a_challenge_keeps_what_its_prompt_is_made_of_for_a_client_with_words_of_its_own() -> None:
+    world = World()
+    first, again = await asked(world), await asked(world)
+    reference = world.sender.messages[0].values["reference"]
+    assert first.values == {"recipient": "a***@e***.com", "reference": reference, "user": "alice", "minutes": "2"}
+    assert again == replace(first, seconds=again.seconds)
+    assert len(world.sender.messages) == 1
+
+
+async def test_a_login_kept_by_a_version_that_knew_no_values_goes_on() -> None:
+    world = World()
+    first = await asked(world)
+    owner, login, end = world.store.logins[first.ticket]
+    kept = json.loads(login)
+    del kept["challenge"]["values"]
+    world.store.logins[first.ticket] = (owner, json.dumps(kept).encode(), end)
+    again = await asked(world)
+    assert (again.prompt, again.values) == (first.prompt, {})
+    assert isinstance(await world.engine.answer(first.ticket, attempt(world.sender.code)), Accepted)

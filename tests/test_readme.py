@@ -9,6 +9,8 @@ from pathlib import Path
 from aad import registry
 from aad.cli import COMMANDS
 from aad.config import load
+from aad.methods.email_otp import EmailOtpSettings
+from aad.methods.email_texts import TextSettings
 from tools.diagram import diagram
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +46,10 @@ def test_the_example_works_as_it_is(tmp_path: Path) -> None:
     assert not load(written(tmp_path, EXAMPLE), registry).warnings
 
 
+def test_the_example_of_html_can_be_sent() -> None:
+    assert not list(EmailOtpSettings(senders=("mail",), html_file=ROOT / "conf" / "email_otp.html").faults())
+
+
 def uncommented(text: str) -> dict[str, dict[str, str]]:
     """Return section -> key -> written value, of the commented part."""
     found: dict[str, dict[str, str]] = {}
@@ -69,11 +75,13 @@ def test_the_example_names_every_key_and_its_default() -> None:
         "methods.password": ("methods", "password"),
         "store": ("stores", "sqlite"),
     }
-    shown = {section.split(" ")[0]: keys for section, keys in sections.items()}
+    shown = {section.split(" ")[0]: set(keys) for section, keys in sections.items()}
+    shown["methods.email_otp"].add("texts")  # tables of their own:
+    assert shown["methods.email_otp.texts.de"] == {field.name for field in dataclasses.fields(TextSettings)}
     above = tomllib.loads(EXAMPLE)
     for place, (kind, name) in plugins.items():
         table = above
         for step in place.split("."):
             table = table.get(step, {})
         known = {field.name for field in dataclasses.fields(registry.settings(kind, name))}
-        assert known - set(shown[place]) - set(table) == set(), place
+        assert known - shown[place] - set(table) == set(), place

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from aad.config.faults import Fault, Findings, KeyPath, did_you_mean, dotted
 from aad.config.files import Table, Tree
@@ -49,7 +49,7 @@ class Decoder:
             for name, field in fields.items()
             if name in table
         }
-        missing = [n for n, f in fields.items() if n not in table and f.default is dataclasses.MISSING]
+        missing = [n for n, f in fields.items() if n not in table and _required(f)]
         for name in missing:
             self.fault((*at, name), f"missing: {fields[name].metadata['doc']}")
         for name in fields.keys() - table.keys():
@@ -73,6 +73,8 @@ class Decoder:
         return known or _BROKEN
 
     def _value(self, hint: Any, field: Any, value: object, at: KeyPath) -> Any:
+        if get_origin(hint) is Mapping:
+            return self._nested(get_args(hint)[1], value, at)
         place = Place(self.tree.origin(at), lambda what: self.warn(at, what))
         try:
             decoded = value_of(hint, value, place)
@@ -82,6 +84,19 @@ class Decoder:
             self.fault(at, str(error))
             return _BROKEN
         return decoded
+
+    def _nested(self, cls: type, value: object, at: KeyPath) -> Any:
+        """Decode the named tables below a key, each as `cls`."""
+        if not isinstance(value, dict):
+            self.fault(at, f"should be tables: [{dotted(at)}.NAME]")
+            return _BROKEN
+        for name in (name for name, table in value.items() if not isinstance(table, dict)):
+            self.fault((*at, name), f"should be a table: [{dotted((*at, name))}]")
+        decoded = {
+            name: self.settings(cls, table, (*at, name)) if isinstance(table, dict) else None
+            for name, table in value.items()
+        }
+        return _BROKEN if None in decoded.values() else decoded
 
     def _known(self, kind: str, value: str | tuple[str, ...]) -> None:
         """Hold names against the table they come from; ValueError."""
@@ -101,5 +116,9 @@ class Decoder:
         """Ask the settings themselves, where they have a `hook`; say whether they had anything to say."""
         said: Iterable[tuple[str, str]] = list(getattr(settings, hook, tuple)())
         for key, what in said:
-            note((*at, key) if key else at, what)
+            note((*at, *key.split(".")) if key else at, what)
         return bool(said)
+
+
+def _required(field: Any) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

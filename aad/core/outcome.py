@@ -90,6 +90,8 @@ class Challenge(Generic[Memo]):
     `fresh_until`: a login begun again before that gets this same challenge instead of a new one.
     `because`: the reason why the user is asked once more, for the log; empty for the first time.
     `wrong`: the user is asked once more since the answer was wrong.
+    `values`: what `prompt` was made of, by macro (`macros.PROMPT`), for a front that must put it in words of its own;
+    none: it can't.
     """
 
     prompt: str
@@ -99,6 +101,7 @@ class Challenge(Generic[Memo]):
     because: str = ""
     wrong: bool = False
     facts: tuple[Fact, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 Outcome = Success | Failure | Challenge[Memo]

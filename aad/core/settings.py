@@ -42,8 +42,11 @@ def option(
 
     `doc`: the sentence that explains it; `names`: the table of aad.toml whose names it may hold ("senders");
     `choices`: the only values; `at_least`, `at_most`: the range, in the unit of the type. No default: required.
+    A field of type Mapping[str, CLASS], by default {}, holds named tables, each of which is decoded as the dataclass.
     """
     hints = {"doc": doc, "names": names, "choices": choices, "at_least": at_least, "at_most": at_most}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: dict(default), metadata=hints)
     return dataclasses.field(default=default, metadata=hints)
 
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 from aad.core import code, macros
 from aad.core.answer import Answer
 from aad.core.conversation import Login
-from aad.core.message import Draft, Template
+from aad.core.language import lookup
+from aad.core.message import Draft
 from aad.core.outcome import Challenge, Fact, Failure, Outcome, Reason, Success
 from aad.core.settings import Duration, option
+from aad.methods.email_texts import TextSettings, Words, missing, words
 from aad.ports import Post, Wiring
-from aad.texts import text
-
-MAIL_MACROS = ("user", "endpoint", "event", "number", "otp", "reference", "minutes")
-PROMPT_MACROS = ("recipient", "reference", "user", "minutes")
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmailOtpSettings:
+class EmailOtpSettings(TextSettings):
     """[methods.NAME] with type = "email_otp"."""
 
     senders: tuple[str, ...] = option((), "In order: the next one when one fails; default: all.", names="senders")
@@ -32,37 +29,43 @@ class EmailOtpSettings:
     resend_after: Duration = option(
         Duration(30.0), "An empty answer, or the same login begun again, doesn't mail sooner than this."
     )
-    subject: str = option("Your one-time password: {otp}", "The mail's subject.")
-    body_file: Path | None = option(None, "The mail's text, with macros; default: a short English one.")
-    html_file: Path | None = option(None, "The same as HTML, if wanted.")
-    prompt: str = option("Enter the code sent to {recipient} (ref {reference})", "What the user is asked.")
-    wrong_prompt: str = option("Wrong code. Enter the code sent to {recipient} (ref {reference})", "... once more.")
-
-    def template(self) -> Template:
-        """Read the mail's texts. OSError, UnicodeDecodeError."""
-        body = self.body_file.read_text("utf-8") if self.body_file else text("email_otp.txt")
-        return Template(
-            subject=self.subject, text=body, html=self.html_file.read_text("utf-8") if self.html_file else ""
-        )
+    language: str = option("en", "The language of a user who has none, or one that there are no texts in.")
+    texts: Mapping[str, TextSettings] = option({}, "What is said in one language.")
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """Check files and macros."""
-        texts = {"subject": self.subject}
-        for key, file in (("body_file", self.body_file), ("html_file", self.html_file)):
-            try:
-                texts[key] = file.read_text("utf-8") if file else ""
-            except (OSError, UnicodeDecodeError) as error:
-                yield key, f"{file} can't be read: {error}"
-        for key, content in texts.items():
-            if wrong := macros.unknown(content, MAIL_MACROS):
-                yield key, wrong
-        for key, prompt in (("prompt", self.prompt), ("wrong_prompt", self.wrong_prompt)):
-            if wrong := macros.unknown(prompt, PROMPT_MACROS):
-                yield key, wrong
-            elif not prompt.strip():
-                yield key, "should not be empty: some clients fail a login that they can't show a text for"
-        if not any("{otp}" in content for content in (texts.get("body_file") or text("email_otp.txt"), self.subject)):
-            yield "body_file", "should hold the code: {otp}"
+        """Check files, macros, languages, and that each mail holds the code."""
+        wrong = list(super().faults()) or list(missing(self, self.texts))
+        yield from wrong
+        if wrong:
+            return
+        known = self.words()
+        if self.language not in known:
+            yield "language", f"should be one that there are texts in: {', '.join(known)}"
+        if codeless := [name for name, one in known.items() if "{otp}" not in one.template.subject + one.template.text]:
+            key = f"texts.{codeless[0]}.body_file" if codeless[0] in self.texts else "body_file"
+            yield key, f"should hold the code: {{otp}} (in {', '.join(codeless)})"
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Complain of a mail whose parts may differ."""
+        for where, given in (("", self), *((f"texts.{name}.", one) for name, one in self.texts.items())):
+            if given.html_file and not given.body_file:
+                yield (
+                    f"{where}html_file",
+                    "stands without body_file: readers of plain text get another text",
+                )
+
+    def words(self) -> dict[str, Words]:
+        """Read the texts of each language. OSError, UnicodeDecodeError."""
+        return words(self, self.texts)
+
+    def prompts(self) -> dict[str, dict[str, str]]:
+        """Return what a user may be asked, by language and key, for whoever wants to know beforehand."""
+        return {name: {"prompt": one.prompt, "wrong_prompt": one.wrong_prompt} for name, one in self.words().items()}
+
+    @property
+    def minutes(self) -> str:
+        """How long a code is good for, as texts say it."""
+        return str(math.ceil(self.period / 60))
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,8 @@ class EmailOtp:
         self._settings = settings
         self._key = wiring.key
         self._post: Post = wiring.post
-        self._template = settings.template()
-        self._minutes = str(math.ceil(settings.period / 60))
+        self._words = settings.words()
+        self._minutes = settings.minutes
 
     async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[Mailed]:
         """Mail a new code."""
@@ -136,7 +139,7 @@ class EmailOtp:
             "reference": login.reference,
             "minutes": self._minutes,
         }
-        draft = Draft(template=self._template, values=values, life=memo.expires - now)
+        draft = Draft(template=self._words_for(login).template, values=values, life=memo.expires - now)
         sent = await self._post.send(login, self._settings.senders, draft, deadline)
         if sent.refused:
             return Failure(sent.refused, sent.facts)
@@ -145,15 +148,16 @@ class EmailOtp:
     def _challenge(
         self, login: Login, memo: Mailed, *, because: str = "", facts: tuple[Fact, ...] = ()
     ) -> Outcome[Mailed]:
-        wrong = because == Reason.WRONG_CODE
+        wrong, said = because == Reason.WRONG_CODE, self._words_for(login)
         values = {
             "recipient": memo.recipient,
             "reference": login.reference,
-            "user": login.user.name,
+            "user": macros.clean(login.user.name),
             "minutes": self._minutes,
         }
         return Challenge(
-            prompt=macros.filled(self._settings.wrong_prompt if wrong else self._settings.prompt, values),
+            prompt=macros.filled(said.wrong_prompt if wrong else said.prompt, values),
+            values=values,
             memo=memo,
             expires=memo.expires,
             fresh_until=memo.sent + self._settings.resend_after,
@@ -161,3 +165,6 @@ class EmailOtp:
             wrong=wrong,
             facts=facts,
         )
+
+    def _words_for(self, login: Login) -> Words:
+        return self._words[lookup(login.user.language, self._words, self._settings.language)]

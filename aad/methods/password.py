@@ -19,6 +19,10 @@ class PasswordSettings:
     prompt: str = option("Password: ", "What the user is asked, where the password isn't the first of its chain.")
     period: Duration = option(Duration(120.0), "How long that may take.", at_least=10.0, at_most=3600.0)
 
+    def prompts(self) -> dict[str, dict[str, str]]:
+        """Return what a user may be asked, by language (one for all) and key, for whoever wants to know beforehand."""
+        return {"": {"prompt": self.prompt}}
+
 
 @dataclass(frozen=True)
 class Asked:

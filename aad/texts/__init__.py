@@ -1,8 +1,26 @@
-"""The default texts of messages, as package data."""
+"""The texts of messages that are shipped, a file for each language, as package data."""
 
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
+LANGUAGES = ("en", "de", "fr", "es")
 
-def text(name: str) -> str:
-    """Return the text of that file name."""
-    return files(__name__).joinpath(name).read_text("utf-8")
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """What one language says, with macros: the mail, and what the user is asked at the door."""
+
+    subject: str
+    body: str
+    prompt: str
+    wrong_prompt: str
+
+
+@cache
+def shipped(language: str) -> Texts:
+    """Return the texts of one of the `LANGUAGES`."""
+    return Texts(**tomllib.loads(files(__name__).joinpath(f"{language}.toml").read_text("utf-8")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aad.canary.letters import Letter, NoCode, reference_in
-from aad.texts import text
+from aad.texts import LANGUAGES, shipped
 
 REFERENCE = "K7QXM2"
 
@@ -59,9 +59,13 @@ def test_a_reference_of_digits_is_no_code() -> None:
     assert letter("ref 234567\n\n482913\n\n234567\n").code("234567").text() == "482913"
 
 
-def test_the_usual_mail_has_its_code_in_plain_sight() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_usual_mail_has_its_code_in_plain_sight(language: str) -> None:
     values = {"user": "canary4711", "event": "vpn", "endpoint": "nas-2024", "minutes": "2", "otp": "482913"}
-    body = text("email_otp.txt").format_map(values | {"reference": REFERENCE})
+    values |= {"reference": REFERENCE, "recipient": "a***@e***.com"}
+    body = shipped(language).body.format_map(values)
+    for prompt in (shipped(language).prompt, shipped(language).wrong_prompt):
+        assert reference_in(prompt.format_map(values)) == REFERENCE
     assert letter(body).mentions(REFERENCE)
     assert letter(body, "Welcome 2024").code(REFERENCE).text() == "482913"
 
