@@ -82,7 +82,10 @@ PURE = [
     PACKAGE / "repositories" / "ldap_ber.py",
     PACKAGE / "repositories" / "ldap_reasons.py",
     PACKAGE / "senders" / "address.py",
-    *(PACKAGE / "radius" / f"{name}.py" for name in ("packet", "password", "mschap", "clients", "duplicates")),
+    *(
+        PACKAGE / "radius" / f"{name}.py"
+        for name in ("packet", "password", "mschap", "clients", "duplicates", "prompts")
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from aad import assembly
+from aad.cli import prompts
 from aad.cli.exits import EX_FAILED, EX_FINE, configured, takes_config
 from aad.config import Config
 from aad.core.secret import Secret
@@ -28,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print every fault (by way of ConfigError), the warnings, and what became of trying."""
     config = configured(options)
-    for warning in config.warnings:
+    for warning in (*config.warnings, *prompts.warnings(config)):
         print(f"warning: {warning}", file=sys.stderr)
     if options.online:
         return asyncio.run(_online(config))

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import time
 
 from aad import assembly
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed, takes_config
+from aad.cli.prompts import asking, wording
 from aad.config import Config
 from aad.config.faults import did_you_mean
 from aad.core.identity import User, name_key
 from aad.core.mask import masked
-from aad.core.policy import Event
+from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.ports import AmbiguousUser, Store, Unavailable
 
-EXAMPLE = "aad explain alice --event vpn"
+EXAMPLE = "aad explain alice --event vpn --client vpn-gateway"
 PATIENCE = 15.0  # seconds
 
 
@@ -26,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     takes_config(parser)
     parser.add_argument("user", metavar="USER", help="the name, as typed at the NAS")
     parser.add_argument("--event", required=True, metavar="NAME", help="which of [events.*]")
-    parser.add_argument("--client", metavar="NAME", help="which of [clients.*] asks")
+    parser.add_argument("--client", metavar="NAME", help="which of [clients.*] asks: its prompt is shown")
     parser.add_argument("--show-address", action="store_true", help="show addresses whole")
 
 
@@ -60,6 +62,8 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     print(f"addresses: {', '.join(shown(address) for address in user.addresses) or 'none: no code can be sent'}")
     print(f"groups: {', '.join(sorted(user.groups)) or 'none'}")
     chosen = _chains(event, user)
+    if chosen:
+        _prompts(config, chosen, user, options.client or "")
     print("reply attributes: none")
     print(f"lockout: {locked}")
     return EX_FINE if chosen else EX_FAILED
@@ -76,17 +80,36 @@ async def _found(config: Config, event: Event, name: str) -> User | None:
     return None
 
 
-def _chains(event: Event, user: User) -> bool:
-    """Print which chain is asked, and why the ones before it are not."""
+def _chains(event: Event, user: User) -> Chain | None:
+    """Print which chain is asked, and why the ones before it are not; return it."""
     chosen = event.chain_for(user)
     for chain in event.chains:
         if chain is chosen:
             why = "is for members of a group of this user" if chain.groups else "is for everybody"
             print(f"chain: {chain.name} ({', then '.join(chain.methods)}), the first that fits: it {why}")
-            return True
+            return chain
         print(f"chain {chain.name}: only for members of {', '.join(sorted(chain.groups))}")
     print(f"chain: none of event {event.name} fits, so the user is refused")
-    return False
+    return None
+
+
+def _prompts(config: Config, chain: Chain, user: User, client: str) -> None:
+    """Print what the user would be asked by each method, in which language and why, as the client would get it."""
+    for one in asking(config, chain.methods):
+        name, language, values = one.where.partition(".")[2], one.language(user), one.values(user)
+        if one.senders and not values:
+            print(f"prompt of {name}: none, as no address is usable")
+            continue
+        if language:
+            why = f"by {_quoted(user.language)} in" if user.language else "the default, as none is in"
+            print(f"language of {name}: {language}, {why} the repository")
+        octets = wording(config, client).octets(one.text(language, "prompt", values), values)
+        whose = f", as {client} gets it" if client else ""
+        print(f"prompt of {name}: {_quoted(octets.decode())} ({len(octets)} octets{whose})")
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 async def _lockout(config: Config, store: Store, event: Event, key: str) -> str:

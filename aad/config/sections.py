@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aad.core import macros
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate, option
 
@@ -61,6 +62,11 @@ class Client:
     prompt_attribute: str = option(
         "", 'Adds Prompt (RFC 2869 5.10) to a challenge: "no-echo" or "echo".', choices=("", "no-echo", "echo")
     )
+    prompt: str = option("", "What it shows instead of the method's own prompt for a code, where it needs fixed words.")
+    prompt_charset: str = option(
+        "utf-8", 'What it can show: "utf-8", or "ascii" (then é is sent as e).', choices=("utf-8", "ascii")
+    )
+    prompt_limit: int = option(250, "Octets of a prompt that it can show; more are cut.", at_least=20, at_most=250)
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check networks and secrets."""
@@ -73,6 +79,10 @@ class Client:
             yield "networks", "should name at least one address or network"
         if not self.secret or not all(self.secret):
             yield "secret", "is empty: whoever can reach the port could log in; make one with: aad make-secret"
+        if wrong := macros.unknown(self.prompt, (*macros.PROMPT, "prompt")):
+            yield "prompt", wrong
+        elif self.prompt and not self.prompt.strip():
+            yield "prompt", "should be words; without the key it is the method's own"
 
     def warnings(self) -> Iterator[tuple[str, str]]:
         """Complain of secrets that can be guessed."""

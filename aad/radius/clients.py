@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from aad.core.secret import Secret
 from aad.radius.names import PROXY_STATE, Flaw
 from aad.radius.packet import Request, authentic
+from aad.radius.prompts import Wording
 from aad.radius.wire import PacketError
 
 _MAPPED = 96  # bits of ::ffff:0:0/96, before an IPv4 address in IPv6
@@ -20,6 +21,7 @@ class Client:
     """A NAS, or several alike, with which we share a secret; or two, the new one first, while it is being changed.
 
     `deadline`: how long it waits for a reply, in seconds. `prompt_attribute`: "no-echo", "echo" or nothing.
+    `wording`: how it wants what the user reads.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Client:
     require_message_authenticator: bool = True
     deadline: float = 2.5
     prompt_attribute: str = ""
+    wording: Wording = field(default_factory=Wording)
 
     def secret_of(self, request: Request) -> Secret:
         """Return the secret that `request` is signed with. PacketError: discard it.

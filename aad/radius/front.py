@@ -20,7 +20,6 @@ from aad.radius.password import MsChap2, Refused
 from aad.radius.wire import Attribute
 
 MARGIN = 0.1  # seconds of a client's deadline that the reply needs to get there
-PROMPT_OCTETS = 250  # some clients take no more in a Reply-Message
 _PROMPTS = {"no-echo": names.NO_ECHO, "echo": names.ECHO}
 
 
@@ -63,12 +62,12 @@ class Front:
         try:
             return self._verdict(await self._reply(request.state, attempt), client, answer)
         except Unavailable:
-            return self._unavailable()
+            return self._unavailable(client)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and nobody is let in
             place = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{type(error).__name__} in {place.name}, {place.filename}:{place.lineno}"
             self.record("fault", reason=where, client=client.name, user=request.name)
-            return self._unavailable()
+            return self._unavailable(client)
 
     async def _reply(self, state: bytes | None, attempt: Attempt) -> Reply:
         return await (self.engine.begin(attempt) if state is None else self.engine.answer(state, attempt))
@@ -79,32 +78,27 @@ class Front:
         if isinstance(reply, Accepted):
             proof = [answer.success] if isinstance(answer, MsChap2) and answer.success else []
             return Verdict(names.ACCESS_ACCEPT, proof)
-        return self._reject()
+        return self._reject(client)
 
     def _refused(self, request: Request, client: Client, reason: str) -> Verdict:
         # RFC 2865 2.2: what can't be done is refused, not ignored.
         self.record("login.rejected", user=request.name, client=client.name, login_event=client.event, reason=reason)
-        return self._reject()
+        return self._reject(client)
 
-    def _reject(self) -> Verdict:
+    def _reject(self, client: Client) -> Verdict:
         # The same octets whatever the reason: what a stranger can learn is nothing.
-        return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, self.reject_message.encode())])
+        return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, client.wording.octets(self.reject_message, {}))])
 
-    def _unavailable(self) -> Verdict | None:
-        return self._reject() if self.on_unavailable == "reject" else None
+    def _unavailable(self, client: Client) -> Verdict | None:
+        return self._reject(client) if self.on_unavailable == "reject" else None
 
 
 def _challenge(asked: Asked, client: Client) -> list[Attribute]:
     attributes = [
         (names.STATE, asked.ticket),
-        (names.REPLY_MESSAGE, cut(asked.prompt)),
+        (names.REPLY_MESSAGE, client.wording.octets(asked.prompt, asked.values)),
         (names.SESSION_TIMEOUT, max(1, math.floor(asked.seconds)).to_bytes(4, "big")),
     ]
     if client.prompt_attribute:
         attributes.append((names.PROMPT, _PROMPTS[client.prompt_attribute]))
     return attributes
-
-
-def cut(text: str) -> bytes:
-    """Return at most 250 octets of UTF-8, cut between characters; never none, since some clients need a text."""
-    return text.encode(errors="replace")[:PROMPT_OCTETS].decode(errors="ignore").encode() or b"?"

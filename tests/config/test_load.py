@@ -250,6 +250,53 @@ def test_a_value_where_a_named_table_should_be(tmp_path: Path) -> None:
     assert "clients.gw: should be a table: [clients.gw]" in faults(tmp_path, "[clients]\ngw = 3\n")
 
 
+def test_tables_of_a_table(tmp_path: Path) -> None:
+    written(tmp_path, '[methods.email_otp.texts.de]\nprompt = "Code (de): "', "aad.toml.d/10-de.toml")
+    texts = SMALLEST + '[methods.email_otp.texts.de]\nsubject = "{otp} (de)"\n[methods.email_otp.texts.fr]\n'
+    settings = loaded(tmp_path, texts).methods["email_otp"].settings
+    assert list(settings.texts) == ["de", "fr"]
+    assert (settings.texts["de"].subject, settings.texts["de"].prompt) == ("{otp} (de)", "Code (de): ")
+    assert not loaded(tmp_path, SMALLEST).methods["email_otp"].settings.texts["de"].subject
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("texts = 3", "methods.email_otp.texts: should be tables: [methods.email_otp.texts.NAME]"),
+        ("texts.de = 3", "methods.email_otp.texts.de: should be a table: [methods.email_otp.texts.de]"),
+        ("texts.de.promt = 'x'", 'methods.email_otp.texts.de.promt: unknown key: did you mean "prompt"?'),
+        ("texts.de.prompt = 3", "methods.email_otp.texts.de.prompt: should be a text in quotes, is a number"),
+        (
+            "texts.de.prompt = '{otp}'",
+            "methods.email_otp.texts.de.prompt: {otp} is no macro; there are {recipient} {reference} {user} {minutes}",
+        ),
+        (
+            "texts.it = {prompt = 'x', wrong_prompt = 'x', subject = '{otp}'}",
+            "methods.email_otp.texts.it.body_file: missing: there are shipped texts in en, de, fr, es only",
+        ),
+    ],
+)
+def test_a_fault_in_a_table_of_a_table_names_its_whole_path_and_file(tmp_path: Path, text: str, fault: str) -> None:
+    drop_in = written(tmp_path, f"[methods.email_otp]\n{text}", "aad.toml.d/10-de.toml")
+    with pytest.raises(ConfigError) as raised:
+        loaded(tmp_path, SMALLEST)
+    assert str(raised.value) == f"{drop_in}: {fault}"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("prompt = '{otp}'", "prompt: {otp} is no macro; there are {recipient} {reference} {user} {minutes} {prompt}"),
+        ("prompt = ' '", "prompt: should be words; without the key it is the method's own"),
+        ("prompt_limit = 19", "prompt_limit: 19 should be at least 20 and at most 250"),
+        ("prompt_charset = 'latin1'", 'prompt_charset: "latin1" should be one of "utf-8", "ascii"'),
+    ],
+)
+def test_a_client_s_wording(tmp_path: Path, text: str, fault: str) -> None:
+    written(tmp_path, f"[clients.gw]\n{text}", "aad.toml.d/10-gw.toml")
+    assert faults(tmp_path, SMALLEST) == [f"clients.gw.{fault}"]
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -269,7 +316,16 @@ def as_toml(value: object) -> str:
     return str(value) if value is not None else "0.5"
 
 
-KEYS = ["radius.listen", "clients.gw.networks", "clients.gw", "senders.mail.port", "methods.email_otp.period", "store"]
+KEYS = [
+    "methods.email_otp.texts",
+    "methods.email_otp.texts.de",
+    "radius.listen",
+    "clients.gw.networks",
+    "clients.gw",
+    "senders.mail.port",
+    "methods.email_otp.period",
+    "store",
+]
 KEYS += [
     "chains.both.methods",
     "events.vpn.chains",

@@ -1,0 +1,104 @@
+"""What users will be asked: as each client would get it, and what it would cut; for `aad check` and `aad explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aad import assembly
+from aad.config import Config, Fault
+from aad.core import macros
+from aad.core.identity import User
+from aad.core.language import lookup
+from aad.core.secret import Secret
+from aad.ports import Sender
+from aad.radius.prompts import Wording, unwritable
+
+REFERENCE = "K7QD2M"  # of nobody; as long as each is
+_LONG_ADDRESS = "maximiliane.mustermann-oberhuber@correspondence.subsidiary-of-example.international"
+_NOBODY = User(name="m" * macros.LONGEST_VALUE, repository="", handle="", addresses=(_LONG_ADDRESS,))
+
+
+def wording(config: Config, client: str) -> Wording:
+    """Return how a client wants what the user reads; an empty name: as most do."""
+    if not client:
+        return Wording()
+    known = config.clients[client]
+    return Wording(known.prompt, known.prompt_charset, known.prompt_limit)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What one table of aad.toml, a method's, tells users; `prompts`: language -> key -> text, as its settings say."""
+
+    where: str
+    settings: Any
+    prompts: Mapping[str, Mapping[str, str]]
+    senders: Mapping[str, Sender]
+
+    def values(self, user: User) -> dict[str, str]:
+        """Return what fills the prompts for a user, his longest mask of all; nothing: they have no macros."""
+        shown = [
+            each.masked(address)
+            for each in self.senders.values()
+            if (address := next(filter(each.usable, user.addresses), None))
+        ]
+        if not shown:
+            return {}
+        minutes = getattr(self.settings, "minutes", "")
+        longest = max(shown, key=len)
+        return {"recipient": longest, "reference": REFERENCE, "user": macros.clean(user.name), "minutes": minutes}
+
+    def text(self, language: str, key: str, values: Mapping[str, str]) -> str:
+        """Return one text, filled; without values it has no macros, and braces are braces."""
+        text = self.prompts[language][key]
+        return macros.filled(text, values) if values else text
+
+    def language(self, user: User) -> str:
+        """Return which language a user is asked in; empty: there is but one."""
+        return lookup(user.language, self.prompts, getattr(self.settings, "language", ""))
+
+
+def asking(config: Config, chain: tuple[str, ...]) -> Iterator[Asking]:
+    """Return the methods of a chain that ask; the password is only asked for where it isn't the first."""
+    senders = assembly.senders(config, Secret(b""))
+    for position, name in enumerate(chain):
+        settings = config.methods[name].settings
+        own = {each: senders[each] for each in getattr(settings, "senders", ())}
+        if hasattr(settings, "prompts") and (own or position):
+            yield Asking(f"methods.{name}", settings, settings.prompts(), own)
+
+
+def warnings(config: Config) -> Iterator[Fault]:
+    """Yield what each client would cut or couldn't show, and what would be right."""
+    for name, client in config.clients.items():
+        chains = config.events[client.event].chains
+        asked = {one.where: one for chain in chains for one in asking(config, config.chains[chain].methods)}
+        refused = Asking("radius", None, {"": {"reject_message": config.radius.reject_message}}, {})
+        for one in (*asked.values(), refused):
+            for key, what in _wrong(one, wording(config, name), f"clients.{name}"):
+                yield Fault(config.file, f"clients.{name}.{key}", what)
+
+
+def _wrong(one: Asking, client: Wording, at: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a method's prompts for one client, by the client's key."""
+    values, longer, lost = one.values(_NOBODY), dict[str, int](), dict[str, str]()
+    own = client.prompt if values else ""
+    fixed = own and "{prompt}" not in own
+    for language, texts in one.prompts.items():
+        for key, text in texts.items():
+            label = f"{at}.prompt" if fixed else f"{one.where}.{key}" + (f" in {language}" if language else "")
+            size = len(client.whole(one.text(language, key, values), values))
+            if size > client.limit:
+                longer[label] = size
+            words = own if fixed else own + text
+            if client.charset == "ascii" and (unknown := unwritable(words)):
+                lost[label] = unknown
+    otherwise = f", or give this client words of its own: {at}.prompt" if values and not own else ""
+    if longer:
+        said = ", ".join(f"{label} ({size})" for label, size in longer.items())
+        yield "prompt_limit", f"cuts what may have more than {client.limit} octets: {said}; shorten it{otherwise}"
+    if lost:
+        said = ", ".join(f"{label} ({letters})" for label, letters in lost.items())
+        yield "prompt_charset", f'sends "?" for letters with no likeness in ASCII: {said}; reword it{otherwise}'
