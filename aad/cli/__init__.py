@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib import import_module
 
 from aad.cli.exits import EX_FAILED, EX_USAGE
@@ -31,10 +31,10 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser(next((word for word in given if word in COMMANDS), ""))
-    options = parser.parse_args(given)
+    asked = parser([word for word in given if word in COMMANDS][:1])
+    options = asked.parse_args(given)
     if not options.command:
-        parser.print_help()
+        asked.print_help()
         return EX_USAGE
     try:
         return int(options.run(options))
@@ -48,24 +48,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EX_FAILED
 
 
-def _parser(wanted: str) -> argparse.ArgumentParser:
-    """Make the parser; only the wanted command's file is imported."""
-    parser = argparse.ArgumentParser(
+class Layout(argparse.RawDescriptionHelpFormatter):
+    """Help in which what a command does stands beside its name, however long that is."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
+        # argparse measures a command without its indentation, and would break the line of the longest.
+        self._action_max_length = max(map(len, COMMANDS)) + 4
+
+
+def parser(wanted: Collection[str]) -> argparse.ArgumentParser:
+    """Make the parser; only the wanted commands' files are imported, and know their arguments."""
+    made = argparse.ArgumentParser(
         prog="aad",
         description="Advanced Authentication Daemon: a second factor by mail for everything that speaks RADIUS.",
-        epilog="Example: aad check -c /etc/aad/aad.toml --online",
+        epilog="Example: aad check -c /etc/aad/aad.toml --online\nMore: aad COMMAND --help, man aad, man aad.toml",
+        formatter_class=Layout,
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = made.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="aad")
     for name, says in COMMANDS.items():
         command = commands.add_parser(
-            name,
-            help=says,
-            description=says[0].upper() + says[1:] + ".",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            name, help=says, description=says[0].upper() + says[1:] + ".", formatter_class=Layout
         )
-        if name == wanted:
+        if name in wanted:
             module = import_module(f"aad.cli.{name.replace('-', '_')}")
             command.epilog = f"Example: {module.EXAMPLE}"
             module.arguments(command)
             command.set_defaults(run=module.run)
-    return parser
+    return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import queue
 import re
 import secrets
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import aad
 from aad.cli.exits import EX_FAILED, EX_FINE, failed
 from aad.core.scrypt import SALT_OCTETS, hash_password
 from aad.core.secret import Secret
@@ -75,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
                 return demo.serve()
             return EX_FINE if demo.login(auto=options.auto or not sys.stdin.isatty()) else EX_FAILED
     except ImportError:
-        return failed("the demo's mailbox needs aiosmtpd: pip install 'aad[demo]'")
+        return failed("the demo's mailbox needs aiosmtpd: pip install 'aad[demo]', or apt install python3-aiosmtpd")
     except EOFError:
         return failed("nobody answered")
 
@@ -166,8 +168,9 @@ def _demo() -> Iterator[Demo]:
 def _daemon(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run `aad serve`, ready when it says so in its log."""
     command = [sys.executable, "-m", "aad", "serve", "-c", str(folder / "aad.toml")]
+    found = {**os.environ, "PYTHONPATH": str(Path(aad.__file__).parent.parent)}  # wherever aad is installed
     with (folder / "log").open("wb") as log:
-        daemon = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL)  # noqa: S603
+        daemon = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL, env=found)  # noqa: S603
     try:
         end = time.monotonic() + PATIENCE
         while "daemon.started" not in (folder / "log").read_text():

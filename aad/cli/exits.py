@@ -18,7 +18,8 @@ DEFAULT_FILE = Path("/etc/aad/aad.toml")
 
 def takes_config(parser: argparse.ArgumentParser) -> None:
     """Give a command its -c."""
-    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help="default: %(default)s")
+    says = "the configuration; default: %(default)s"
+    parser.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help=says)
 
 
 def configured(options: argparse.Namespace) -> Config:

@@ -20,14 +20,16 @@ EX_NO_ANSWER = 2
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Take who, where, and how to answer without a terminal."""
     parser.add_argument("user", metavar="USER", help="the name to log in with")
-    parser.add_argument("--server", required=True, metavar="HOST[:PORT]", help="port: 1812")
-    parser.add_argument("--secret-file", required=True, type=Path, metavar="F", help="holds the shared secret")
-    parser.add_argument("--password-file", type=Path, metavar="F", help="holds the password; default: ask")
+    parser.add_argument("--server", required=True, metavar="HOST[:PORT]", help="whom to ask; port: 1812")
+    parser.add_argument("--secret-file", required=True, type=Path, metavar="FILE", help="holds the shared secret")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="holds the password; default: ask")
     parser.add_argument(
         "--code-command", metavar="CMD", help="a shell command that gets the prompt as $1 and prints the code"
     )
     parser.add_argument("--protocol", choices=PROTOCOLS, default="pap", help="for the code; default: %(default)s")
-    parser.add_argument("--timeout", type=float, default=5.0, metavar="S", help="seconds for one try of three")
+    parser.add_argument(
+        "--timeout", type=float, default=5.0, metavar="SECONDS", help="for one try of three; default: %(default)s"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
