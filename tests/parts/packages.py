@@ -7,6 +7,14 @@ from pathlib import Path
 def packages() -> dict[str, str]:
     """Return package names, each with a file that is there when the package is."""
     return {
+        # what the Debian package depends on, and who reads its pages and completions
+        "python3-netaddr": "/usr/lib/python3/dist-packages/netaddr/__init__.py",
+        "python3-pycryptodome": "/usr/lib/python3/dist-packages/Cryptodome/__init__.py",
+        "python3-systemd": "/usr/lib/python3/dist-packages/systemd/__init__.py",
+        "man-db": "/usr/bin/man",
+        "mandoc": "/usr/bin/mandoc",
+        "zsh": "/usr/bin/zsh",
+        "fish": "/usr/bin/fish",
         "slapd": "/usr/sbin/slapd",
         "ldap-utils": "/usr/bin/ldapsearch",
         "postfix": "/usr/sbin/postfix",
