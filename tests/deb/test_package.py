@@ -41,7 +41,7 @@ def content(package: Path, place: str) -> str:
         ("/usr/bin/aad", "-rwxr-xr-x"),
         ("/usr/lib/aad/aad/cli/__init__.py", "-rw-r--r--"),
         ("/usr/lib/aad/aad/radius/dictionary", "-rw-r--r--"),
-        ("/usr/lib/aad/aad/texts/email_otp.txt", "-rw-r--r--"),
+        ("/usr/lib/aad/aad/texts/en.toml", "-rw-r--r--"),
         ("/etc/aad/", "drwxr-x---"),
         ("/etc/aad/aad.toml", "-rw-r-----"),
         ("/etc/aad/aad.toml.d/", "drwxr-x---"),
