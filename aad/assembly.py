@@ -15,6 +15,7 @@ from aad.config import Config, Plugin
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.engine import AtWork, Engine
+from aad.identify import Identify
 from aad.lockout import Lockout
 from aad.outages import Outages
 from aad.pending import Pending
@@ -33,11 +34,28 @@ def built(plugin: Plugin, wiring: Wiring) -> Any:
 def events(config: Config) -> dict[str, Event]:
     """Return the events with their chains."""
     chains = {
-        name: Chain(name, chain.methods, frozenset(chain.groups), chain.short_name)
+        name: Chain(
+            name,
+            chain.methods,
+            groups=frozenset(chain.groups),
+            short_name=chain.short_name,
+            clients=frozenset(chain.clients),
+            networks=chain.networks,
+        )
         for name, chain in config.chains.items()
     }
     return {
-        name: Event(name, event.repositories, tuple(chains[chain] for chain in event.chains))
+        name: Event(
+            name,
+            event.repositories,
+            tuple(chains[chain] for chain in event.chains),
+            realms=tuple(
+                (realm.casefold(), repository)
+                for repository in event.repositories
+                for realm in config.repositories[repository].realms
+            ),
+            choose=event.choose,
+        )
         for name, event in config.events.items()
     }
 
@@ -111,8 +129,13 @@ async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> 
         for name, plugin in config.methods.items()
     }
     engine = Engine(
-        events=events(config),
-        repositories=users,
+        identify=Identify(
+            events=events(config),
+            repositories=users,
+            methods=methods,
+            outages=lasting.outages,
+            randomness=randomness,
+        ),
         methods=methods,
         pending=Pending(store, methods, config.limits.waiting, randomness),
         lockout=lockout(config, store),

@@ -21,6 +21,7 @@ from aad.outages import Outages
 from aad.ports import Record, Sender, Store, Unavailable
 from aad.radius.clients import Client, Clients
 from aad.radius.front import Front
+from aad.radius.onefield import OneField
 from aad.radius.prompts import Wording
 from aad.radius.server import Server, Setup
 from aad.radius.udp import UdpSocket
@@ -195,6 +196,8 @@ def _clients(config: Config) -> Clients:
                 require_message_authenticator=client.require_message_authenticator,
                 deadline=client.deadline,
                 prompt_attribute=client.prompt_attribute,
+                challenge=client.challenge,
+                one_field=OneField(client.code_separator, client.code_length),
                 wording=Wording(client.prompt, client.prompt_charset, client.prompt_limit),
             )
             for name, client in config.clients.items()

@@ -6,23 +6,24 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from aad.core import choice
 from aad.core.answer import mangled
-from aad.core.conversation import Accepted, Login, Rejected, Running, State, Waiting
-from aad.core.identity import Attempt, User
+from aad.core.choice import Choice
+from aad.core.conversation import Accepted, Rejected, Running, State, Waiting
+from aad.core.identity import Attempt
 from aad.core.outcome import UNCOUNTED, Outcome, Reason
-from aad.core.policy import Event
+from aad.identify import Identify
 from aad.lockout import Lockout
 from aad.outages import Outages
 from aad.pending import Pending
-from aad.ports import AmbiguousUser, Found, Method, Record, Repository, Unavailable
+from aad.ports import Method, Record, Unavailable
 from aad.story import Story
 
 REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another
 REFERENCE_LENGTH = 6
-NONCE_OCTETS = 16
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ class Engine:
     `at_work` may outlive a configuration: a login begun before a reload and again after it is one login.
     """
 
-    events: Mapping[str, Event]
-    repositories: Mapping[str, Repository]
+    identify: Identify
     methods: Mapping[str, Method[Any]]
     pending: Pending
     lockout: Lockout
@@ -89,8 +89,10 @@ class Engine:
         if waiting is None:
             return _rejected(Story(self.record, "", attempt), Rejected(Reason.STATE_UNKNOWN))
         story = Story(self.record, waiting.login.reference, attempt)
+        if attempt.key == waiting.login.key:
+            story.user(waiting.login.user.name)
         try:
-            reply, failed = await self._walk(waiting.answered(attempt), story, attempt.deadline)
+            reply, failed = await self._walk(waiting.answered(attempt), story, attempt)
             if failed:
                 await self._failed(story, attempt.event, waiting.login.user.key)
         except Unavailable as error:
@@ -114,19 +116,23 @@ class Engine:
         """Walk a new login, with a failure counted before, and taken back unless it was one."""
         if await self.pending.full():
             return _rejected(story, Rejected(Reason.TOO_MANY_WAITING))
-        event, key, failed = attempt.event, attempt.key, False
+        named = self.identify.named(attempt)
+        event, key, failed = attempt.event, named.key, False
         failures = await self.lockout.count(event, key)
         if not failures:
             return _rejected(story, Rejected(Reason.LOCKED))
         try:
-            state = await self._identified(attempt, story)
+            state: State = await self.identify.running(attempt, named, story)
             if isinstance(state, Running) and state.login.user.key != key:  # another name of the same user
                 await self.lockout.take_back(event, key)
                 key = state.login.user.key
                 failures = await self.lockout.count(event, key)
                 if not failures:
                     return _rejected(story, Rejected(Reason.LOCKED))
-            reply, failed = await self._walk(state, story, attempt.deadline)
+            if isinstance(state, Running):
+                story.user(state.login.user.name)
+                state, attempt = await self.identify.read(state, attempt, self._waits)
+            reply, failed = await self._walk(state, story, attempt)
         finally:
             if failures and not failed:
                 await self.lockout.take_back(event, key)
@@ -134,57 +140,25 @@ class Engine:
             story.tell("user.locked", reason=f"{failures} failed logins in a row")
         return reply
 
-    async def _identified(self, attempt: Attempt, story: Story) -> Running | Rejected:
-        """Find out who asks, and which chain is asked of him."""
-        event = self.events[attempt.event]
-        try:
-            found = await self._found(event, attempt)
-        except AmbiguousUser:
-            return Rejected(Reason.AMBIGUOUS_USER)
-        if found is None:
-            return Rejected(Reason.UNKNOWN_USER)
-        story.facts(found.facts)
-        chain = event.chain_for(found.user)
-        if chain is None:
-            return Rejected(Reason.NO_CHAIN)
-        login = Login(
-            reference=story.reference,
-            nonce=self.randomness(NONCE_OCTETS),
-            name=attempt.name,
-            user=found.user,
-            event=attempt.event,
-            endpoint=attempt.endpoint,
-            chain=chain,
-            caller=attempt.caller,
-            proof=found.proof,
-        )
-        return Running(login=login, answer=attempt.answer)
-
-    async def _found(self, event: Event, attempt: Attempt) -> Found | None:
-        """Ask the event's repositories, in order; the password is checked on the way where it comes first."""
-        password = None if attempt.answer.empty else attempt.answer.text
-
-        def admit(user: User) -> bool:
-            # Under another name the failure isn't counted yet, so there is no bind yet.
-            chain = event.chain_for(user)
-            return user.key == attempt.key and chain is not None and self._proves(chain.methods[0]) == "password"
-
-        for name in event.repositories:
-            found = await self.repositories[name].find(attempt.name, password, admit, attempt.deadline)
-            self.outages.up(f"repository {name}")
-            if found is not None:
-                return found
-        return None
-
-    async def _walk(self, state: State, story: Story, deadline: float) -> tuple[Reply, bool]:
+    async def _walk(self, state: State, story: Story, attempt: Attempt) -> tuple[Reply, bool]:
         """Run methods until the login is settled; say too whether it became a failed one, by a guess."""
-        failed = isinstance(state, Rejected) and state.reason not in UNCOUNTED
+        failed, code = isinstance(state, Rejected) and state.reason not in UNCOUNTED, attempt.code
         while isinstance(state, Running):
+            if code and (waiting := await self._waiting(state)):  # the code to a challenge of before came with it
+                story.continues(waiting.login.reference)
+                state, code = waiting.answered(replace(attempt, answer=code)), None
+                continue
             if served := await self._served(state):
                 return _asked(*served, story, self.now(), because="begun again"), failed
-            outcome = await self._outcome(state, story, deadline)
+            outcome = await self._outcome(state, story, attempt.deadline)
+            if isinstance(outcome, Running):
+                state = outcome
+                continue
             failed = failed or state.failed_by(outcome)
+            unasked = code if self.identify.unasked(state.method) else None
             state = state.after(outcome)
+            if isinstance(state, Waiting) and unasked:
+                state, code = state.answered(replace(attempt, answer=unasked)), None
         if isinstance(state, Waiting):
             return _asked(await self.pending.keep(state), state, story, self.now()), failed
         if isinstance(state, Rejected):
@@ -199,8 +173,22 @@ class Engine:
         begins = running.memo is None and (running.answer is None or running.answer.empty)
         return await self.pending.serving(running, self.now()) if begins else None
 
-    async def _outcome(self, running: Running, story: Story, deadline: float) -> Outcome[Any]:
-        """Let the method work, and write what happened."""
+    async def _waiting(self, running: Running) -> Waiting | None:
+        """Take the challenge that this login, begun again, answers; None: there is none."""
+        if running.memo is not None or (running.answer is not None and not running.answer.empty):
+            return None
+        kept = await self.pending.answerable(running, self.now())
+        return await self.pending.take(kept[0]) if kept else None
+
+    async def _waits(self, running: Running) -> bool:
+        return await self.pending.answerable(running, self.now()) is not None
+
+    async def _outcome(self, running: Running, story: Story, deadline: float) -> Outcome[Any] | Running:
+        """Let the method work, and write what happened. Running: the user chose another chain."""
+        if isinstance(running.memo, Choice) and running.answer is not None:
+            return choice.answered(running, running.memo, running.answer, self.now())
+        if running.memo is None and running.fork:
+            return choice.ask(running, self.now())
         method, login, now = self.methods[running.method], running.login, self.now()
         began = time.monotonic() if login.proof is None else story.began  # it was asked on the way
         if running.memo is None or running.answer is None:
@@ -220,9 +208,6 @@ class Engine:
         story.facts(error.facts)
         story.end("login.unavailable", reason=error.what)
 
-    def _proves(self, method: str) -> str:
-        return self.methods[method].proves
-
     def _reference(self) -> str:
         octets = self.randomness(REFERENCE_LENGTH)
         return "".join(REFERENCE_LETTERS[octet % len(REFERENCE_LETTERS)] for octet in octets)
@@ -230,8 +215,10 @@ class Engine:
 
 def _same(attempt: Attempt) -> tuple[str, ...]:
     """Return what two attempts have in common that are one login begun twice. The password isn't kept, a digest is."""
-    typed = attempt.answer.text
-    digest = hashlib.sha256(typed.reveal()).hexdigest() if typed is not None else str(id(attempt))
+    given = [each.text for each in (attempt.answer, attempt.code) if each is not None]
+    octets = [text.reveal() for text in given if text is not None]
+    alike = len(octets) == len(given)
+    digest = hashlib.sha256(b"\0".join(octets)).hexdigest() if alike else str(id(attempt))
     return (attempt.event, attempt.endpoint, attempt.name, digest)
 
 
@@ -243,5 +230,5 @@ def _asked(ticket: bytes, waiting: Waiting, story: Story, now: float, because: s
 
 
 def _rejected(story: Story, rejected: Rejected) -> Rejected:
-    story.end("login.rejected", reason=rejected.reason)
+    story.end("login.rejected", reason=": ".join(filter(None, (rejected.reason, rejected.because))))
     return rejected

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aad.core.choice import Choice
 from aad.core.conversation import Login, Running, Waiting
 from aad.core.identity import User
 from aad.core.outcome import Challenge
@@ -54,18 +55,38 @@ class Pending:
         waiting = self._decoded(kept[1]) if kept else None
         return (kept[0], waiting) if kept and waiting and waiting.serves(running, now) else None
 
+    async def answerable(self, running: Running, now: float) -> tuple[bytes, Waiting] | None:
+        """Return ticket and login of a challenge whose answer may come with `running`, the same login begun again."""
+        kept = await self._store.again(_owner(running.login))
+        waiting = self._decoded(kept[1]) if kept else None
+        return (kept[0], waiting) if kept and waiting and waiting.same(running, now) else None
+
     def _decoded(self, kept: bytes) -> Waiting | None:
         """Read what was kept. None: by a configuration whose method is gone."""
         data = json.loads(kept)
-        chain = Chain(**{**data["chain"], "methods": tuple(data["chain"]["methods"])})
-        method = self._methods.get(chain.methods[data["position"]])
-        if method is None:
+        chain, *others = (_chain(each) for each in (data["chain"], *data.get("others", ())))
+        position = data["position"]
+        if not {*chain.methods, *(name for other in others for name in other.methods)} <= self._methods.keys():
             return None
+        kept_memo = data["challenge"]["memo"]
+        memo = Choice if data.get("choice") else self._methods[chain.methods[position]].Memo
         user = data["user"]
-        user = User(**{**user, "addresses": tuple(user["addresses"]), "groups": frozenset(user["groups"])})
-        login = Login(**{**data["login"], "nonce": bytes.fromhex(data["login"]["nonce"])}, user=user, chain=chain)
-        challenge: Challenge[Any] = Challenge(**{**data["challenge"], "memo": method.Memo(**data["challenge"]["memo"])})
-        return Waiting(login=login, position=data["position"], challenge=challenge, wrong=data["wrong"])
+        user = User(
+            **{
+                **user,
+                "addresses": tuple(user["addresses"]),
+                "groups": frozenset(user["groups"]),
+                "attributes": {name: tuple(values) for name, values in user.get("attributes", {}).items()},
+            }
+        )
+        login = Login(
+            **{**data["login"], "nonce": bytes.fromhex(data["login"]["nonce"])},
+            user=user,
+            chain=chain,
+            others=tuple(others),
+        )
+        challenge: Challenge[Any] = Challenge(**{**data["challenge"], "memo": memo(**kept_memo)})
+        return Waiting(login=login, position=position, challenge=challenge, wrong=data["wrong"])
 
 
 def encoded(waiting: Waiting) -> bytes:
@@ -88,8 +109,11 @@ def encoded(waiting: Waiting) -> bytes:
                 "addresses": user.addresses,
                 "groups": sorted(user.groups),
                 "language": user.language,
+                "attributes": dict(user.attributes),
             },
-            "chain": {"name": login.chain.name, "methods": login.chain.methods},
+            "chain": _written(login.chain),
+            "others": [_written(other) for other in login.others],
+            "choice": isinstance(challenge.memo, Choice),
             "position": waiting.position,
             "challenge": {
                 "prompt": challenge.prompt,
@@ -103,6 +127,15 @@ def encoded(waiting: Waiting) -> bytes:
             "wrong": waiting.wrong,
         }
     ).encode()
+
+
+def _written(chain: Chain) -> dict[str, Any]:
+    # For whom it is was decided when the login began.
+    return {"name": chain.name, "methods": chain.methods, "short_name": chain.short_name}
+
+
+def _chain(kept: Mapping[str, Any]) -> Chain:
+    return Chain(**{**kept, "methods": tuple(kept["methods"])})
 
 
 def _owner(login: Login) -> str:

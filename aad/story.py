@@ -29,6 +29,10 @@ class Story:
         """Go on as the story of a login that was begun before."""
         self.reference = self._known["login"] = reference
 
+    def user(self, name: str) -> None:
+        """Go on with the user's name as the repository spells it: one person is one name in the log."""
+        self._known["user"] = name
+
     def tell(self, name: str, **fields: object) -> None:
         """Write one record."""
         self._record(name, **self._known, **fields)

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
-from aad.core.answer import Plain
+from aad.core.answer import Answer, Plain
+from aad.core.conversation import Login
 from aad.core.identity import Attempt, User
 from aad.core.mask import masked
 from aad.core.message import Message, Receipt
-from aad.core.outcome import Failure, Reason, Success
+from aad.core.outcome import Challenge, Failure, Outcome, Reason, Success
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.core.settings import Rate
 from aad.engine import Engine
+from aad.identify import Identify
 from aad.lockout import Lockout
 from aad.methods.email_otp import EmailOtp, EmailOtpSettings
 from aad.methods.password import Password, PasswordSettings
@@ -150,6 +152,33 @@ class MemorySender(Opened):
         return self.messages[-1].values["otp"]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The memo of App."""
+
+    tries: int = 2
+
+
+class App(Opened):
+    """A method that sends nothing: the code is always 424242."""
+
+    Memo: ClassVar[type] = Asked
+    proves: ClassVar[str] = "code"
+    unasked: ClassVar[bool] = True
+
+    async def begin(self, _login: Login, _answer: Answer | None, now: float, _deadline: float) -> Outcome[Asked]:
+        return self._asked(Asked(), now)
+
+    async def verify(self, _login: Login, memo: Asked, answer: Answer, now: float, _deadline: float) -> Outcome[Asked]:
+        if answer.matches(Secret(b"424242")):
+            return Success()
+        return self._asked(Asked(memo.tries - 1), now, wrong=True) if memo.tries > 1 else Failure(Reason.WRONG_CODE)
+
+    @staticmethod
+    def _asked(memo: Asked, now: float, *, wrong: bool = False) -> Challenge[Asked]:
+        return Challenge(prompt="The app's code", memo=memo, expires=now + 60, fresh_until=0.0, wrong=wrong)
+
+
 def user(name: str, *addresses: str, groups: tuple[str, ...] = (), handle: str = "") -> User:
     return User(name=name, repository="corp", handle=handle or name, addresses=addresses, groups=frozenset(groups))
 
@@ -162,6 +191,7 @@ class World:
     settings: EmailOtpSettings = field(default_factory=lambda: EmailOtpSettings(senders=("mail",)))
     per_user: Rate = field(default_factory=lambda: Rate(None, 0))
     most: int = 100
+    event: Event | None = None
     senders: dict[str, MemorySender] = field(default_factory=lambda: {"mail": MemorySender()})
 
     def __post_init__(self) -> None:
@@ -182,11 +212,17 @@ class World:
         methods: dict[str, Method[Any]] = {
             "password": Password(PasswordSettings(), wiring),
             "email_otp": EmailOtp(self.settings, wiring),
+            "app": App(),
         }
         numbers = iter(range(1, 1_000_000))
         self.engine = Engine(
-            events={"vpn": Event("vpn", ("corp",), self.chains)},
-            repositories={"corp": self.repository},
+            identify=Identify(
+                events={"vpn": self.event or Event("vpn", ("corp",), self.chains)},
+                repositories={"corp": self.repository},
+                methods=methods,
+                outages=outages,
+                randomness=secrets.token_bytes,
+            ),
             methods=methods,
             pending=Pending(self.store, methods, self.most, lambda size: next(numbers).to_bytes(size, "big")),
             lockout=Lockout(self.store, 3, 300.0),

@@ -80,7 +80,7 @@ async def test_an_empty_password_is_never_tried() -> None:
 
 async def test_nobody_said_how() -> None:
     world = World(chains=(Chain("admins", ("password",), frozenset({"cn=admins"})),))
-    assert await world.engine.begin(attempt()) == Rejected(Reason.NO_CHAIN)
+    assert await world.engine.begin(attempt()) == Rejected(Reason.NO_CHAIN, "admins only for members of cn=admins")
 
 
 async def test_a_wrong_code_is_asked_again_while_attempts_last() -> None:

@@ -13,7 +13,8 @@ from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed, take
 from aad.cli.prompts import asking, wording
 from aad.config import Config
 from aad.config.faults import did_you_mean
-from aad.core.identity import User, name_key
+from aad.core.answer import NOTHING
+from aad.core.identity import Attempt, Named, User
 from aad.core.mask import masked
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
@@ -29,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("user", metavar="USER", help="the name, as typed at the NAS")
     parser.add_argument("--event", required=True, metavar="NAME", help="which of [events.*]")
     parser.add_argument("--client", metavar="NAME", help="which of [clients.*] asks: its prompt is shown")
+    parser.add_argument("--address", default="", metavar="IP", help="where the user is, as the client would tell it")
     parser.add_argument("--show-address", action="store_true", help="show addresses whole")
 
 
@@ -46,51 +48,83 @@ def run(options: argparse.Namespace) -> int:
 
 async def _explain(config: Config, options: argparse.Namespace) -> int:
     event = assembly.events(config)[options.event]
+    named = event.named(options.user)
+    if named.repository:
+        print(f"realm: repository {named.repository}, name {named.name}")
+    if named.chain:
+        print(f'short name: the chain "{named.chain}" is wanted')
     try:
-        user = await _found(config, event, options.user)
+        user = await _found(config, event, named)
         async with assembly.opened_store(config) as store:
-            locked = await _lockout(config, store, event, user.key if user else name_key(options.user))
+            locked = await _lockout(config, store, event, user.key if user else named.key)
     except AmbiguousUser:
-        return failed(f"{options.user}: two or more entries have this name, so it is refused")
+        return failed(f"{named.name}: two or more entries have this name, so it is refused")
     except Unavailable as error:
         return failed(f"{error.where}: {error.what}", os.EX_UNAVAILABLE)
     if user is None:
-        print(f"user: {options.user} is in none of the repositories {', '.join(event.repositories)}: refused")
+        print(f"user: {named.name} is in none of the repositories {', '.join(_asked(event, named))}: refused")
         return EX_FAILED
     print(f"user: {user.name}, in repository {user.repository}: {user.handle}")
     shown = str if options.show_address else masked
     print(f"addresses: {', '.join(shown(address) for address in user.addresses) or 'none: no code can be sent'}")
     print(f"groups: {', '.join(sorted(user.groups)) or 'none'}")
-    chosen = _chains(event, user)
+    attempt = Attempt(
+        event=event.name,
+        endpoint=options.client or "any client",
+        name=options.user,
+        answer=NOTHING,
+        deadline=0.0,
+        place=options.address,
+    )
+    chosen = _chains(event, user, attempt, named.chain)
     if chosen:
-        _prompts(config, chosen, user, options.client or "")
+        _prompts(config, chosen[0], user, options.client or "")
     print("reply attributes: none")
     print(f"lockout: {locked}")
     return EX_FINE if chosen else EX_FAILED
 
 
-async def _found(config: Config, event: Event, name: str) -> User | None:
+def _asked(event: Event, named: Named) -> tuple[str, ...]:
+    return (named.repository,) if named.repository else event.repositories
+
+
+async def _found(config: Config, event: Event, named: Named) -> User | None:
     repositories = assembly.repositories(config, Secret(b""))
-    for repository in event.repositories:
+    for repository in _asked(event, named):
         async with repositories[repository] as opened:
-            found = await opened.find(name, None, lambda _user: False, time.monotonic() + PATIENCE)
+            found = await opened.find(named.name, None, lambda _user: False, time.monotonic() + PATIENCE)
         if found is not None:
             return found.user
         print(f"repository {repository}: nobody of this name")
     return None
 
 
-def _chains(event: Event, user: User) -> Chain | None:
-    """Print which chain is asked, and why the ones before it are not; return it."""
-    chosen = event.chain_for(user)
-    for chain in event.chains:
-        if chain is chosen:
-            why = "is for members of a group of this user" if chain.groups else "is for everybody"
-            print(f"chain: {chain.name} ({', then '.join(chain.methods)}), the first that fits: it {why}")
-            return chain
-        print(f"chain {chain.name}: only for members of {', '.join(sorted(chain.groups))}")
-    print(f"chain: none of event {event.name} fits, so the user is refused")
-    return None
+def _chains(event: Event, user: User, attempt: Attempt, wanted: str) -> tuple[Chain, ...]:
+    """Print which chains are asked, and why the ones before are not; return them."""
+    for chain, why in event.misfits(user, attempt, wanted):
+        print(f"chain {chain.name}: {why}")
+    chains = event.chains_for(user, attempt, wanted)
+    for number, chain in enumerate(chains):
+        what = f"{chain.name} ({', then '.join(chain.methods)})"
+        print(
+            f"or, as the user chooses: {what}" if number else f"chain: {what}, the first that fits: {_for_whom(chain)}"
+        )
+    if not chains:
+        print(f"chain: none of event {event.name} fits, so the user is refused")
+    return chains
+
+
+def _for_whom(chain: Chain) -> str:
+    rules = [
+        f"{what} {', '.join(sorted(those))}"
+        for what, those in (
+            ("for members of", chain.groups),
+            ("through", chain.clients),
+            ("from", chain.networks),
+        )
+        if those
+    ]
+    return f"it is {', '.join(rules)}" if rules else "it is for everybody"
 
 
 def _prompts(config: Config, chain: Chain, user: User, client: str) -> None:

@@ -54,7 +54,7 @@ class Decoder:
             self.fault((*at, name), f"missing: {fields[name].metadata['doc']}")
         for name in fields.keys() - table.keys():
             default, names = fields[name].default, fields[name].metadata["names"]
-            if names and default == ():
+            if names and default == () and fields[name].metadata["every"]:
                 values[name] = self._all(names, (*at, name))
             elif isinstance(default, Path):
                 values[name] = self.tree.main.parent.absolute() / default

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from aad.config import sections
+from aad.config.client import Client
 from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
@@ -37,6 +38,7 @@ class Plugin:
     name: str
     type: str
     settings: Any
+    realms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,7 @@ class Config:
 
     file: Path
     radius: sections.Radius
-    clients: Mapping[str, sections.Client]
+    clients: Mapping[str, Client]
     repositories: Mapping[str, Plugin]
     senders: Mapping[str, Plugin]
     methods: Mapping[str, Plugin]
@@ -87,7 +89,7 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     parts["store"] = _plugin(decoder, types, ("store",), _without(store, "key"), "sqlite")
     common = decoder.settings(sections.Store, {key: store[key] for key in store.keys() & {"key"}}, ("store",))
     parts["key"] = common.key if common else None
-    for kind, cls in (("clients", sections.Client), ("chains", sections.Chain), ("events", sections.Event)):
+    for kind, cls in (("clients", Client), ("chains", sections.Chain), ("events", sections.Event)):
         parts[kind] = _each(decoder, kind, cls)
         if not decoder.tables(kind):
             decoder.fault((kind,), f"missing: there should be at least one [{kind}.NAME]")
@@ -106,7 +108,7 @@ _SECTIONS: dict[str, type] = {
 }
 
 
-def _each_network_once(decoder: Decoder, clients: Mapping[str, sections.Client]) -> None:
+def _each_network_once(decoder: Decoder, clients: Mapping[str, Client]) -> None:
     """Fault a network that two clients claim: nobody could say whose secret it has."""
     owners: dict[object, str] = {}
     for name, client in clients.items():
@@ -160,5 +162,9 @@ def _plugin(decoder: Decoder, types: Types, at: tuple[str, ...], table: Table, d
     except ImportError as error:
         decoder.fault((*at, "type"), f'"{wanted}" can\'t be loaded: {error}')
         return None
-    settings = decoder.settings(cls, _without(table, "type"), at)
-    return None if settings is None else Plugin(kind, at[-1], wanted, settings)
+    common = table.keys() & {"realms"} if kind == "repositories" else set()
+    realms = decoder.settings(sections.Repository, {key: table[key] for key in common}, at)
+    settings = decoder.settings(cls, {key: table[key] for key in table if key not in {"type", *common}}, at)
+    if settings is None or realms is None:
+        return None
+    return Plugin(kind, at[-1], wanted, settings, realms.realms)

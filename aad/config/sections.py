@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aad.core import macros
+from aad.config.client import networks_faults
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate, option
 
 KEY_OCTETS = 16
 UNIX_OCTETS = 107  # of a unix socket's path, unix(7)
-SHORT_SECRET = 12  # octets; draft-ietf-radext-deprecating-radius wants more
 _OTHERS_RIGHT = 'should be ADDRESS:PORT, such as "0.0.0.0:1812" or "[::]:1812"'
 
 
@@ -47,59 +46,20 @@ class Radius:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Client:
-    """[clients.NAME]: a NAS, or several alike."""
-
-    networks: tuple[str, ...] = option(doc="Addresses or networks of the NAS; the longest prefix wins.")
-    secret: tuple[Secret, ...] = option(doc="The shared secret; or a list, old and new, while it is being changed.")
-    event: str = option(doc="The event its users log in for.", names="events")
-    require_message_authenticator: bool = option(
-        default=True, doc="false only for a NAS that can't send Message-Authenticator (pam_radius, ocserv)."
-    )
-    deadline: Duration = option(
-        Duration(2.5), "How long this NAS waits for an answer; LDAP and SMTP share it.", at_least=0.1, at_most=60.0
-    )
-    prompt_attribute: str = option(
-        "", 'Adds Prompt (RFC 2869 5.10) to a challenge: "no-echo" or "echo".', choices=("", "no-echo", "echo")
-    )
-    prompt: str = option("", "What it shows instead of the method's own prompt for a code, where it needs fixed words.")
-    prompt_charset: str = option(
-        "utf-8", 'What it can show: "utf-8", or "ascii" (then é is sent as e).', choices=("utf-8", "ascii")
-    )
-    prompt_limit: int = option(250, "Octets of a prompt that it can show; more are cut.", at_least=20, at_most=250)
-
-    def faults(self) -> Iterator[tuple[str, str]]:
-        """Check networks and secrets."""
-        for number, network in enumerate(self.networks):
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                yield f"networks.[{number}]", f'{error}; should be such as "192.0.2.10" or "2001:db8::/64"'
-        if not self.networks:
-            yield "networks", "should name at least one address or network"
-        if not self.secret or not all(self.secret):
-            yield "secret", "is empty: whoever can reach the port could log in; make one with: aad make-secret"
-        if wrong := macros.unknown(self.prompt, (*macros.PROMPT, "prompt")):
-            yield "prompt", wrong
-        elif self.prompt and not self.prompt.strip():
-            yield "prompt", "should be words; without the key it is the method's own"
-
-    def warnings(self) -> Iterator[tuple[str, str]]:
-        """Complain of secrets that can be guessed."""
-        if any(0 < len(secret) <= SHORT_SECRET for secret in self.secret):
-            yield (
-                "secret",
-                f"has {SHORT_SECRET} octets or fewer and can be guessed; better: aad make-secret",
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Chain:
     """[chains.NAME]: methods that must all succeed, in order."""
 
     methods: tuple[str, ...] = option(doc="The methods, in order; all must succeed.", names="methods")
     short_name: str = option("", "A short name by which a user may choose this chain.")
-    groups: tuple[str, ...] = option((), "Only for members of one of these groups; empty: for everybody.")
+    groups: tuple[str, ...] = option((), "Only for members of one of these groups; default: for everybody.")
+    clients: tuple[str, ...] = option((), "Only through these clients; default: all.", names="clients", every=False)
+    networks: tuple[str, ...] = option((), "Only for users at these addresses, as the client tells it; default: all.")
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check the networks and the short name."""
+        yield from networks_faults("networks", self.networks)
+        if " " in self.short_name or not self.short_name.isprintable():
+            yield "short_name", "should be one word: the user types it behind his name"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +68,7 @@ class Event:
 
     repositories: tuple[str, ...] = option((), "Where its users live, in order; default: all.", names="repositories")
     chains: tuple[str, ...] = option((), "The first that fits the user is asked; default: all.", names="chains")
+    choose: bool = option(default=False, doc="Where several chains fit, ask the user which one.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +88,13 @@ class Limits:
     mails_total: Rate = option(Rate(None, 0.0), "Messages altogether, at most.")
     at_work_per_client: int = option(500, "New logins of one client that are at work, at most.", at_least=1)
     waiting: int = option(100_000, "Logins that wait for an answer, at most.", at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """[repositories.NAME]: what every type of repository has in common."""
+
+    realms: tuple[str, ...] = option((), "CORP of CORP\\alice, or corp.example.com of alice@corp.example.com.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,8 @@ class Login:
     """What stays the same from the attempt until it is settled.
 
     `name` is as the user typed it, `reference` the short word in prompt, mail and log, `nonce` 16 random octets.
-    `proof`: what the repository said of the password that came with the attempt, where it was asked already.
+    `others`: chains that fit as well, if the user may choose. `proof`: what the repository said of the password that
+    came with the attempt, where it was asked already.
     """
 
     reference: str
@@ -55,6 +56,7 @@ class Login:
     endpoint: str
     chain: Chain
     caller: str = ""
+    others: tuple[Chain, ...] = ()
     proof: Success | Failure | None = None
 
     @cached_property
@@ -80,6 +82,24 @@ class Running:
     def method(self) -> str:
         """The name of the method whose turn it is."""
         return self.login.chain.methods[self.position]
+
+    @property
+    def fork(self) -> tuple[Chain, ...]:
+        """The chains that the user may choose from now: all that was asked so far is the same, what comes is not."""
+        so_far = self.login.chain.methods[: self.position]
+        alive = [
+            chain
+            for chain in (self.login.chain, *self.login.others)
+            if chain.methods[: self.position] == so_far and len(chain.methods) > self.position
+        ]
+        return tuple(alive) if len({chain.methods[self.position] for chain in alive}) > 1 else ()
+
+    def along(self, chain: Chain) -> Running:
+        """Go on along one of the fork's chains, with the method that is next there."""
+        if chain not in self.fork:
+            message = f"chain {chain.name!r} asks for something else before"
+            raise ValueError(message)
+        return Running(login=replace(self.login, chain=chain, others=()), position=self.position)
 
     def failed_by(self, outcome: Outcome[Any]) -> bool:
         """Say whether `outcome` makes this a failed login for the lockout: by a guess, the method's first."""
@@ -134,9 +154,13 @@ class Waiting:
 
         A NAS that retries or fails over begins again; its user has a good code already (RFC 5080 2.2.2).
         """
+        return now < self.challenge.fresh_until and self.same(running, now)
+
+    def same(self, running: Running, now: float) -> bool:
+        """Say whether `running` is the same login begun again, while this challenge may still be answered."""
         mine, again = self.login, running.login
         return (
-            now < min(self.challenge.fresh_until, self.challenge.expires)
+            now < self.challenge.expires
             and self.position == running.position
             and (mine.user.key, mine.user.repository) == (again.user.key, again.user.repository)
             and (mine.name, mine.event, mine.endpoint) == (again.name, again.event, again.endpoint)
@@ -154,9 +178,10 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Somebody isn't let in. `reason` is for the log; nobody else learns it."""
+    """Somebody isn't let in. `reason` is for the log, with what else is known (`because`); nobody else learns it."""
 
     reason: str
+    because: str = ""
 
 
 State = Running | Waiting | Accepted | Rejected

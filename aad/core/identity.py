@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from aad.core.answer import Answer
@@ -23,12 +24,50 @@ def name_key(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", seen).split())
 
 
+@dataclass(frozen=True)
+class Named:
+    """What somebody typed as a name, taken apart.
+
+    `repository`: the one that his realm stands for, if he typed one; `chain`: the short name of a chain, folded, if
+    he typed one.
+    """
+
+    name: str
+    repository: str = ""
+    chain: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """The name, folded."""
+        return name_key(self.name)
+
+
+def named(typed: str, realms: Mapping[str, str], short_names: Collection[str]) -> Named:
+    r"""Take apart "alice", "CORP\alice", "alice@corp.example.com" and any of them with "mail" behind.
+
+    Only realms and short names that are known are taken off: else a name is a name, whatever it looks like.
+    `realms`: folded realm -> repository; `short_names`: folded.
+    """
+    rest, _, last = typed.rpartition(" ")
+    chain = last.casefold() if rest.strip() and last.casefold() in short_names else ""
+    name = rest.strip() if chain else typed
+    before, backslash, user = name.partition("\\")
+    if backslash and user and (repository := realms.get(before.casefold())):
+        return Named(user, repository, chain)
+    user, _, behind = name.rpartition("@")
+    if user and (repository := realms.get(behind.casefold())):
+        return Named(user, repository, chain)
+    return Named(name, "", chain)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
     """What a front reports: somebody at `endpoint` wants in, as `name`, for `event`, and gave `answer`.
 
     `deadline`: until when the front needs an outcome, in `time.monotonic()` seconds.
     `caller`: where the user is, as the endpoint tells it (Calling-Station-Id); may be empty, is never trusted.
+    `place`: his network address, as far as the endpoint is trusted to tell it; may be empty or no address.
+    `code`: what came behind the password in one field; `perhaps`: password and code, if `answer` holds both.
     """
 
     event: str
@@ -37,6 +76,9 @@ class Attempt:
     answer: Answer
     deadline: float
     caller: str = ""
+    place: str = ""
+    code: Answer | None = None
+    perhaps: tuple[Answer, Answer] | None = None
 
     @cached_property
     def key(self) -> str:
@@ -49,7 +91,8 @@ class User:
     """One user of a repository.
 
     `name` is the repository's spelling; `handle` is what the repository finds him by again (a DN);
-    `addresses` are as the repository holds them, valid or not, in its order.
+    `addresses` are as the repository holds them, valid or not, in its order; `attributes` are what else was asked for
+    by the configuration, by name.
     """
 
     name: str
@@ -58,6 +101,7 @@ class User:
     addresses: tuple[str, ...] = ()
     groups: frozenset[str] = frozenset()
     language: str = ""
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     STATE_MALFORMED = "empty or doubled State"
     OTHER_USER = "State of another user"
     OTHER_ENDPOINT = "State of another client or event"
+    NO_CHOICE = "none of the chains offered"
     TOO_MANY_WAITING = "too many logins are waiting"
     NO_PASSWORD = "no password in the request"
     UNSUPPORTED = "a way to log in that is not supported"
@@ -43,6 +44,7 @@ class Reason(StrEnum):
 UNCOUNTED = frozenset(
     {
         Reason.NO_CHAIN,
+        Reason.NO_CHOICE,
         Reason.EMPTY_PASSWORD,
         Reason.NO_PASSWORD,
         Reason.PASSWORD_UNREADABLE,

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aad.core.secret import Secret
 from aad.radius.names import PROXY_STATE, Flaw
+from aad.radius.onefield import OneField
 from aad.radius.packet import Request, authentic
 from aad.radius.prompts import Wording
 from aad.radius.wire import PacketError
@@ -21,7 +22,8 @@ class Client:
     """A NAS, or several alike, with which we share a secret; or two, the new one first, while it is being changed.
 
     `deadline`: how long it waits for a reply, in seconds. `prompt_attribute`: "no-echo", "echo" or nothing.
-    `wording`: how it wants what the user reads.
+    `wording`: how it wants what the user reads. `challenge`: whether it can ask him; `one_field`: how a code stands
+    behind the password.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Client:
     deadline: float = 2.5
     prompt_attribute: str = ""
     wording: Wording = field(default_factory=Wording)
+    challenge: bool = True
+    one_field: OneField = field(default_factory=OneField)
 
     def secret_of(self, request: Request) -> Secret:
         """Return the secret that `request` is signed with. PacketError: discard it.

@@ -51,11 +51,14 @@ class Front:
             return self._refused(request, client, Reason.STATE_MALFORMED)
         if not request.name or request.odd_name:
             return self._refused(request, client, "no User-Name that anybody could have")
+        typed, code, perhaps = client.one_field.read(answer) if request.state is None else (answer, None, None)
         attempt = Attempt(
             event=client.event,
             endpoint=client.name,
             name=request.name,
-            answer=answer,
+            answer=typed,
+            code=code,
+            perhaps=perhaps,
             deadline=received + client.deadline - MARGIN,
             caller=(request.first(names.CALLING_STATION_ID) or b"").decode(errors="replace"),
         )
@@ -73,6 +76,10 @@ class Front:
         return await (self.engine.begin(attempt) if state is None else self.engine.answer(state, attempt))
 
     def _verdict(self, reply: Reply, client: Client, answer: Answer) -> Verdict:
+        if isinstance(reply, Asked) and not client.challenge:
+            # He types the code behind his password next time; what he reads says so.
+            words = client.wording.octets(reply.prompt, reply.values)
+            return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, words)])
         if isinstance(reply, Asked):
             return Verdict(names.ACCESS_CHALLENGE, _challenge(reply, client))
         if isinstance(reply, Accepted):

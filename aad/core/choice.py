@@ -1,0 +1,49 @@
+"""Which chain? Asked of the user where several fit and go on differently from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from aad.core.answer import Answer
+from aad.core.conversation import Running
+from aad.core.outcome import Challenge, Failure, Reason
+from aad.core.policy import Chain
+from aad.core.secret import Secret
+
+LIFE = 120.0  # seconds that the user has to choose
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The memo: until when, and how many wrong answers are left."""
+
+    expires: float
+    tries: int
+
+
+def ask(running: Running, now: float) -> Challenge[Choice]:
+    """Ask which of the chains it should be."""
+    return _asked(running.fork, Choice(now + LIFE, TRIES))
+
+
+def answered(running: Running, memo: Choice, answer: Answer, now: float) -> Running | Challenge[Choice] | Failure:
+    """Go on with the chain that the user named, by its number or its short name; ask again otherwise."""
+    if now >= memo.expires:
+        return Failure(Reason.EXPIRED)
+    for number, chain in enumerate(running.fork, 1):
+        if any(answer.matches(Secret(each)) for each in _spellings(number, chain)):
+            return running.along(chain)
+    if memo.tries <= 1:
+        return Failure(Reason.NO_CHOICE)
+    return replace(_asked(running.fork, replace(memo, tries=memo.tries - 1)), because=Reason.NO_CHOICE)
+
+
+def _asked(chains: tuple[Chain, ...], memo: Choice) -> Challenge[Choice]:
+    listed = ", ".join(f"{number} {chain.label}" for number, chain in enumerate(chains, 1))
+    return Challenge(prompt=f"Choose: {listed}", memo=memo, expires=memo.expires, fresh_until=0.0)
+
+
+def _spellings(number: int, chain: Chain) -> tuple[str, ...]:
+    label = chain.label
+    return (str(number), label, label.lower(), label.upper(), label.capitalize())

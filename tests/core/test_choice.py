@@ -1,0 +1,71 @@
+"""Which chain: only what goes on differently is asked, and nothing that was asked before is let off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aad.core import choice
+from aad.core.answer import Plain
+from aad.core.choice import Choice
+from aad.core.conversation import Running
+from aad.core.outcome import Challenge, Failure, Reason
+from aad.core.policy import Chain
+from aad.core.secret import Secret
+from tests.core.test_conversation import login
+
+MAIL, APP, SAME, SHORT, OTHER = (
+    Chain("by mail", ("password", "email_otp"), short_name="mail"),
+    Chain("by app", ("password", "totp"), short_name="App"),
+    Chain("mail too", ("password", "email_otp", "sms")),
+    Chain("short", ("password",)),
+    Chain("other", ("smartcard", "totp")),
+)
+
+
+def running(*chains: Chain, position: int = 1) -> Running:
+    return Running(login=replace(login(*chains[0].methods), chain=chains[0], others=chains[1:]), position=position)
+
+
+@pytest.mark.parametrize(
+    ("chains", "position", "fork"),
+    [
+        ((MAIL, APP), 1, (MAIL, APP)),
+        ((MAIL, APP), 0, ()),
+        ((MAIL, SAME), 1, ()),
+        ((MAIL, SHORT), 1, ()),
+        ((MAIL, OTHER), 1, ()),
+        ((MAIL, OTHER), 0, (MAIL, OTHER)),
+        ((MAIL, APP, SAME, OTHER), 1, (MAIL, APP, SAME)),
+        ((MAIL,), 1, ()),
+    ],
+)
+def test_a_fork_is_where_chains_part(chains: tuple[Chain, ...], position: int, fork: tuple[Chain, ...]) -> None:
+    assert running(*chains, position=position).fork == fork
+
+
+def test_nobody_goes_along_a_chain_that_asked_for_something_else() -> None:
+    with pytest.raises(ValueError, match="asks for something else"):
+        running(MAIL, APP, OTHER).along(OTHER)
+
+
+def given(typed: str, memo: Choice | None = None, now: float = 0.0) -> Running | Challenge[Choice] | Failure:
+    at = running(MAIL, APP)
+    return choice.answered(at, memo or choice.ask(at, 0.0).memo, Plain(Secret(typed)), now)
+
+
+@pytest.mark.parametrize("typed", ["2", "App", "app", "APP"])
+def test_chosen_by_number_or_short_name(typed: str) -> None:
+    after = given(typed)
+    assert isinstance(after, Running)
+    assert (after.login.chain, after.login.others, after.position, after.memo) == (APP, (), 1, None)
+
+
+def test_a_wrong_choice_is_asked_again_and_then_refused() -> None:
+    assert choice.ask(running(MAIL, APP), 5.0).prompt == "Choose: 1 mail, 2 App"
+    again = given("7")
+    assert isinstance(again, Challenge)
+    assert (again.memo.tries, again.because, again.wrong) == (2, Reason.NO_CHOICE, False)
+    assert given("7", Choice(120.0, 1)) == Failure(Reason.NO_CHOICE)
+    assert given("1", now=120.0) == Failure(Reason.EXPIRED)

@@ -1,0 +1,111 @@
+"""Which chain: by the user's choice in a challenge, by its short name; and whose names are one person's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aad.core.conversation import Accepted, Rejected
+from aad.core.outcome import Reason
+from aad.core.policy import Chain, Event
+from aad.engine import Asked, Reply
+from tests.fakes import World, attempt
+
+MAIL = Chain("by mail", ("password", "email_otp"), short_name="mail")
+APP = Chain("by app", ("password", "app"), short_name="app")
+PASSWORD_ONLY = Chain("password only", ("password",))
+CODE = "424242"
+
+
+def world(*chains: Chain, choose: bool = True, **more: Any) -> World:
+    return World(event=Event("vpn", ("corp",), chains, choose=choose, **more))
+
+
+async def asked(world: World, typed: str = "right", name: str = "alice") -> Asked:
+    reply = await world.engine.begin(attempt(typed, name))
+    assert isinstance(reply, Asked), reply
+    return reply
+
+
+async def answered(world: World, before: Asked, typed: str) -> Reply:
+    return await world.engine.answer(before.ticket, attempt(typed))
+
+
+@pytest.mark.parametrize("typed", ["2", "app", "APP", "App"])
+async def test_the_user_chooses_after_his_password(typed: str) -> None:
+    there = world(MAIL, APP)
+    choice = await asked(there)
+    assert choice.prompt == "Choose: 1 mail, 2 app"
+    assert not there.sender.messages
+    app = await answered(there, choice, typed)
+    assert isinstance(app, Asked)
+    assert app.prompt == "The app's code"
+    assert isinstance(await answered(there, app, CODE), Accepted)
+
+
+async def test_the_other_choice_mails() -> None:
+    there = world(MAIL, APP)
+    mailed = await answered(there, await asked(there), "mail")
+    assert isinstance(mailed, Asked)
+    assert isinstance(await answered(there, mailed, there.sender.code), Accepted)
+
+
+async def test_three_wrong_choices_end_the_login_and_are_no_guess() -> None:
+    there = world(MAIL, APP)
+    choice = await asked(there)
+    for _ in range(2):
+        again = await answered(there, choice, "3")
+        assert isinstance(again, Asked)
+        choice = again
+    assert await answered(there, choice, CODE) == Rejected(Reason.NO_CHOICE)
+    assert not any(tally.count for tally in there.store.counters.values())
+
+
+async def test_a_choice_in_time() -> None:
+    there = world(MAIL, APP)
+    choice = await asked(there)
+    there.store.time += 121.0
+    assert await answered(there, choice, "1") == Rejected(Reason.EXPIRED)
+
+
+async def test_a_wrong_password_isn_t_asked_anything() -> None:
+    there = world(MAIL, APP)
+    assert await there.engine.begin(attempt("wrong")) == Rejected(Reason.WRONG_PASSWORD)
+
+
+async def test_a_shorter_chain_is_no_choice() -> None:
+    there = world(MAIL, PASSWORD_ONLY)
+    assert "Choose" not in (await asked(there)).prompt
+
+
+async def test_where_nobody_may_choose_the_first_is_asked() -> None:
+    there = world(MAIL, APP, choose=False)
+    assert "Choose" not in (await asked(there)).prompt
+    assert len(there.sender.messages) == 1
+
+
+async def test_the_short_name_behind_the_user_s_chooses() -> None:
+    there = world(MAIL, APP, choose=False)
+    app = await asked(there, name="alice app")
+    assert app.prompt == "The app's code"
+    assert isinstance(await there.engine.answer(app.ticket, attempt(CODE, "alice app")), Accepted)
+    assert {fields["user"] for name, fields in there.records if name != "login.started"} == {"alice"}
+
+
+async def test_a_realm_picks_the_repository_and_one_person_is_one_key() -> None:
+    there = world(MAIL, realms=(("corp", "corp"),), choose=False)
+    for name in ("CORP\\alice", "alice@corp", "ALICE@CORP"):
+        if name.lower().startswith("alice"):
+            there.repository.users.setdefault(name.split("@")[0], there.repository.users["alice"])
+        assert await there.engine.begin(attempt("wrong", name)) == Rejected(Reason.WRONG_PASSWORD)
+    assert await there.engine.begin(attempt("right", "alice")) == Rejected(Reason.LOCKED)
+
+
+async def test_what_was_kept_is_read_again() -> None:
+    there = world(MAIL, APP)
+    choice = await asked(there)
+    ((_, kept, _),) = there.store.logins.values()
+    assert there.engine.pending._decoded(kept) is not None
+    there.engine.pending._methods = {"password": there.engine.methods["password"]}
+    assert await answered(there, choice, "1") == Rejected(Reason.STATE_UNKNOWN)
