@@ -3,6 +3,8 @@
 import asyncio
 import ssl
 import threading
+from collections import defaultdict
+from collections.abc import Callable
 
 from aiosmtpd.smtp import SMTP
 
@@ -30,14 +32,20 @@ class Mailbox(Part):
         *,
         certificate: Certificate | None = None,
         smtputf8: bool = True,
+        tokens: Callable[[str, str], bool] | None = None,
     ) -> None:
-        """Choose a port; with a `username` nobody may send without having logged in, and only over TLS."""
+        """Choose a port; with a `username` nobody may send without having logged in, and only over TLS.
+
+        `tokens`: logins by XOAUTH2, and which mailbox may send with which access token.
+        """
         self._smtputf8 = smtputf8
         self.port = free_port()
         self.messages: list[Letter] = []
         self._arrived = threading.Condition()
         self._security = security
-        self.needs_login = username is not None
+        self.needs_login = username is not None or tokens is not None
+        self._tokens = tokens
+        self.logins = 0  # by token, good and bad
         self._account = None if username is None else (username.encode(), (password or "").encode())
         self._tls = None if security == "none" else _context(authority, certificate)
         self._refusals: dict[Stage, str] = {}
@@ -125,16 +133,24 @@ class Mailbox(Part):
         """Compare with the one account; for the server's hooks."""
         return self._account == (username, password)
 
+    def admits(self, mailbox: str, token: str) -> bool:
+        """Ask about an access token; for the server's hooks."""
+        self.logins += 1
+        return self._tokens is not None and self._tokens(mailbox, token)
+
     def _connection(self) -> SMTP:
         hooks = Hooks(self)
-        return SMTP(
+        return _Server(
             hooks,
             hostname=self.host,
             enable_SMTPUTF8=self._smtputf8,
             tls_context=self._tls if self._security == "starttls" else None,
             require_starttls=self._security == "starttls",
             auth_require_tls=self._security != "tls",
-            auth_exclude_mechanism=() if self._account else ("LOGIN", "PLAIN"),
+            auth_exclude_mechanism=(
+                *(() if self._account else ("LOGIN", "PLAIN")),
+                *(() if self._tokens else ("XOAUTH2",)),
+            ),
             authenticator=hooks.authenticate,
             loop=asyncio.get_running_loop(),
         )
@@ -159,6 +175,11 @@ class Mailbox(Part):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Server(SMTP):
+    line_length_limit = 12_288  # an access token is long: RFC 4954 4
+    command_size_limits = defaultdict(lambda: 12_288)  # noqa: RUF012 - as in aiosmtpd
 
 
 def _context(authority: Authority | None, certificate: Certificate | None) -> ssl.SSLContext:

@@ -1,5 +1,6 @@
 """How the test's mail server answers each SMTP command: the owner says good or bad, and keeps the letters."""
 
+import base64
 from typing import Any, Literal, Protocol
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -24,6 +25,9 @@ class Owner(Protocol):
     def knows(self, username: bytes, password: bytes) -> bool:
         """Say whether this account may send."""
 
+    def admits(self, mailbox: str, token: str) -> bool:
+        """Say whether this access token may send."""
+
     def refuses(self, at: Stage) -> bool:
         """Say whether the reply at this stage is an error."""
 
@@ -37,6 +41,16 @@ class Hooks:
     async def handle_AUTH(self, _server: SMTP, _session: Session, _envelope: Envelope, _args: list[str]) -> Any:  # noqa: N802
         """Refuse before the password is asked, or let aiosmtpd go on."""
         return await self._owner.answer("auth", "") or MISSING
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802
+        """Take an access token; refuse as Google does, by a challenge with a status that wants an empty answer."""
+        user, bearer, *rest = base64.b64decode(args[1]).decode().split("\1")
+        assert (user[:5], bearer[:12], rest) == ("user=", "auth=Bearer ", ["", ""])
+        if self._owner.admits(user[5:], bearer[12:]):
+            return AuthResult(success=True)
+        answered = await server.challenge_auth('{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}')
+        assert answered == b""
+        return AuthResult(success=False, handled=False)
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -111,7 +111,7 @@ class Script:
         while True:
             queue = self._answers.get(at)
             answer = queue.pop() if queue else GOOD.get(at, "502 5.5.1 what?")
-            if at == self._held:
+            if self._held and at == self._held:
                 await self._released.wait()
             if answer == HANG_UP:
                 return
