@@ -15,12 +15,12 @@ from typing import NoReturn
 
 import aiosmtplib
 
-from aad.core.secret import Secret
 from aad.core.settings import spoken
 from aad.ports import AddressRefused, Deferred, Unavailable, Underway
 from aad.senders.address import parameters
 from aad.senders.smtp_dial import Dialler
-from aad.senders.smtp_words import ABOUT_THE_ADDRESS, ehlo_name, quoted, refuses_address
+from aad.senders.smtp_route import Route, login_refused
+from aad.senders.smtp_words import ABOUT_THE_ADDRESS, broken, ehlo_name, insecure, quoted, refuses_address
 
 END_OF_DATA = 60.0
 """Seconds for the answer to DATA, at least. Who gives up early has mailed and says he has not; RFC 5321 4.5.3.2.6."""
@@ -49,19 +49,6 @@ class Mail:
     recipient: str = field(repr=False)
     octets: bytes = field(repr=False)
     until: float = math.inf
-
-
-@dataclass(frozen=True, kw_only=True)
-class Route:
-    """Where the mail server is and how to get in. No `username`: without AUTH. `timeout`: seconds for each step."""
-
-    host: str
-    port: int
-    security: str
-    timeout: float
-    where: str
-    username: str = ""
-    password: Secret = field(default_factory=lambda: Secret(b""))
 
 
 class Line:
@@ -204,13 +191,21 @@ async def open_line(route: Route, dialler: Dialler, tls: ssl.SSLContext | None) 
 
 
 async def _log_in(smtp: aiosmtplib.SMTP, route: Route) -> None:
-    """Log in. Behind TLS PLAIN comes first: a FIPS host has no MD5 for CRAM-MD5; in clear CRAM-MD5 does."""
+    """Log in. Behind TLS PLAIN comes first: a FIPS host has no MD5 for CRAM-MD5; in clear CRAM-MD5 does.
+
+    A token is refused by a challenge (334, a status in JSON); only after our empty line there is a 535.
+    """
     if route.security != "none":
         smtp.AUTH_METHODS = ("plain", "login", "cram-md5")
-    if not smtp.supported_auth_methods:
-        message = "the mail server offers no authentication that we know (PLAIN, LOGIN, CRAM-MD5)"
+    offered = "xoauth2" in smtp.server_auth_methods if route.by_token else smtp.supported_auth_methods
+    if not offered:
+        known = "XOAUTH2" if route.by_token else "PLAIN, LOGIN, CRAM-MD5"
+        message = f"the mail server offers no authentication that we know ({known})"
         raise Unavailable(message, where=route.where)
-    await smtp.login(route.username.encode(), route.password.reveal())
+    try:
+        await (smtp.auth_xoauth2 if route.by_token else smtp.login)(route.username.encode(), route.password.reveal())
+    except aiosmtplib.SMTPAuthenticationError as error:
+        raise login_refused(error.code, error.message, route) from None
 
 
 def _unreachable(error: Exception, route: Route) -> Unavailable:
@@ -223,27 +218,13 @@ def _why(error: BaseException, route: Route) -> str:
         error = error.__cause__
     match error:
         case aiosmtplib.SMTPResponseException():
-            return _refusal(error)
+            return f"the mail server answers {quoted(error.code, error.message)}"
         case ssl.SSLError():
-            return _insecure(error)
+            return insecure(error, "the mail server's", "is security right for this port?")
         case TimeoutError() | ConnectionAbortedError():  # the latter by asyncio, for a slow TLS handshake
             return f"no answer within {spoken(route.timeout)}"
         case aiosmtplib.SMTPServerDisconnected():
             return "the mail server hung up"
         case aiosmtplib.SMTPException() if route.security == "starttls":
             return "the mail server offers no STARTTLS, and nothing is sent without"
-    return getattr(error, "strerror", None) or f"the dialogue broke: {type(error).__name__}"
-
-
-def _refusal(error: aiosmtplib.SMTPResponseException) -> str:
-    if not isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return f"the mail server answers {quoted(error.code, error.message)}"
-    if error.code in _FOR_NOW:  # RFC 4954 4: 454
-        return f"the mail server can't check the user name and password now: {error.code}"
-    return f"the mail server refuses the user name or password: {error.code}"
-
-
-def _insecure(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the mail server's certificate is not to be trusted: {error.verify_message}"
-    return f"TLS failed: {error.reason or 'no handshake'} (is security right for this port?)"
+    return broken(error)

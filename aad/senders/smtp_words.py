@@ -1,9 +1,15 @@
-"""What a mail server says -> what may be written down: never an address, a code or a control character."""
+"""What a mail server says -> what may be written down: never an address, a code or a control character.
+
+And what else is said in the same words to mail servers and token endpoints alike.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
+import ssl
+from pathlib import Path
 
 ABOUT_THE_ADDRESS = frozenset({501, 550, 551, 552, 553, 554, 555})
 """Answers to RCPT that will be the same tomorrow: RFC 5321 4.2.3 and, for 555, 4.1.1.11."""
@@ -73,3 +79,34 @@ def ehlo_name(address: str) -> str:
         return name
     address = address.partition("%")[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def insecure(error: ssl.SSLError, whose: str, hint: str) -> str:
+    """Say why TLS failed. `whose` certificate it is: "its"; `hint`: what else may be wrong."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{whose} certificate is not to be trusted: {error.verify_message}"
+    return f"TLS failed: {error.reason or 'no handshake'} ({hint})"
+
+
+def broken(error: BaseException) -> str:
+    """Say what the operating system says, and of other errors only the kind: their texts may hold anything."""
+    return getattr(error, "strerror", None) or f"the dialogue broke: {type(error).__name__}"
+
+
+def no_authorities(ca_file: Path) -> str:
+    """Say what is wrong with a file of certificates; empty: nothing."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
+    except ssl.SSLError:
+        return f"{ca_file} holds no certificate in PEM"
+    except OSError as error:
+        return f"{ca_file} can't be read: {error.strerror}"
+    return ""
+
+
+def loopback(host: str) -> bool:
+    """Say whether what is sent there stays on this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

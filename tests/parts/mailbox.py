@@ -23,7 +23,7 @@ class Mailbox(Part):
 
     host = "localhost"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is, key by key
         self,
         authority: Authority | None = None,
         security: Security = "none",

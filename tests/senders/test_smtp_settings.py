@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aad.core.secret import Secret
-from aad.senders.smtp import SmtpSettings
+from aad.senders.smtp_settings import SmtpSettings
 from tests.senders.conftest import PASSWORD, account
 
 
