@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from aad.radius import names
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
+from tests.parts.journald import Journald, JournalDaemon
 from tests.parts.raw import Request
 from tools.loading import CODE, LOST, Sink, Slot, configuration, people
 
@@ -119,10 +121,24 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="for one run; default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken; default: %(default)s")
     parser.add_argument("--tls", action="store_true", help="LDAPS instead of LDAP")
-    parser.add_argument("--log", choices=("stderr", "journal"), default="stderr", help="where the daemon's records go")
+    parser.add_argument(
+        "--log",
+        choices=("stderr", "journal"),
+        default="stderr",
+        help="where records go; a journald is started",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="aad-bench-") as name:
         return measure(Path(name), options)
+
+
+def started(stack: ExitStack, folder: Path, text: str, *, journal: bool) -> Daemon:
+    """Return the daemon, to be started; with a journald of its own, if its records are to go there."""
+    more: dict[str, Any] = {"client": 'deadline = "30s"', "head": HEAD.replace('level = "debug"', 'level = "info"')}
+    if not journal:
+        return Daemon(folder / "aad", text, **more)
+    journald = stack.enter_context(Journald(folder / "journal", Path(__file__).parents[1] / "systemd" / "aad.catalog"))
+    return JournalDaemon(folder / "aad", text, journald, **more)
 
 
 def measure(folder: Path, options: argparse.Namespace) -> int:
@@ -135,9 +151,8 @@ def measure(folder: Path, options: argparse.Namespace) -> int:
         mail_port = probe.getsockname()[1]
     with Directory(folder / "ldap", Authority(folder / "ca"), people(USERS)) as directory:
         text = configuration(directory, mail_port, REST, tls=options.tls)
-        head = HEAD.replace('to = "stderr"', f'to = "{options.log}"').replace('level = "debug"', 'level = "info"')
-        daemon = Daemon(folder / "aad", text, client='deadline = "30s"', head=head)
-        with daemon:
+        with ExitStack() as stack:
+            daemon = stack.enter_context(started(stack, folder, text, journal=options.log == "journal"))
             run(daemon, mail_port, max(flights), min(2.0, options.seconds))  # warm
             rows: dict[int, list[Row]] = {flight: [] for flight in flights}
             for number in range(options.rounds):

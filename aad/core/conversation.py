@@ -86,6 +86,8 @@ class Running:
     @property
     def fork(self) -> tuple[Chain, ...]:
         """The chains that the user may choose from now: all that was asked so far is the same, what comes is not."""
+        if not self.login.others:
+            return ()
         so_far = self.login.chain.methods[: self.position]
         alive = [
             chain

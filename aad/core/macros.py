@@ -35,7 +35,8 @@ def clean(value: str) -> str:
 
     Every white space becomes a blank, and what doesn't print (controls, bidi overrides, lone surrogates) becomes "?".
     """
-    value = cut(value, LONGEST_VALUE)
+    if len(value) > LONGEST_VALUE:
+        value = cut(value, LONGEST_VALUE)
     if value.isprintable():
         return value
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in value)

@@ -78,6 +78,8 @@ class Event:
 
     def named(self, typed: str) -> Named:
         """Take what was typed as a name apart: the user, his realm's repository, the chain that he wants."""
+        if not self._realms and not self._short_names:
+            return Named(typed)
         return named(typed, self._realms, self._short_names)
 
     def chains_for(self, user: User, attempt: Attempt, wanted: str = "") -> tuple[Chain, ...]:

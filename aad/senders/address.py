@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 
@@ -43,6 +44,7 @@ class Address:
         return f"{self.local}@{self.domain}"
 
 
+@lru_cache(maxsize=1000)  # a login asks twice, and its user comes back
 def parsed(text: str) -> Address | None:
     """Return the one plain addr-spec, local@domain, that `text` is and nothing else; None: it is none.
 

@@ -34,7 +34,8 @@ class Job:
 
     async def receipt(self) -> Receipt:
         """Wait until it is settled; neither a timeout nor a cancelled caller reaches the mail."""
-        await asyncio.wait((self.outcome,))
+        if not self.outcome.done():
+            await asyncio.wait((self.outcome,))
         return Receipt(queue_id=queue_id(self.outcome.result()))
 
     def withdraw(self) -> bool:

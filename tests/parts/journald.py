@@ -97,10 +97,10 @@ class Journald(Part):
 class JournalDaemon(Daemon):
     """The daemon, in the house of a journald, writing to it; `records` are read from there."""
 
-    def __init__(self, folder: Path, rest: str, journald: Journald) -> None:
-        """Prepare the daemon."""
+    def __init__(self, folder: Path, rest: str, journald: Journald, **more: Any) -> None:
+        """Prepare the daemon; `more` is Daemon's."""
         self._journald = journald
-        super().__init__(folder, rest, within=journald.within([]))
+        super().__init__(folder, rest, within=journald.within([]), **more)
 
     def configure(self, rest: str) -> None:
         """Write another configuration."""
