@@ -119,6 +119,7 @@ class Daemon:
             record=self._record,
             reject_message=config.radius.reject_message,
             on_unavailable=config.radius.on_unavailable,
+            telling=frozenset(name for name, event in config.events.items() if event.tell_reasons),
         )
         setup = Setup(
             clients=_clients(config),

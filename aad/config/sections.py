@@ -69,6 +69,10 @@ class Event:
     repositories: tuple[str, ...] = option((), "Where its users live, in order; default: all.", names="repositories")
     chains: tuple[str, ...] = option((), "The first that fits the user is asked; default: all.", names="chains")
     choose: bool = option(default=False, doc="Where several chains fit, ask the user which one.")
+    tell_reasons: bool = option(
+        default=False,
+        doc="true tells who gave the right password why he is refused: expired, to be changed, disabled ...",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ A login is Running (a method has work to do), Waiting (the user has), Accepted o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, assert_never
 
@@ -106,7 +106,7 @@ class Running:
     def failed_by(self, outcome: Outcome[Any]) -> bool:
         """Say whether `outcome` makes this a failed login for the lockout: by a guess, the method's first."""
         if isinstance(outcome, Failure):
-            return not self.wrong and outcome.reason not in UNCOUNTED
+            return not (self.wrong or outcome.proven) and outcome.reason not in UNCOUNTED
         return isinstance(outcome, Challenge) and outcome.wrong and not self.wrong
 
     def after(self, outcome: Outcome[Any]) -> State:
@@ -116,7 +116,7 @@ class Running:
                 return Accepted(self.login)
             return Running(login=self.login, position=self.position + 1)
         if isinstance(outcome, Failure):
-            return Rejected(outcome.reason)
+            return Rejected(outcome.reason, proven=outcome.proven)
         if isinstance(outcome, Challenge):
             # What the repository said once is not carried into the next request.
             return Waiting(
@@ -180,10 +180,14 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Somebody isn't let in. `reason` is for the log, with what else is known (`because`); nobody else learns it."""
+    """Somebody isn't let in. `reason` is for the log, with what else is known (`because`).
+
+    Nobody else learns it, but see `Failure.proven`.
+    """
 
     reason: str
     because: str = ""
+    proven: bool = field(default=False, kw_only=True)
 
 
 State = Running | Waiting | Accepted | Rejected

@@ -11,7 +11,7 @@ Memo = TypeVar("Memo")
 
 
 class Reason(StrEnum):
-    """Why a login was refused, for the log only; the user sees one text for all of them."""
+    """Why a login was refused, for the log; the user sees one text for all, but see `Failure.proven`."""
 
     UNKNOWN_USER = "unknown user"
     AMBIGUOUS_USER = "several users have this name"
@@ -22,6 +22,8 @@ class Reason(StrEnum):
     ACCOUNT_DISABLED = "account disabled"
     ACCOUNT_EXPIRED = "account expired"
     ACCOUNT_LOCKED = "account locked in the directory"
+    LOGIN_HOURS = "not allowed to log in at this time"
+    LOGIN_PLACE = "not allowed to log in from here"
     PASSWORD_EXPIRED = "password expired"
     PASSWORD_MUST_CHANGE = "password must be changed"
     NO_ADDRESS = "no usable address"
@@ -78,10 +80,15 @@ class Success:
 
 @dataclass(frozen=True)
 class Failure:
-    """The user has not. `reason` is a `Reason`, or a plugin's own words."""
+    """The user has not. `reason` is a `Reason`, or a plugin's own words.
+
+    `proven`: what he gave was right, and he is refused all the same (his password has expired): so it was no guess,
+    and may be told to him. Danger: a plugin that isn't sure of it tells a stranger about somebody else's account.
+    """
 
     reason: str
     facts: tuple[Fact, ...] = ()
+    proven: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,14 @@ from aad.radius.password import MsChap2, Refused
 from aad.radius.wire import Attribute
 
 MARGIN = 0.1  # seconds of a client's deadline that the reply needs to get there
+_TOLD: dict[str, str] = {
+    Reason.PASSWORD_EXPIRED: "Your password has expired.",
+    Reason.PASSWORD_MUST_CHANGE: "Your password must be changed.",
+    Reason.ACCOUNT_DISABLED: "Your account is disabled.",
+    Reason.ACCOUNT_EXPIRED: "Your account has expired.",
+    Reason.LOGIN_HOURS: "You may not log in at this time.",
+    Reason.LOGIN_PLACE: "You may not log in from here.",
+}
 _PROMPTS = {"no-echo": names.NO_ECHO, "echo": names.ECHO}
 
 
@@ -33,12 +41,16 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """Translates between RADIUS and the conversation. It decides nothing about who gets in."""
+    """Translates between RADIUS and the conversation. It decides nothing about who gets in.
+
+    `telling`: the events whose users learn why they are refused, once they have proved who they are.
+    """
 
     engine: Engine
     record: Record
     reject_message: str
     on_unavailable: str
+    telling: frozenset[str] = frozenset()
 
     async def verdict(
         self, request: Request, client: Client, answer: Answer | Refused, received: float
@@ -85,16 +97,18 @@ class Front:
         if isinstance(reply, Accepted):
             proof = [answer.success] if isinstance(answer, MsChap2) and answer.success else []
             return Verdict(names.ACCESS_ACCEPT, proof)
-        return self._reject(client)
+        told = _TOLD.get(reply.reason, "") if reply.proven and client.event in self.telling else ""
+        return self._reject(client, told)
 
     def _refused(self, request: Request, client: Client, reason: str) -> Verdict:
         # RFC 2865 2.2: what can't be done is refused, not ignored.
         self.record("login.rejected", user=request.name, client=client.name, login_event=client.event, reason=reason)
         return self._reject(client)
 
-    def _reject(self, client: Client) -> Verdict:
-        # The same octets whatever the reason: what a stranger can learn is nothing.
-        return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, client.wording.octets(self.reject_message, {}))])
+    def _reject(self, client: Client, told: str = "") -> Verdict:
+        # The same octets whatever the reason, unless it is told: what a stranger can learn is nothing.
+        message = f"{self.reject_message} {told}" if told else self.reject_message
+        return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, client.wording.octets(message, {}))])
 
     def _unavailable(self, client: Client) -> Verdict | None:
         return self._reject(client) if self.on_unavailable == "reject" else None

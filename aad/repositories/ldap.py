@@ -10,17 +10,16 @@ from dataclasses import replace
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
 
-from aad.core.identity import User, name_key
+from aad.core.identity import User
 from aad.core.outcome import Fact, Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.ports import Admit, AmbiguousUser, Found, Unavailable, Wiring
-from aad.repositories.ldap_ber import filled
-from aad.repositories.ldap_line import Entry
 from aad.repositories.ldap_names import Names
 from aad.repositories.ldap_pool import Late, Pool
 from aad.repositories.ldap_reasons import SIZE_LIMIT, SUCCESS, Result, verdict
 from aad.repositories.ldap_servers import Account, Asker, Lines, Refused, Server, peer
-from aad.repositories.ldap_settings import MARKER, LdapSettings
+from aad.repositories.ldap_settings import LdapSettings
+from aad.repositories.ldap_user import Reader
 
 A = TypeVar("A")
 
@@ -35,15 +34,7 @@ class Ldap:
         self._settings = settings
         self._name = wiring.name
         self._where = f"repository {wiring.name}"
-        self._template = settings.template()
-        self._name_attribute = settings.compared()
-        attributes = (
-            self._name_attribute,
-            settings.email_attribute,
-            settings.group_attribute,
-            settings.language_attribute,
-        )
-        self._attributes = tuple(dict.fromkeys(attribute for attribute in attributes if attribute))
+        self._reader = Reader(settings, wiring.name)
         self._pool: Pool[Asker]
         self._news: deque[Fact] = deque(maxlen=100)
 
@@ -66,19 +57,19 @@ class Ldap:
 
     async def find(self, name: str, password: Secret | None, admit: Admit, deadline: float) -> Found | None:
         """Search the user; if there is a password and `admit` says so, bind, in the same job (ports.Repository)."""
-        if (filter_ := self._filter(name)) is None:
+        if (wanted := self._reader.user_search(name)) is None:
             return None
 
         def question(lines: Lines) -> Found | AmbiguousUser | None:
-            result, entries = lines.search(self._settings.base_dn, filter_, self._attributes)
+            result, entries = lines.search(wanted)
             if result.code == SIZE_LIMIT or len(entries) > 1:
                 return AmbiguousUser()
             if result.code != SUCCESS:
-                raise Refused(_search_words(self._settings.base_dn, result))
+                raise Refused(_search_words(wanted.base, result))
             if not entries:
                 return None
-            user = self._user(entries[0])
-            return Found(user, _proof(lines, user, password) if password and admit(user) else None)
+            user = self._with_groups(lines, self._reader.user(entries[0]))
+            return Found(user, self._proof(lines, user, password) if password and admit(user) else None)
 
         found = await self._ask(lambda asker: asker.ask(question, deadline), deadline)
         if isinstance(found, AmbiguousUser):
@@ -91,18 +82,19 @@ class Ldap:
             return Failure(Reason.EMPTY_PASSWORD)
 
         def question(lines: Lines) -> Success | Failure:
-            return _proof(lines, user, password)
+            return self._proof(lines, user, password)
 
         return await self._ask(lambda asker: asker.ask(question, deadline), deadline)
 
     async def probe(self) -> str:
-        """Ask every server for the base. Unavailable: none can be used."""
-        base, account = self._settings.base_dn, self._settings.bind_dn or "nobody"
+        """Ask every server for the bases. Unavailable: none can be used."""
+        settings, account = self._settings, self._settings.bind_dn or "nobody"
 
         def question(lines: Lines) -> str:
-            result = lines.base_found(base)
-            if result.code != SUCCESS:
-                raise Refused(_search_words(base, result))
+            for base in dict.fromkeys((settings.base_dn, settings.groups_below())):
+                result = lines.base_found(base)
+                if result.code != SUCCESS:
+                    raise Refused(_search_words(base, result))
             return f"bound as {account}, base found"
 
         deadline = time.monotonic() + self._settings.timeout * (len(self._settings.servers) + 1)
@@ -125,27 +117,29 @@ class Ldap:
         """Return what is new about the servers, for whoever writes the log."""
         return tuple(self._news.popleft() for _ in range(len(self._news)))
 
-    def _filter(self, name: str) -> bytes | None:
-        """Put the name into the filter, octet for octet; None: nobody is called so, as it is no text."""
-        try:
-            return filled(self._template, MARKER, name.encode()) if name else None
-        except UnicodeEncodeError:
-            return None
+    def _with_groups(self, lines: Lines, user: User) -> User:
+        """Search the groups that the user's entry doesn't name, if they are wanted.
 
-    def _user(self, entry: Entry) -> User:
-        """Read the user out of his entry.
-
-        An entry has one name, whatever was typed: else each of its names would have its own lockout.
+        Refused: not all of them are known. A chain that is for members would be passed over for a weaker one.
         """
-        settings, values = self._settings, entry.values
-        return User(
-            name=min(values.get(self._name_attribute.lower(), ()), key=name_key, default=entry.dn),
-            repository=self._name,
-            handle=entry.dn,
-            addresses=values.get(settings.email_attribute.lower(), ()),
-            groups=frozenset(values.get(settings.group_attribute.lower(), ())),
-            language=next(iter(values.get(settings.language_attribute.lower(), ())), ""),
-        )
+        if (wanted := self._reader.group_search(user)) is None:
+            return user
+        result, entries = lines.search(wanted)
+        if result.code != SUCCESS:
+            raise Refused(_search_words(wanted.base, result))
+        return replace(user, groups=user.groups.union(entry.dn for entry in entries))
+
+    def _proof(self, lines: Lines, user: User, password: Secret) -> Success | Failure:
+        """Bind as the user. Refused: the server said neither yes nor no."""
+        if not user.handle:
+            message = "an entry without a DN"
+            raise Refused(message)
+        result = lines.bind(user.handle, password.reveal())
+        proof = verdict(result, self._settings.directory)
+        if proof is None:
+            message = f"the bind as the user was answered with {result}"
+            raise Refused(message)
+        return proof
 
     def _tls(self) -> ssl.SSLContext | None:
         """Return what verifies the servers' certificates, chain and name; one for all, as it takes 25 ms to make."""
@@ -156,19 +150,6 @@ class Ldap:
         except OSError as error:
             message = f"{self._settings.ca_file} can't be used: {error}"
             raise Unavailable(message, where=self._where) from error
-
-
-def _proof(lines: Lines, user: User, password: Secret) -> Success | Failure:
-    """Bind as the user. Refused: the server said neither yes nor no."""
-    if not user.handle:
-        message = "an entry without a DN"
-        raise Refused(message)
-    result = lines.bind(user.handle, password.reveal())
-    proof = verdict(result)
-    if proof is None:
-        message = f"the bind as the user was answered with {result}"
-        raise Refused(message)
-    return proof
 
 
 def _search_words(base: str, result: Result) -> str:

@@ -1,12 +1,13 @@
-"""The two requests of every login as octets (RFC 4511, BER). Pure.
+"""The requests of every login as octets (RFC 4511, BER). Pure.
 
 ldap3 builds and encodes a request out of some fifty objects, which took more than half of what a login cost in LDAP.
-So the search and the bind are written here, and their answers are left to ldap3.
+So the searches and the bind are written here, and their answers are left to ldap3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 SEQUENCE, INTEGER, BOOLEAN, OCTETS, ENUMERATED = 0x30, 0x02, 0x01, 0x04, 0x0A
 SEARCH, BIND, SIMPLE, CONTROLS = 0x63, 0x60, 0x80, 0xA0  # RFC 4511 4.5.1, 4.2, 4.1.1
@@ -15,7 +16,6 @@ _SUBTREE = bytes((ENUMERATED, 1, 2))
 _NEVER = bytes((ENUMERATED, 1, 0))  # aliases are never followed
 _WITH_VALUES = bytes((BOOLEAN, 1, 0))
 _VERSION = bytes((INTEGER, 1, 3))
-_TWO = bytes((INTEGER, 1, 2))
 
 
 def tlv(tag: int, content: bytes) -> bytes:
@@ -32,11 +32,22 @@ def integer(value: int) -> bytes:
     return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
 
 
-def search(number: int, base: str, filter_: bytes, attributes: Sequence[str], seconds: int) -> bytes:
-    """Write a search for at most two entries, below and at `base`. `filter_`: BER, as `filled` returns it."""
-    wanted = b"".join(tlv(OCTETS, attribute.encode()) for attribute in attributes)
-    where = tlv(OCTETS, base.encode()) + _SUBTREE + _NEVER + _TWO + integer(seconds) + _WITH_VALUES
-    return tlv(SEQUENCE, integer(number) + tlv(SEARCH, where + filter_ + tlv(SEQUENCE, wanted)))
+@dataclass(frozen=True)
+class Search:
+    """What is searched: below and at `base`, at most `most` entries. `filter_`: BER, as `filled` returns it."""
+
+    base: str
+    filter_: bytes
+    attributes: Sequence[str]
+    most: int
+
+
+def search(number: int, wanted: Search, seconds: int) -> bytes:
+    """Write a search that may take so many seconds."""
+    attributes = b"".join(tlv(OCTETS, attribute.encode()) for attribute in wanted.attributes)
+    where = tlv(OCTETS, wanted.base.encode()) + _SUBTREE + _NEVER + integer(wanted.most) + integer(seconds)
+    what = _WITH_VALUES + wanted.filter_ + tlv(SEQUENCE, attributes)
+    return tlv(SEQUENCE, integer(number) + tlv(SEARCH, where + what))
 
 
 def bind(number: int, dn: str, password: bytes, controls: Sequence[str]) -> bytes:

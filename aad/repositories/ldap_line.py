@@ -114,14 +114,12 @@ class Line:
             said, _ = self._asked(number, ldap_ber.bind(number, dn, password, [PASSWORD_POLICY]))
             return _result(said, "bindResponse")
 
-    def search(
-        self, base: str, filter_: bytes, attributes: tuple[str, ...], until: float
-    ) -> tuple[Result, list[Entry]]:
-        """Return at most two entries below `base`; referrals are left out. `filter_`: see `compiled`."""
+    def search(self, wanted: ldap_ber.Search, until: float) -> tuple[Result, list[Entry]]:
+        """Return the entries; referrals are left out."""
         with self._talking(until):
             seconds = max(1, math.ceil(until - self._began))
             number = self._number()
-            said, response = self._asked(number, ldap_ber.search(number, base, filter_, attributes, seconds))
+            said, response = self._asked(number, ldap_ber.search(number, wanted, seconds))
             found = [_entry(each) for each in response if each["type"] == "searchResEntry"]
             return _result(said, "searchResDone"), found
 

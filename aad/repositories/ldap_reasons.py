@@ -1,7 +1,8 @@
 """What a directory means by the answer to a user's bind. Starts from "could not tell"; success is the rarest case.
 
 A result code alone doesn't say why: Active Directory writes the reason into the message, OpenLDAP and 389 put it into
-a control (draft-behera-ldap-password-policy) and let a user in whose password is over, if only to change it.
+a control (draft-behera-ldap-password-policy) and let a user in whose password is over, if only to change it. Which
+answers prove that the password was right was seen on Samba 4.17 and OpenLDAP 2.5, and is what Microsoft's say.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ UNWILLING = 53
 _ACTIVE_DIRECTORY = {
     "525": Reason.UNKNOWN_USER,
     "52e": Reason.WRONG_PASSWORD,
-    "530": "not allowed to log in at this time",
-    "531": "not allowed to log in from here",
+    "530": Reason.LOGIN_HOURS,
+    "531": Reason.LOGIN_PLACE,
     "532": Reason.PASSWORD_EXPIRED,
     "533": Reason.ACCOUNT_DISABLED,
     "701": Reason.ACCOUNT_EXPIRED,
     "773": Reason.PASSWORD_MUST_CHANGE,
     "775": Reason.ACCOUNT_LOCKED,
 }
+_AFTER_THE_PASSWORD = {"530", "531", "532", "533", "701", "773"}
+"""What Active Directory says only to who gave the right password; 775 (locked) it says to anybody."""
+OPENLDAP, ACTIVE_DIRECTORY = "openldap", "active-directory"
 _DATA = re.compile(r"\bdata ([0-9a-f]{3}),", re.IGNORECASE)
 
 _POLICY_ERRORS = {0: Reason.PASSWORD_EXPIRED, 1: Reason.ACCOUNT_LOCKED, 2: Reason.PASSWORD_MUST_CHANGE}
@@ -69,16 +73,19 @@ class Result:
         return said
 
 
-def verdict(result: Result) -> Success | Failure | None:
-    """Say what the answer to a user's bind means; None: neither yes nor no."""
+def verdict(result: Result, directory: str = "") -> Success | Failure | None:
+    """Say what the answer to a user's bind means; None: neither yes nor no.
+
+    `directory`: OPENLDAP, ACTIVE_DIRECTORY, or empty: nobody knows what it is.
+    """
     try:
         policy = _policy_reason(result)
     except ValueError:
         return None
     if result.code == SUCCESS:  # a user who may only change his password isn't let in
-        return Failure(policy) if policy else Success()
+        return Failure(policy, proven=True) if policy else Success()
     if result.code == INVALID_CREDENTIALS:
-        return Failure(policy or _active_directory_reason(result.message) or Reason.WRONG_PASSWORD)
+        return _invalid_credentials(result.message, policy, directory)
     if result.code == NO_SUCH_OBJECT:
         return Failure(Reason.UNKNOWN_USER)
     for code, words, reason in _REFUSED_BY_389:
@@ -87,9 +94,16 @@ def verdict(result: Result) -> Success | Failure | None:
     return None
 
 
-def _active_directory_reason(message: str) -> str:
+def _invalid_credentials(message: str, policy: str, directory: str) -> Failure:
+    if policy:
+        # OpenLDAP looks at a password's age once it was right; not every directory does.
+        return Failure(policy, proven=policy == Reason.PASSWORD_EXPIRED and directory == OPENLDAP)
     match = _DATA.search(message)
-    return _ACTIVE_DIRECTORY.get(match[1].lower(), f"refused by Active Directory: data {match[1]}") if match else ""
+    if not match:
+        return Failure(Reason.WRONG_PASSWORD)
+    code = match[1].lower()
+    reason = _ACTIVE_DIRECTORY.get(code, f"refused by Active Directory: data {code}")
+    return Failure(reason, proven=code in _AFTER_THE_PASSWORD)
 
 
 def _policy_reason(result: Result) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from aad.core.outcome import Fact
 from aad.core.secret import Secret
 from aad.ports import Unavailable
+from aad.repositories.ldap_ber import Search
 from aad.repositories.ldap_health import Health
 from aad.repositories.ldap_line import Broken, Entry, Line, Peer, Slow
 from aad.repositories.ldap_names import Names
@@ -98,9 +99,9 @@ class Lines:
         """The server's, as in aad.toml."""
         return self._server.url
 
-    def search(self, base: str, filter_: bytes, attributes: tuple[str, ...]) -> tuple[Result, list[Entry]]:
+    def search(self, wanted: Search) -> tuple[Result, list[Entry]]:
         """Search as the account. Broken."""
-        result, entries = self._searching().search(base, filter_, attributes, self.until)
+        result, entries = self._searching().search(wanted, self.until)
         return _in_order(result), entries
 
     def base_found(self, base: str) -> Result:

@@ -21,10 +21,13 @@ LONG_AGO = "20200101000000Z"
 LONG_PASSWORD = "0123456789abcdef" * 8
 ODD_NAMES = ("Doe, John", "a+b=c", 'quo"te', "#hash", "back\\slash", "(par*en)", "Zoë <ö>", "semi;colon")
 
+RICH = {"departmentNumber": "4711", "jpegPhoto": "\1\2", "description": "two\nlines", "title": "x" * 254}
+
 PEOPLE = (
     Person("alice", "correct horse", ("alice@example.com",), ("vpn", "staff"), {"preferredLanguage": "de-CH"}),
     Person("bob", "①23", ("bob@example.com", "Bob <b@example.org>", "no address")),
     Person("Carol", "123"),
+    Person("rich", "pw", extra=RICH),
     Person("nul", "in\0side"),
     Person("long", LONG_PASSWORD),
     Person("untouched", "secret"),
@@ -53,7 +56,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory, authority: Authority) ->
         yield running
 
 
-def ldap(directory: Directory, *urls: str, **changes: Any) -> Ldap:
+def ldap(directory: Directory, /, *urls: str, **changes: Any) -> Ldap:
     """Return a repository of the directory's users; `changes` are settings."""
     settings: dict[str, Any] = {
         "servers": urls or (directory.ldap_uri,),

@@ -153,8 +153,8 @@ async def test_a_name_of_several_users_is_nobodys(directory: Directory, name: st
     [
         ("strict", Success()),
         ("locked", Failure(Reason.ACCOUNT_LOCKED)),
-        ("reset", Failure(Reason.PASSWORD_MUST_CHANGE)),
-        ("grace", Failure(Reason.PASSWORD_EXPIRED)),
+        ("reset", Failure(Reason.PASSWORD_MUST_CHANGE, proven=True)),
+        ("grace", Failure(Reason.PASSWORD_EXPIRED, proven=True)),
         ("expired", Failure(Reason.PASSWORD_EXPIRED)),
     ],
 )
@@ -162,6 +162,52 @@ async def test_the_password_policy_has_its_say(directory: Directory, name: str, 
     async with ldap(directory) as repository:
         assert await login(repository, name, "pw") == proof
         assert await login(repository, "alice", "correct horse") == Success()
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("locked", Failure(Reason.ACCOUNT_LOCKED), Failure(Reason.ACCOUNT_LOCKED)),  # whatever the password
+        ("reset", Failure(Reason.PASSWORD_MUST_CHANGE, proven=True), WRONG),
+        ("expired", Failure(Reason.PASSWORD_EXPIRED, proven=True), WRONG),
+    ],
+)
+async def test_openldap_says_why_only_to_who_knows_the_password(
+    directory: Directory, name: str, right: Failure, wrong: Failure
+) -> None:
+    async with ldap(directory, directory="openldap") as repository:
+        assert await login(repository, name, "guess") == wrong
+        assert await login(repository, name, "pw") == right
+
+
+async def test_groups_are_found_by_their_members_too(directory: Directory) -> None:
+    by_member = "(&(objectClass=groupOfNames)(member={dn}))"
+    async with ldap(directory, group_attribute="", group_filter=by_member) as repository:
+        found = await repository.find("alice", None, anybody, within(5))
+        assert found is not None
+        assert found.user.groups == {f"cn={name},ou=groups,dc=example,dc=com" for name in ("vpn", "staff")}
+        found = await repository.find("back\\slash", None, anybody, within(5))
+        assert found is not None
+        assert found.user.groups == frozenset()
+
+
+async def test_a_group_search_that_fails_is_no_user_without_groups(directory: Directory) -> None:
+    changes = {"group_filter": "(member={dn})", "group_base_dn": "ou=nowhere,dc=example,dc=com"}
+    async with ldap(directory, **changes) as repository:
+        for ask in (login(repository, "alice", "correct horse"), repository.probe()):
+            with pytest.raises(Unavailable, match=r"the search in ou=nowhere.* was answered with noSuchObject"):
+                await ask
+
+
+async def test_further_attributes_are_texts(directory: Directory) -> None:
+    wanted = ("departmentNumber", "SN", "jpegPhoto", "description", "title", "employeeType")
+    async with ldap(directory, attributes=wanted) as repository:
+        found = await repository.find("rich", None, anybody, within(5))
+    assert found is not None
+    texts = dict(found.user.attributes)
+    assert texts.pop("departmentNumber") == ("4711",)
+    assert texts.pop("SN") == ("rich",)
+    assert texts == {}  # a photo, two lines, a text of 254 octets, and nothing at all
 
 
 async def test_who_was_bound_before_makes_no_difference(directory: Directory) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ldap3.protocol.rfc4511 import LDAPMessage
 from pyasn1.codec.ber import decoder
 
-from aad.repositories.ldap_ber import bind, filled, integer, search, tlv
+from aad.repositories.ldap_ber import Search, bind, filled, integer, search, tlv
 from aad.repositories.ldap_line import compiled
 
 MARKER = b"\x01marker\x01"
@@ -39,11 +39,12 @@ def test_whatever_the_name_it_is_one_value(template: str, name: bytes) -> None:
 @given(name=st.binary(min_size=1, max_size=400), number=st.integers(1, 2**31 - 1))
 def test_a_search_asks_for_two_entries_at_most(name: bytes, number: int) -> None:
     octets = filled(compiled(f"(uid={MARKER.decode()})"), MARKER, name)
-    request = read(search(number, "dc=example,dc=com", octets, ("uid", "mail"), 2))
+    request = read(search(number, Search("dc=example,dc=com", octets, ("uid", "mail"), 2), 3))
     assert int(request["messageID"]) == number
     inner = request["protocolOp"]["searchRequest"]
     assert [str(each) for each in inner["attributes"]] == ["uid", "mail"]
     assert (int(inner["scope"]), int(inner["sizeLimit"]), int(inner["derefAliases"])) == (2, 2, 0)
+    assert int(inner["timeLimit"]) == 3
     assert bytes(inner["filter"]["equalityMatch"]["assertionValue"]) == name
 
 

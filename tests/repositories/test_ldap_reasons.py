@@ -12,22 +12,32 @@ NETSCAPE_EXPIRED = "2.16.840.1.113730.3.4.4"
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"),
+    ("data", "reason", "proven"),
     [
-        ("52e", Reason.WRONG_PASSWORD),
-        ("52E", Reason.WRONG_PASSWORD),
-        ("525", Reason.UNKNOWN_USER),
-        ("532", Reason.PASSWORD_EXPIRED),
-        ("533", Reason.ACCOUNT_DISABLED),
-        ("701", Reason.ACCOUNT_EXPIRED),
-        ("773", Reason.PASSWORD_MUST_CHANGE),
-        ("775", Reason.ACCOUNT_LOCKED),
-        ("530", "not allowed to log in at this time"),
-        ("568", "refused by Active Directory: data 568"),
+        ("52e", Reason.WRONG_PASSWORD, False),
+        ("52E", Reason.WRONG_PASSWORD, False),
+        ("525", Reason.UNKNOWN_USER, False),
+        ("530", Reason.LOGIN_HOURS, True),
+        ("531", Reason.LOGIN_PLACE, True),
+        ("532", Reason.PASSWORD_EXPIRED, True),
+        ("533", Reason.ACCOUNT_DISABLED, True),
+        ("701", Reason.ACCOUNT_EXPIRED, True),
+        ("773", Reason.PASSWORD_MUST_CHANGE, True),
+        ("775", Reason.ACCOUNT_LOCKED, False),  # whatever the password
+        ("568", "refused by Active Directory: data 568", False),
     ],
 )
-def test_active_directory_writes_the_reason_into_the_message(data: str, reason: str) -> None:
-    assert verdict(Result(49, "invalidCredentials", ACTIVE_DIRECTORY.format(data))) == Failure(reason)
+def test_active_directory_writes_the_reason_into_the_message(data: str, reason: str, *, proven: bool) -> None:
+    said = verdict(Result(49, "invalidCredentials", ACTIVE_DIRECTORY.format(data)))
+    assert said == Failure(reason, proven=proven)
+
+
+def test_only_openldap_says_that_a_password_has_expired_after_it_was_right() -> None:
+    said = Result(49, "invalidCredentials", "", {PASSWORD_POLICY: bytes.fromhex("3003 810100")})
+    assert verdict(said, "openldap") == Failure(Reason.PASSWORD_EXPIRED, proven=True)
+    assert verdict(said) == verdict(said, "active-directory") == Failure(Reason.PASSWORD_EXPIRED)
+    locked = Result(49, "invalidCredentials", "", {PASSWORD_POLICY: bytes.fromhex("3003 810101")})
+    assert verdict(locked, "openldap") == Failure(Reason.ACCOUNT_LOCKED)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +65,15 @@ def test_the_password_policy_speaks_in_a_control(control: str, at_success: objec
     controls = {PASSWORD_POLICY: bytes.fromhex(control)}
     for code, expected in ((0, at_success), (49, at_refusal)):
         said = verdict(Result(code, "", "", controls))
-        assert said == (Failure(expected) if isinstance(expected, str) else expected)
+        proven = code == 0  # a bind that succeeds
+        assert said == (Failure(expected, proven=proven) if isinstance(expected, str) else expected)
 
 
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
         (Result(0, "success"), Success()),
-        (Result(0, "success", "", {NETSCAPE_EXPIRED: b"0"}), Failure(Reason.PASSWORD_EXPIRED)),
+        (Result(0, "success", "", {NETSCAPE_EXPIRED: b"0"}), Failure(Reason.PASSWORD_EXPIRED, proven=True)),
         (Result(49, "invalidCredentials"), Failure(Reason.WRONG_PASSWORD)),
         (Result(32, "noSuchObject"), Failure(Reason.UNKNOWN_USER)),
         (Result(53, "", "Account inactivated. Contact system administrator."), Failure(Reason.ACCOUNT_DISABLED)),

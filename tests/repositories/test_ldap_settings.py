@@ -53,7 +53,6 @@ def test_the_smallest_is_good(authority: Authority) -> None:
         *(
             ("user_filter", {"user_filter": text})
             for text in (
-                "",
                 "(uid=*)",
                 "uid={name}",
                 "(uid={name}",
@@ -67,6 +66,61 @@ def test_the_smallest_is_good(authority: Authority) -> None:
 )
 def test_faults_name_the_key(key: str, changes: dict[str, object]) -> None:
     assert [fault[0] for fault in settings(**changes).faults()] == [key]
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("nested_groups", {"nested_groups": True}),
+        ("nested_groups", {"nested_groups": True, "directory": "openldap"}),
+        ("group_filter", {"nested_groups": True, "directory": "active-directory", "group_filter": "(member={dn})"}),
+        ("group_filter", {"group_filter": "(objectClass=posixGroup)"}),
+        ("group_filter", {"group_filter": "(member={dn}"}),
+        ("group_filter", {"group_filter": "(member={dn})({name})"}),
+        ("group_base_dn", {"group_base_dn": "ou=groups,dc=example,dc=com"}),
+        ("user_filter", {"user_filter": "(&(uid={name})(manager={dn}))"}),
+        ("attributes", {"attributes": tuple(f"a{number}" for number in range(17))}),
+        *(
+            ("attributes.[1]", {"attributes": ("title", name)})
+            for name in ("", "*", "+", "a b", "userCertificate;binary", "userPassword", "unicodePwd", "1.", "ä")
+        ),
+    ],
+)
+def test_faults_of_what_else_is_asked(key: str, changes: dict[str, object]) -> None:
+    assert [fault[0] for fault in settings(**changes).faults()] == [key]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"directory": "openldap", "group_filter": "(&(objectClass=posixGroup)(memberUid={name}))"},
+        {"group_filter": "(|(member={dn})(memberUid={name}))", "group_base_dn": "ou=groups,dc=example,dc=com"},
+        {"directory": "active-directory", "nested_groups": True},
+        {"attributes": ("departmentNumber", "1.2.840.113556.1.4.2", "x-121")},
+    ],
+)
+def test_what_else_may_be_asked(changes: dict[str, object]) -> None:
+    assert list(settings(**changes).faults()) == []
+    assert list(settings(**changes).warnings()) == []
+
+
+def test_groups_below_a_part_of_the_domain_are_warned_about() -> None:
+    nested = {"directory": "active-directory", "nested_groups": True}
+    below = settings(**nested, base_dn="OU=Staff,DC=example,DC=com")
+    assert [warning[0] for warning in below.warnings()] == ["group_base_dn"]
+    assert list(settings(**nested, base_dn="DC=example, DC=com").warnings()) == []
+
+
+def test_what_a_directory_is_sets_what_nobody_set() -> None:
+    there = settings(directory="active-directory")
+    assert there.compared() == "sAMAccountName"
+    assert b"userPrincipalName" in there.template()
+    assert settings(directory="active-directory", user_filter="(cn={name})").compared() == "cn"
+    assert (
+        settings(directory="openldap").template()
+        == settings().template()
+        == settings(user_filter="(uid={name})").template()
+    )
 
 
 def test_passwords_in_the_clear_are_warned_about() -> None:

@@ -1,0 +1,71 @@
+"""What is asked of a directory about one user, and how he is read out of the answers. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from aad.core.identity import User, name_key
+from aad.repositories.ldap_ber import Search, filled
+from aad.repositories.ldap_line import Entry
+from aad.repositories.ldap_settings import DN_MARKER, MARKER, LdapSettings
+
+MOST_GROUPS = 1000
+"""What Active Directory gives in one answer; and of more than 1015 groups no user of Windows can be a member."""
+
+MOST_VALUES = 32  # of one further attribute
+MOST_OCTETS = 253  # of one of these values: what an attribute of RADIUS can hold
+_NO_TEXT = re.compile("[\0-\x1f\x7f-\x9f\ufffd]")
+_NO_ATTRIBUTES = ("1.1",)  # RFC 4511 4.5.1.8
+
+
+class Reader:
+    """Knows one repository's settings."""
+
+    def __init__(self, settings: LdapSettings, repository: str) -> None:
+        """Compile the filters."""
+        self._settings = settings
+        self._repository = repository
+        self._user_filter = settings.template()
+        self._group_filter = settings.group_template()
+        self._name_attribute = settings.compared()
+        known = (settings.email_attribute, settings.group_attribute, settings.language_attribute)
+        wanted = (self._name_attribute, *known, *settings.attributes)
+        self._attributes = tuple(dict.fromkeys(attribute for attribute in wanted if attribute))
+
+    def user_search(self, name: str) -> Search | None:
+        """Put the name into the filter, octet for octet; None: nobody is called so, as it is no text."""
+        try:
+            filter_ = filled(self._user_filter, MARKER, name.encode()) if name else None
+        except UnicodeEncodeError:
+            return None
+        # Two entries are enough to know that the name is nobody's.
+        return Search(self._settings.base_dn, filter_, self._attributes, 2) if filter_ else None
+
+    def group_search(self, user: User) -> Search | None:
+        """Return what finds the groups that don't stand in the user's own entry; None: nobody asked for them."""
+        if self._group_filter is None:
+            return None
+        filter_ = filled(self._group_filter, MARKER, user.name.encode(errors="replace"))
+        filter_ = filled(filter_, DN_MARKER, user.handle.encode(errors="replace"))
+        return Search(self._settings.groups_below(), filter_, _NO_ATTRIBUTES, MOST_GROUPS)
+
+    def user(self, entry: Entry) -> User:
+        """Read the user out of his entry.
+
+        An entry has one name, whatever was typed: else each of its names would have its own lockout.
+        """
+        settings, values = self._settings, entry.values
+        return User(
+            name=min(values.get(self._name_attribute.lower(), ()), key=name_key, default=entry.dn),
+            repository=self._repository,
+            handle=entry.dn,
+            addresses=values.get(settings.email_attribute.lower(), ()),
+            groups=frozenset(values.get(settings.group_attribute.lower(), ())),
+            language=next(iter(values.get(settings.language_attribute.lower(), ())), ""),
+            attributes={name: texts for name in settings.attributes if (texts := _texts(values.get(name.lower(), ())))},
+        )
+
+
+def _texts(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out what is no text (a photo, a SID), and what is longer or more than anything could use."""
+    return tuple(v for v in values if len(v.encode()) <= MOST_OCTETS and not _NO_TEXT.search(v))[:MOST_VALUES]
