@@ -155,6 +155,15 @@ def test_memo_and_answer_come_back_together() -> None:
     assert (running.memo, running.answer, running.position) == ("memo", ANSWER, 0)
 
 
+def test_a_refusal_of_who_proved_it_is_no_guess_and_says_so() -> None:
+    running = Running(login=login("password"), answer=ANSWER)
+    for reason in (Reason.PASSWORD_EXPIRED, Reason.WRONG_PASSWORD):
+        assert not running.failed_by(Failure(reason, proven=True))
+        assert running.failed_by(Failure(reason))
+        assert running.after(Failure(reason, proven=True)) == Rejected(reason, proven=True)
+        assert running.after(Failure(reason)) == Rejected(reason)
+
+
 def test_the_user_may_spell_his_name_otherwise() -> None:
     waiting = Waiting(login=login("email_otp"), position=0, challenge=ASKED)
     assert isinstance(waiting.answered(replace(RIGHT, name=" \uff21LI\xadCE ")), Running)
