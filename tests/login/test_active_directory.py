@@ -236,6 +236,7 @@ bind_dn = "{domain.bind_dn}"
 bind_password = "{domain.bind_password}"
 base_dn = "{domain.base_dn}"
 nested_groups = true
+realms = ["CORP"]
 timeout = "10s"
 """
     rest = repository + sender(mailbox.port, forest) + CHAINS
@@ -269,8 +270,9 @@ def test_a_nested_group_decides_the_chain(daemon: Daemon, mailbox: Mailbox, name
         assert client.ask(name, code, (names.STATE, state)).code == ACCESS_ACCEPT
 
 
-def test_who_is_in_none_of_these_groups_gets_the_other_chain(daemon: Daemon) -> None:
-    assert asked(daemon, "bob@corp.example.com", RIGHT).code == ACCESS_ACCEPT
+@pytest.mark.parametrize("name", ["bob", "bob@corp.example.com", "CORP\\bob", "corp\\BOB"])
+def test_who_is_in_none_of_these_groups_gets_the_other_chain(daemon: Daemon, name: str) -> None:
+    assert asked(daemon, name, RIGHT).code == ACCESS_ACCEPT
 
 
 def test_explain_shows_nested_groups(daemon: Daemon) -> None:
