@@ -1,6 +1,11 @@
 """What every test shares."""
 
+import signal
+
 from hypothesis import settings
 
 settings.register_profile("aad", deadline=None)  # no time is asserted: the machine may be busy
 settings.load_profile("aad")
+
+# Whoever runs the tests in the background of a shell has SIGINT ignored, and so would each program they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
