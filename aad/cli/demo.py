@@ -149,7 +149,7 @@ def _demo() -> Iterator[Demo]:
     from aad.cli.mailbox import Mailbox  # noqa: PLC0415
 
     port, mail_port = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
-    secret = secrets.token_urlsafe(18)
+    secret = secrets.token_hex(16)  # no hyphen at its beginning, which radclient would take for an option
     with tempfile.TemporaryDirectory(prefix="aad-demo-") as name:
         folder = Path(name)
         _write(folder / "aad.toml", CONFIGURATION.format(port=port, mail_port=mail_port, secret=secret))

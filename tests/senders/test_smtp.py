@@ -80,7 +80,8 @@ async def test_postfix_takes_and_refuses(
             with pytest.raises(Unavailable, match=r"450 4\.2\.1"):
                 await sender.send(message("carol@example.com"), within(20))
             second = await sender.send(message(code="654321"), within(20))
-        assert code_in(await asyncio.to_thread(postfix.wait, "alice@example.com", 2)) == "654321"
+        await asyncio.to_thread(postfix.wait, "alice@example.com", 2)
+        assert {code_in(letter) for letter in postfix.letters("alice@example.com")} == {"123456", "654321"}
         assert f"{first.queue_id}: " in postfix.log()
         assert first.queue_id != second.queue_id
 
