@@ -19,6 +19,7 @@ from aad.config.sections import host_and_port
 from aad.log import Log
 from aad.outages import Outages
 from aad.ports import Record, Sender, Store, Unavailable
+from aad.radius.accountant import Accountant
 from aad.radius.clients import Client, Clients
 from aad.radius.front import Front
 from aad.radius.onefield import OneField
@@ -68,11 +69,18 @@ class Daemon:
     async def _serve(self, store: Store, stop: asyncio.Event) -> None:
         lasting = Lasting(self._record, store, Outages(self._record))
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-        sockets, whose = self._sockets()
+        sockets, whose = self._sockets("radius", self._config.radius.listen)
+        accounting, _ = self._sockets("accounting", self._config.radius.accounting_listen)
         setup, senders = await self._setup(self._config, lasting, self._plugins)
         if self._watch:
             self._watch.follow(self._config, senders)
         server = Server(setup, self._record, random.SystemRandom().random)
+        accountant = Accountant(
+            clients=lambda: server.setup.clients,
+            record=self._record,
+            lost=lambda: self._log.dropped,
+            discards=server.discards,
+        )
 
         def reload() -> None:
             task = loop.create_task(self._reload(server, lasting))
@@ -82,20 +90,24 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, reload)
         async with self._watch.serving(server, store) if self._watch else nullcontext():
             server.listen(sockets)
+            accountant.listen(accounting)
             self._warn(self._config)
-            listen = ", ".join(each.name for each in sockets) + whose
+            listen = ", ".join(each.name for each in [*sockets, *accounting]) + whose
             self._record("daemon.started", version=__version__, listen=listen)
             async with self._service.serving(lambda: self._status(store), lambda: self._ailing(server)):
                 await stop.wait()
+            accountant.close()
             await server.drain(PATIENCE)
 
-    def _sockets(self) -> tuple[list[UdpSocket], str]:
-        """Return the sockets that systemd has handed over, else those of radius.listen; and words for the log."""
-        handed, listen = [UdpSocket(each) for each in self._service.sockets("radius")], self._config.radius.listen
+    def _sockets(self, name: str, listen: tuple[str, ...]) -> tuple[list[UdpSocket], str]:
+        """Return the sockets that systemd has handed over by this name, or those of `listen`; and words for it."""
+        handed = [UdpSocket(each) for each in self._service.sockets(name)]
         if not handed:
             return _opened(listen), ""
         if {each.name for each in handed} != set(listen):
-            self._record("configuration.warning", reason="radius.listen is not used: systemd hands the sockets over")
+            key = {"radius": "listen", "accounting": "accounting_listen"}[name]
+            reason = f"radius.{key} is not used: systemd hands the sockets over"
+            self._record("configuration.warning", reason=reason)
         return handed, " (handed over by systemd)"
 
     async def _status(self, store: Store) -> str:
@@ -120,6 +132,7 @@ class Daemon:
             reject_message=config.radius.reject_message,
             on_unavailable=config.radius.on_unavailable,
             telling=frozenset(name for name, event in config.events.items() if event.tell_reasons),
+            accounting=bool(config.radius.accounting_listen),
         )
         setup = Setup(
             clients=_clients(config),
@@ -153,7 +166,7 @@ class Daemon:
                 self._watch.reloaded(successful=True)
             self._warn(config)
             if _fixed(config) != _fixed(self._config):
-                reason = "radius.listen, store, log and metrics change at the next restart"
+                reason = "radius.listen, radius.accounting_listen, store, log and metrics change at the next restart"
                 self._record("configuration.warning", reason=reason)
             self._config, self._remark = config, ""
             self._record("configuration.loaded", file=config.file)
@@ -176,7 +189,7 @@ class Daemon:
 
 def _fixed(config: Config) -> tuple[object, ...]:
     """Return what a reload doesn't change."""
-    return (config.radius.listen, config.store, config.log, config.metrics)
+    return (config.radius.listen, config.radius.accounting_listen, config.store, config.log, config.metrics)
 
 
 def _opened(listen: tuple[str, ...]) -> list[UdpSocket]:

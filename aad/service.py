@@ -49,9 +49,11 @@ class Service:
             os.set_inheritable(descriptor, False)
 
     def sockets(self, name: str) -> list[socket.socket]:
-        """Return the UDP sockets handed over under this name; if none is called so, all of them. BadSocket."""
-        named = [descriptor for descriptor, called in self._handed if called == name]
-        return [_udp(descriptor) for descriptor in named or (descriptor for descriptor, _ in self._handed)]
+        """Return the UDP sockets handed over under this name. BadSocket.
+
+        Those that have neither name are for logins: "radius".
+        """
+        return [_udp(descriptor) for descriptor, called in self._handed if name == _kind(called)]
 
     def ready(self, status: str) -> None:
         """Say that it serves: for the first time, or again after `reloading`."""
@@ -101,6 +103,10 @@ class Service:
         if self._socket:
             with contextlib.suppress(OSError):  # it is full, or gone: a login doesn't wait for that
                 self._socket.sendto("\n".join(lines).encode(), self._address)
+
+
+def _kind(called: str) -> str:
+    return called if called == "accounting" else "radius"
 
 
 def _number(text: str) -> int:

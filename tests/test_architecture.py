@@ -87,7 +87,7 @@ PURE = [
     PACKAGE / "senders" / "address.py",
     *(
         PACKAGE / "radius" / f"{name}.py"
-        for name in ("packet", "password", "mschap", "clients", "duplicates", "prompts")
+        for name in ("accounting", "packet", "password", "mschap", "clients", "duplicates", "onefield", "prompts")
     ),
 ]
 

@@ -96,6 +96,7 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     _each_network_once(decoder, parts["clients"])
     for name, section in _SECTIONS.items():
         parts[name] = decoder.settings(section, tables.get(name, {}), (name,))
+    _sessions_are_written(decoder, parts["radius"], parts["log"])
     return parts
 
 
@@ -116,6 +117,15 @@ def _each_network_once(decoder: Decoder, clients: Mapping[str, Client]) -> None:
             owner = owners.setdefault(ipaddress.ip_network(network), name)
             if owner != name:
                 decoder.fault(("clients", name, "networks"), f"{network} is in clients.{owner} already")
+
+
+def _sessions_are_written(decoder: Decoder, radius: sections.Radius | None, log: sections.Log | None) -> None:
+    """Warn of accounting that nobody will ever read."""
+    if radius and log and radius.accounting_listen and log.level in {"warning", "error"}:
+        what = (
+            f'"{log.level}" leaves the records of sessions out, and radius.accounting_listen answers as if they were '
+        )
+        decoder.warn(("log", "level"), f'{what}written; should be "info"')
 
 
 def _fill_in(tables: Table, types: Types) -> None:

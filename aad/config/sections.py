@@ -14,7 +14,7 @@ from aad.core.settings import Duration, Rate, option
 
 KEY_OCTETS = 16
 UNIX_OCTETS = 107  # of a unix socket's path, unix(7)
-_OTHERS_RIGHT = 'should be ADDRESS:PORT, such as "0.0.0.0:1812" or "[::]:1812"'
+_OTHERS_RIGHT = 'should be ADDRESS:PORT, such as "0.0.0.0:{0}" or "[::]:{0}"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,9 @@ class Radius:
     """[radius]."""
 
     listen: tuple[str, ...] = option(("0.0.0.0:1812", "[::]:1812"), "Addresses and ports where requests arrive.")
+    accounting_listen: tuple[str, ...] = option(
+        (), "Addresses and ports where Accounting-Requests (RFC 2866) arrive; empty: nowhere."
+    )
     on_unavailable: str = option(
         "discard",
         'When LDAP or mail is out of order: "discard", so that the NAS asks its next server, or "reject".',
@@ -34,11 +37,14 @@ class Radius:
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check the addresses."""
-        for number, address in enumerate(self.listen):
-            try:
-                host_and_port(address)
-            except ValueError:
-                yield f"listen.[{number}]", f'"{address}" {_OTHERS_RIGHT}'
+        for key, port in (("listen", 1812), ("accounting_listen", 1813)):
+            for number, address in enumerate(getattr(self, key)):
+                try:
+                    host_and_port(address)
+                except ValueError:
+                    yield f"{key}.[{number}]", f'"{address}" {_OTHERS_RIGHT.format(port)}'
+        for address in sorted(set(self.listen) & set(self.accounting_listen)):
+            yield "accounting_listen", f'"{address}" is in listen already; the port for accounting is 1813'
         if not self.listen:
             yield "listen", "should name at least one address"
         if not 1 <= len(self.reject_message.encode()) <= 200:  # noqa: PLR2004 - leaves room in one attribute

@@ -20,6 +20,7 @@ OTHER = "other"
 """Whatever isn't known beforehand: a stranger's words never become a label."""
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
+SESSIONS = ("started", "updated", "stopped")
 VERDICTS = ("accepted", "refused", "expired")
 FATES = ("sent", "queued", "deferred", "failed")
 _REASONS = {reason.value: reason.value for reason in Reason}
@@ -65,6 +66,7 @@ class Counts:
         self.logins: Counter[tuple[str, str, str, str]] = Counter()  # outcome, reason, client, event
         self.challenges: Counter[tuple[str, str]] = Counter()  # client, event
         self.lockouts: Counter[tuple[str, str]] = Counter()
+        self.sessions: Counter[tuple[str, str, str]] = Counter()  # what, client, event
         self.answers: Counter[tuple[str, str]] = Counter()  # what is proved, verdict
         self.mails: Counter[tuple[str, str]] = Counter()  # sender, fate
         self.times: dict[str, Times] = {}  # by step
@@ -94,6 +96,8 @@ class Counts:
                 self.logins[outcome, "", *place] += 0
             self.challenges[place] += 0
             self.lockouts[place] += 0
+            for what in SESSIONS:
+                self.sessions[(what, *place)] += 0
         for sender in names.senders:
             for fate in FATES:
                 self.mails[sender, fate] += 0
@@ -112,6 +116,8 @@ class Counts:
         yield "login.unavailable", partial(self._login, "unavailable", "")
         yield "challenge.sent", self._challenge
         yield "user.locked", self._lockout
+        for what in SESSIONS:
+            yield f"session.{what}", partial(self._session, what)
         yield "fault", self._fault
         for fate in FATES:
             yield f"mail.{fate}", partial(self._mail, fate)
@@ -140,6 +146,9 @@ class Counts:
 
     def _lockout(self, fields: _Fields) -> None:
         self.lockouts[self._place(fields)] += 1
+
+    def _session(self, what: str, fields: _Fields) -> None:
+        self.sessions[(what, *self._place(fields))] += 1
 
     def _fault(self, _fields: _Fields) -> None:
         self.faults += 1

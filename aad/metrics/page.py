@@ -48,6 +48,9 @@ def _conversation(counts: Counts) -> Iterator[Family]:
     )
     yield _counter("aad_lockouts_total", "Users locked out.", counts.lockouts, *_PLACE)
     yield _counter(
+        "aad_sessions_total", "Sessions, as NASes account for them (RFC 2866).", counts.sessions, "what", *_PLACE
+    )
+    yield _counter(
         "aad_mails_total",
         "Mails by fate; queued: not taken in time, its fate follows; refused: over a limit, given to no sender.",
         counts.mails,

@@ -14,6 +14,7 @@ from aad.core.outcome import Reason
 from aad.engine import Asked, Engine, Reply
 from aad.ports import Record, Unavailable
 from aad.radius import names
+from aad.radius.accounting import class_of
 from aad.radius.clients import Client
 from aad.radius.packet import Request
 from aad.radius.password import MsChap2, Refused
@@ -44,6 +45,7 @@ class Front:
     """Translates between RADIUS and the conversation. It decides nothing about who gets in.
 
     `telling`: the events whose users learn why they are refused, once they have proved who they are.
+    `accounting`: whoever is accepted gets a Class, by which his session is known as his login's.
     """
 
     engine: Engine
@@ -51,6 +53,7 @@ class Front:
     reject_message: str
     on_unavailable: str
     telling: frozenset[str] = frozenset()
+    accounting: bool = False
 
     async def verdict(
         self, request: Request, client: Client, answer: Answer | Refused, received: float
@@ -95,8 +98,11 @@ class Front:
         if isinstance(reply, Asked):
             return Verdict(names.ACCESS_CHALLENGE, _challenge(reply, client))
         if isinstance(reply, Accepted):
-            proof = [answer.success] if isinstance(answer, MsChap2) and answer.success else []
-            return Verdict(names.ACCESS_ACCEPT, proof)
+            attributes = [answer.success] if isinstance(answer, MsChap2) and answer.success else []
+            if self.accounting:
+                # Only then: to some NASes (ocserv, Cisco's ASA) Class is also the name of a group.
+                attributes.append(class_of(reply.login.reference))
+            return Verdict(names.ACCESS_ACCEPT, attributes)
         told = _TOLD.get(reply.reason, "") if reply.proven and client.event in self.telling else ""
         return self._reject(client, told)
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-# Codes: RFC 2865 3, RFC 5997 2.
+# Codes: RFC 2865 3, RFC 2866 3, RFC 5997 2.
 ACCESS_REQUEST = 1
 ACCESS_ACCEPT = 2
 ACCESS_REJECT = 3
+ACCOUNTING_REQUEST = 4
+ACCOUNTING_RESPONSE = 5
 ACCESS_CHALLENGE = 11
 STATUS_SERVER = 12
 
-# Attributes: RFC 2865 5, RFC 2869 5.
+# Attributes: RFC 2865 5, RFC 2866 5, RFC 2869 5, RFC 3162 2, RFC 6911 3.
 USER_NAME = 1
 USER_PASSWORD = 2
 CHAP_PASSWORD = 3
 NAS_IP_ADDRESS = 4
 NAS_PORT = 5
 SERVICE_TYPE = 6
+FRAMED_IP_ADDRESS = 8
 FILTER_ID = 11
 REPLY_MESSAGE = 18
 STATE = 24
@@ -28,6 +31,17 @@ CALLED_STATION_ID = 30
 CALLING_STATION_ID = 31
 NAS_IDENTIFIER = 32
 PROXY_STATE = 33
+ACCT_STATUS_TYPE = 40
+ACCT_DELAY_TIME = 41
+ACCT_INPUT_OCTETS = 42
+ACCT_OUTPUT_OCTETS = 43
+ACCT_SESSION_ID = 44
+ACCT_SESSION_TIME = 46
+ACCT_INPUT_PACKETS = 47
+ACCT_OUTPUT_PACKETS = 48
+ACCT_TERMINATE_CAUSE = 49
+ACCT_INPUT_GIGAWORDS = 52
+ACCT_OUTPUT_GIGAWORDS = 53
 CHAP_CHALLENGE = 60
 NAS_PORT_TYPE = 61
 ARAP_PASSWORD = 70
@@ -35,6 +49,7 @@ PROMPT = 76
 EAP_MESSAGE = 79
 MESSAGE_AUTHENTICATOR = 80
 NAS_IPV6_ADDRESS = 95
+FRAMED_IPV6_ADDRESS = 168
 
 # Values: RFC 5176 3.1 (Service-Type), RFC 2869 5.10 (Prompt).
 AUTHORIZE_ONLY = (17).to_bytes(4, "big")
@@ -63,6 +78,9 @@ class Flaw(StrEnum):
     SIGNATURE_LENGTH = "a Message-Authenticator of another length than 18"
     SIGNATURE_TWICE = "two Message-Authenticators"
     NO_REQUEST = "neither Access-Request nor Status-Server"
+    NO_ACCOUNTING = "neither Accounting-Request nor Status-Server"
+    NO_STATUS_TYPE = "an Accounting-Request without a usable Acct-Status-Type"
+    WRONG_REQUEST_AUTHENTICATOR = "wrong Request Authenticator: the shared secret differs from the client's"
     EAP_BESIDE_PASSWORD = "EAP-Message beside a password"  # noqa: S105 - a phrase
     EAP_UNSIGNED = "EAP-Message without Message-Authenticator"
     STATUS_UNSIGNED = "Status-Server without Message-Authenticator"

@@ -40,7 +40,7 @@ class Server:
     def __init__(self, setup: Setup, record: Record, jitter: Callable[[], float]) -> None:
         """`jitter()` gives random numbers from 0 to 1."""
         self.setup = setup
-        self._discards = Discards(record)
+        self.discards = Discards(record)
         self._duplicates: Duplicates[tuple[UdpSocket, Origin]] = Duplicates()
         self._jitter = jitter
         self._record = record
@@ -63,7 +63,7 @@ class Server:
     @property
     def discarded(self) -> Mapping[tuple[str, str], int]:
         """Return how many requests got no reply on purpose, by client and reason."""
-        return self._discards.totals
+        return self.discards.totals
 
     def ailing(self) -> str:
         """Say which socket is closed or isn't read; nothing: all are well. For the watchdog, at each of its turns."""
@@ -93,13 +93,13 @@ class Server:
         now = time.monotonic()
         client = self.setup.clients.find(origin.host)
         if client is None:
-            self._discards.discard("no [clients.*] has its address", now, source=origin.host)
+            self.discards.discard("no [clients.*] has its address", now, source=origin.host)
             return
         try:
             request = packet.decode(datagram)
             secret = client.secret_of(request)
         except PacketError as error:
-            self._discards.discard(str(error), now, client=client.name, source=origin.host)
+            self.discards.discard(str(error), now, client=client.name, source=origin.host)
             return
         if len(client.secrets) > 1 and request.has_message_authenticator:
             self._tell_secret(client, secret)
@@ -115,11 +115,11 @@ class Server:
         elif sighting is AT_WORK:
             self.passed_over += 1
         elif sighting is FULL:
-            self._discards.discard("too many requests are at work", now, client=client.name)
+            self.discards.discard("too many requests are at work", now, client=client.name)
         elif sighting is NEW and request.state is None and self._at_work[client.name] >= self.setup.at_work:
             # One client's flood would make all others wait for the directory; who answers a challenge always passes.
             self._duplicates.silent(key)
-            self._discards.discard("too many logins of this client are at work", now, client=client.name)
+            self.discards.discard("too many logins of this client are at work", now, client=client.name)
         elif sighting is NEW:
             self._at_work[client.name] += 1
             task = asyncio.get_running_loop().create_task(self._work(request, client, secret, key, now))

@@ -373,3 +373,20 @@ def test_where_metrics_may_not_be_had(tmp_path: Path, listen: str, says: str) ->
     if "reached" in says:
         text = SMALLEST + f'[metrics]\nlisten = "{listen}"\nbeyond_loopback = true'
         assert loaded(tmp_path, text).metrics.beyond_loopback
+
+
+def test_accounting_has_ports_of_its_own(tmp_path: Path) -> None:
+    radius = '[radius]\nlisten = ["127.0.0.1:1812"]\naccounting_listen = '
+    assert loaded(tmp_path, SMALLEST).radius.accounting_listen == ()
+    assert loaded(tmp_path, f'{SMALLEST}{radius}["127.0.0.1:1813"]').radius.accounting_listen == ("127.0.0.1:1813",)
+    for listen, says in (("127.0.0.1:1812", "in listen already"), ("here", '"0.0.0.0:1813"')):
+        (fault,) = faults(tmp_path, f'{SMALLEST}{radius}["{listen}"]')
+        assert fault.startswith("radius.accounting_listen")
+        assert says in fault
+
+
+def test_accounting_that_no_log_holds_is_warned_about(tmp_path: Path) -> None:
+    text = SMALLEST + '[radius]\naccounting_listen = ["127.0.0.1:1813"]\n[log]\nlevel = '
+    assert not loaded(tmp_path, f'{text}"info"').warnings
+    (warning,) = loaded(tmp_path, f'{text}"warning"').warnings
+    assert warning.key == "log.level"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts.authority import Authority
-from tests.parts.daemon import Daemon
+from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.mailbox import Mailbox
 
@@ -76,9 +76,9 @@ def make(tmp_path: Path, directory: Directory, mailbox: Mailbox, authority: Auth
     """Return a function that starts daemons; further TOML may be given."""
     running: list[Daemon] = []
 
-    def start(rest: str = "", *, client: str = "") -> Daemon:
+    def start(rest: str = "", *, client: str = "", head: str = HEAD) -> Daemon:
         parts = repository(directory) + sender(mailbox.port, authority)
-        daemon = Daemon(tmp_path / f"aad-{len(running)}", parts + rest, client=client)
+        daemon = Daemon(tmp_path / f"aad-{len(running)}", parts + rest, client=client, head=head)
         running.append(daemon)
         daemon.start()
         return daemon

@@ -159,3 +159,17 @@ def test_the_process_started_a_moment_ago() -> None:
     assert again == scrape.value("process_start_time_seconds")  # else it would be taken for a restart
     assert scrape.value("process_resident_memory_bytes") > 1_000_000
     assert 3 <= scrape.value("process_open_fds") < scrape.value("process_max_fds")
+
+
+def test_sessions_are_counted_by_client() -> None:
+    counts = counting()
+    for what in ("started", "updated", "updated", "stopped"):
+        counts(f"session.{what}", **KNOWN, seconds=1)
+    counts("session.started", **KNOWN | {"client": "a stranger's word"})
+    assert counts.sessions == {
+        ("started", "gw", "vpn"): 1,
+        ("updated", "gw", "vpn"): 2,
+        ("stopped", "gw", "vpn"): 1,
+        ("started", "other", "other"): 1,
+    }
+    assert page(counts).value("aad_sessions_total", what="updated", client="gw", event="vpn") == 2

@@ -45,9 +45,9 @@ home_server_pool aad {{
     type = fail-over
     home_server = aad
 }}
-realm aad {{
+{accounting_home}realm aad {{
     auth_pool = aad
-}}
+{accounting_pool}}}
 client test {{
     ipaddr = 127.0.0.1
     secret = {client_secret}
@@ -64,7 +64,37 @@ server default {{
             &Proxy-To-Realm := "aad"
         }}
     }}
+{accounting}}}
+"""
+ACCOUNTING_HOME = """\
+home_server aad-accounting {{
+    type = acct
+    ipaddr = {home_host}
+    port = {home_port}
+    secret = {home_secret}
+    response_window = 5
+    zombie_period = 40
+    revive_interval = 60
+    status_check = status-server
+    check_interval = 6
+    num_answers_to_alive = 3
 }}
+home_server_pool aad-accounting {{
+    type = fail-over
+    home_server = aad-accounting
+}}
+"""
+ACCOUNTING_PORT = """\
+    listen {{
+        type = acct
+        ipaddr = 127.0.0.1
+        port = {port}
+    }}
+    preacct {{
+        update control {{
+            &Proxy-To-Realm := "aad"
+        }}
+    }}
 """
 
 
@@ -83,10 +113,16 @@ class FreeradiusProxy(Part):
         response_window: float = 20,
         *,
         status_check: Literal["none", "status-server"] = "status-server",
+        accounting_port: int = 0,
     ) -> None:
-        """Write its configuration; after `response_window` seconds without an answer it takes the home for ill."""
+        """Write its configuration; after `response_window` seconds without an answer it takes the home for ill.
+
+        `accounting_port`: the home server's, if accounting is passed on too.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port("udp")
+        self.accounting_port = free_port("udp") if accounting_port else 0
+        home = {"home_host": home_host, "home_port": accounting_port, "home_secret": quote(home_secret)}
         text = CONFIG.format(
             folder=folder,
             home_host=home_host,
@@ -96,6 +132,9 @@ class FreeradiusProxy(Part):
             response_window=response_window,
             status_check=status_check,
             port=self.port,
+            accounting=ACCOUNTING_PORT.format(port=self.accounting_port) if accounting_port else "",
+            accounting_home=ACCOUNTING_HOME.format(**home) if accounting_port else "",
+            accounting_pool="    acct_pool = aad-accounting\n" if accounting_port else "",
         )
         config = folder / "radiusd.conf"
         config.touch(mode=0o600)
