@@ -19,6 +19,8 @@ from aad.core.identity import User
 from aad.core.message import Draft, Message, Receipt
 from aad.core.outcome import Fact, Failure, Outcome, Success
 from aad.core.secret import Secret
+from aad.storing import Store as Store  # noqa: PLC0414 - a port, too
+from aad.storing import Tally as Tally  # noqa: PLC0414
 
 M = TypeVar("M")
 
@@ -137,6 +139,8 @@ class Method(Protocol[M]):
 
     `Memo`: a frozen dataclass of numbers and strings that comes back with the answer; a store can keep it as JSON.
     `proves`: "password", "code" ...: the word that the log puts before `.accepted` and `.refused`.
+    One that takes a code that came with the password, unasked, has `unasked = True`. One that users are enrolled for
+    has `async ready(user) -> bool`: where it says no, a chain gives way to the next one that fits.
     """
 
     Settings: ClassVar[type]
@@ -148,6 +152,28 @@ class Method(Protocol[M]):
 
     async def verify(self, login: Login, memo: M, answer: Answer, now: float, deadline: float) -> Outcome[M]:
         """Check what the user answered to this method's challenge."""
+
+
+class ForeignSeal(Exception):  # noqa: N818 - the word of the house
+    """What is held for a user was sealed with another installation's key, or for another user, or isn't whole."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a user is enrolled with, opened; and how it lies in the store."""
+
+    value: Secret
+    sealed: bytes
+
+
+class Vault(Protocol):
+    """What users are enrolled with for one method, sealed: a copy of the store gives nothing without the key."""
+
+    async def find(self, user: User) -> Held | None:
+        """Return what is held for `user`; None: he isn't enrolled. ForeignSeal, Unavailable."""
+
+    async def swap(self, user: User, old: Held | None, new: Secret | None) -> bool:
+        """Hold `new` in the place of `old` (None: of nothing, or nothing); False: somebody else was first."""
 
 
 class Post(Protocol):
@@ -173,67 +199,11 @@ class Sent:
 class Wiring:
     """What a plugin gets besides its settings: its own name, and the rest of the house that it may use.
 
-    `key` is the installation's; `repositories` and `post` are there for methods only.
+    `key` is the installation's; `repositories`, `post` and `vault` are there for methods only.
     """
 
     name: str
     key: Secret
     repositories: Mapping[str, Repository] = field(default_factory=dict)
     post: Post | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tally:
-    """A counter of the store: how often, and until when it counts (the store's clock)."""
-
-    kind: str
-    scope: str
-    name: str
-    count: int
-    until: float
-
-
-class Store(AbstractAsyncContextManager["Store"], Protocol):
-    """What outlives a restart: waiting logins, and counters. Every method is atomic; Unavailable: out of order.
-
-    Times are seconds of the store's own clock, `now()`, which no step of the wall clock touches (requirement: a
-    code's life) and which goes on over a restart of the daemon.
-    """
-
-    Settings: ClassVar[type]
-
-    def now(self) -> float:
-        """Return the time, in seconds."""
-
-    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
-        """Keep a waiting login under its ticket. `owner`: where `again` finds the latest one."""
-
-    async def take(self, ticket: bytes) -> bytes | None:
-        """Return the login and forget it, at once: of many who ask, one gets it. None: unknown, or expired long ago.
-
-        For a while after its end (a minute) it is still given out: its method says that the answer came too late.
-        """
-
-    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
-        """Return ticket and login that were last kept for `owner` and still wait; they go on waiting."""
-
-    async def waiting(self) -> int:
-        """Count the waiting logins, about."""
-
-    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
-        """Count one more, unless the counter is at its `limit` already; return the new count, or 0: not counted.
-
-        `tally.count` is ignored; `until` holds for a new or expired counter, and, with `extend`, for any.
-        """
-
-    async def refund(self, kind: str, scope: str, name: str) -> None:
-        """Take one back."""
-
-    async def forget(self, kind: str, scope: str, name: str) -> bool:
-        """Remove a counter; say whether there was one. An empty `scope` means all of them."""
-
-    async def tallies(self, kind: str) -> list[Tally]:
-        """Return the counters of a kind that still count."""
-
-    async def probe(self) -> str:
-        """Try whether this store can be used, and say how in a few words (`aad check --online`)."""
+    vault: Vault | None = None

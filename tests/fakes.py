@@ -52,6 +52,7 @@ class MemoryStore(Opened):
         self.time = 1000.0
         self.logins: dict[bytes, tuple[str, bytes, float]] = {}
         self.counters: dict[tuple[str, str, str], Tally] = {}
+        self.held: dict[tuple[str, str], bytes] = {}
 
     def now(self) -> float:
         return self.time
@@ -95,6 +96,20 @@ class MemoryStore(Opened):
 
     async def tallies(self, kind: str) -> list[Tally]:
         return [tally for tally in self.counters.values() if tally.kind == kind and tally.until > self.time]
+
+    async def find(self, kind: str, name: str) -> bytes | None:
+        return self.held.get((kind, name))
+
+    async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
+        if self.held.get((kind, name)) != old:
+            return False
+        self.held.pop((kind, name), None)
+        if new is not None:
+            self.held[kind, name] = new
+        return True
+
+    async def names(self, kind: str) -> list[str]:
+        return sorted(name for each, name in self.held if each == kind)
 
 
 class MemoryRepository(Opened):

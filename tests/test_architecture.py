@@ -20,7 +20,8 @@ MAY_KNOW = {
     "aad": set(),
     "core": {"core"},
     "texts": set(),
-    "ports": {"core"},
+    "storing": set(),
+    "ports": {"core", "storing"},
     "config": {"core", "config"},
     "registry": {"ports", "config"},
     "records": set(),
@@ -41,7 +42,7 @@ MAY_KNOW = {
     "methods": {"core", "ports", "texts"},
     "repositories": {"core", "ports"},
     "senders": {"core", "ports"},
-    "stores": {"core", "ports"},
+    "stores": {"core", "ports", "storing"},
     "radius": {"core", "ports", "engine", "radius"},
     "canary": {"canary", "core", "engine", "ports", "radius"},
     "assembly": {

@@ -11,7 +11,9 @@ from typing import Any, ClassVar, Self
 
 from aad.core.settings import option
 from aad.ports import Tally, Unavailable, Wiring
+from aad.stores import statements as say
 from aad.stores.statefile import Connection, begin_log_anew, checkpoint, connected, opened, told
+from aad.storing import LARGEST
 
 GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
 EVERY = 1.0  # seconds from one tidying to the next
@@ -19,33 +21,6 @@ BATCH = 300  # expired rows removed at a time: about 3 ms
 CHANGES = 1000  # changed rows from one checkpoint to the next: about 15 MB of log
 STALLED = 2.0  # seconds that others wait for the end of a checkpoint, before the disk is out of order
 MOST_COUNTERS = 1_000_000  # then new names are refused, and known ones go on
-
-_SPEND = """
-INSERT INTO counter (kind, name, scope, count, until, length)
-VALUES (:kind, :name, :scope, 1, :until, :until - :now)
-ON CONFLICT (kind, name, scope) DO UPDATE SET
-    count = CASE WHEN until > :now THEN count + 1 ELSE 1 END,
-    length = CASE WHEN until > :now AND NOT :extend THEN length ELSE excluded.length END,
-    until = CASE WHEN until > :now AND NOT :extend THEN until ELSE excluded.until END
-WHERE until <= :now OR count < :limit
-RETURNING count
-"""
-_AGAIN = "SELECT ticket, login FROM waiting WHERE owner = ? AND expires > ? ORDER BY rowid DESC LIMIT 1"
-_KNOWN = "SELECT 1 FROM counter WHERE kind = ? AND name = ? AND scope = ?"
-_REMOVE = "DELETE FROM counter WHERE kind = ? AND name = ? AND scope = ? AND count <= 1 AND until > ? RETURNING 1"
-_REFUND = "UPDATE counter SET count = count - 1 WHERE kind = ? AND name = ? AND scope = ? AND count > 1 AND until > ?"
-_FORGET = "DELETE FROM counter WHERE kind = ? AND name = ? AND (scope = ? OR ? = '') RETURNING until, count"
-_TALLIES = """
-SELECT scope, name, count, until FROM counter
-WHERE kind = ? AND until > ? AND count > 0 ORDER BY name, scope
-"""
-_SWEEP_WAITING = """
-DELETE FROM waiting WHERE rowid IN (SELECT rowid FROM waiting WHERE expires <= ? LIMIT ?)
-"""
-_SWEEP_COUNTERS = """
-DELETE FROM counter WHERE (kind, name, scope) IN (SELECT kind, name, scope FROM counter WHERE until <= ? LIMIT ?)
-"""
-_COUNTS = "SELECT (SELECT count(*) FROM waiting WHERE expires > ?), (SELECT count(*) FROM counter)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +54,7 @@ class Sqlite:
         """Open the file, making it if there is none. Unavailable: why it can't be."""
         with told(self._path):
             self._connection = opened(self._path, self.now())
-            self._waiting, self._counters = self._connection.execute(_COUNTS, (self.now(),)).fetchone()
+            self._waiting, self._counters = self._connection.execute(say.COUNTS, (self.now(),)).fetchone()
         self._leaving.clear()
         self._free.set()
         self._tidying = asyncio.create_task(self._tidy_up(), name="store: tidy up")
@@ -118,7 +93,7 @@ class Sqlite:
 
     async def again(self, owner: str) -> tuple[bytes, bytes] | None:
         """Return ticket and login that were last kept for `owner`, unless expired."""
-        rows = await self._run(_AGAIN, owner, self.now())
+        rows = await self._run(say.AGAIN, owner, self.now())
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def waiting(self) -> int:
@@ -132,42 +107,64 @@ class Sqlite:
         await self._make_room(tally)
         values = {"kind": tally.kind, "name": tally.name, "scope": tally.scope, "until": tally.until}
         values |= {"now": self.now(), "extend": extend, "limit": limit}
-        rows = await self._rows(_SPEND, values)
+        rows = await self._rows(say.SPEND, values)
         count: int = rows[0][0] if rows else 0
         self._counters += count == 1
         return count
 
     async def _make_room(self, tally: Tally) -> None:
         """Refuse a new counter if there are too many: whoever floods us with names must not fill the disk."""
-        if self._counters >= MOST_COUNTERS and not await self._run(_KNOWN, tally.kind, tally.name, tally.scope):
+        if self._counters >= MOST_COUNTERS and not await self._run(say.KNOWN, tally.kind, tally.name, tally.scope):
             message = f"{self._path}: {self._counters} users failed or got mail of late, so new ones are refused"
             raise Unavailable(message, where="store")
 
     async def refund(self, kind: str, scope: str, name: str) -> None:
         """Take one back; a counter of none is removed."""
         which = (kind, name, scope, self.now())
-        if await self._run(_REMOVE, *which):
+        if await self._run(say.REMOVE, *which):
             self._counters -= 1
         else:
-            await self._run(_REFUND, *which)
+            await self._run(say.REFUND, *which)
 
     async def forget(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter, or with an empty `scope` those of every scope; say whether any still counted."""
-        rows, now = await self._run(_FORGET, kind, name, scope, scope), self.now()
+        rows, now = await self._run(say.FORGET, kind, name, scope, scope), self.now()
         self._counters -= len(rows)
         return any(until > now and count for until, count in rows)
 
     async def tallies(self, kind: str) -> list[Tally]:
         """Return the counters of a kind that still count."""
-        rows = await self._run(_TALLIES, kind, self.now())
+        rows = await self._run(say.TALLIES, kind, self.now())
         return [
             Tally(kind=kind, scope=scope, name=name, count=count, until=until) for scope, name, count, until in rows
         ]
 
+    async def find(self, kind: str, name: str) -> bytes | None:
+        """Return what is held."""
+        rows = await self._run(say.FIND, kind, name)
+        return rows[0][0] if rows else None
+
+    async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
+        """Hold `new` instead of `old`, in one statement. A power failure may take back the last seconds' swaps."""
+        if new is not None and len(new) > LARGEST:
+            message = f"{len(new)} octets are too many to be held, {LARGEST} at most"
+            raise ValueError(message)
+        if old is None:
+            return (
+                await self.find(kind, name) is None if new is None else bool(await self._run(say.HOLD, new, kind, name))
+            )
+        if new is None:
+            return bool(await self._run(say.DROP, kind, name, old))
+        return bool(await self._run(say.RENEW, new, kind, name, old))
+
+    async def names(self, kind: str) -> list[str]:
+        """Return the names, in order."""
+        return [name for (name,) in await self._run(say.NAMES, kind)]
+
     async def probe(self) -> str:
         """Write, so that a full disk shows, and count."""
         await self._run("INSERT OR REPLACE INTO meta VALUES ('probed', ?)", str(self.now()))
-        ((waiting, counters),) = await self._run(_COUNTS, self.now())
+        ((waiting, counters),) = await self._run(say.COUNTS, self.now())
         return f"{self._path}: {waiting} logins wait, {counters} counters"
 
     async def _tidy_up(self) -> None:
@@ -208,8 +205,8 @@ class Sqlite:
         """Remove a batch of what has expired; return how many rows that was."""
         now = self.now()
         with told(self._path):
-            logins = self._connection.execute(_SWEEP_WAITING, (now - GRACE, BATCH)).rowcount
-            return logins + self._connection.execute(_SWEEP_COUNTERS, (now, BATCH)).rowcount
+            logins = self._connection.execute(say.SWEEP_WAITING, (now - GRACE, BATCH)).rowcount
+            return logins + self._connection.execute(say.SWEEP_COUNTERS, (now, BATCH)).rowcount
 
     async def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         return await self._rows(statement, values)
@@ -234,5 +231,5 @@ class Sqlite:
 def _counted(path: Path, now: float) -> tuple[int, int]:
     """Count logins and counters."""
     with told(path), contextlib.closing(connected(path)) as connection:
-        waiting, counters = connection.execute(_COUNTS, (now,)).fetchone()
+        waiting, counters = connection.execute(say.COUNTS, (now,)).fetchone()
     return waiting, counters

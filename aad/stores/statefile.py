@@ -13,7 +13,8 @@ from aad.ports import Unavailable
 
 __all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "opened", "told"]
 
-SCHEMA = 2
+SCHEMA = 3
+_BEFORE = 2  # had all but what users are enrolled with; a file of then is brought up to date
 PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
 LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
 CACHE = 512  # KiB of pages kept in memory; the rest is in the system's cache anyway
@@ -34,7 +35,12 @@ CREATE TABLE counter (
 ) WITHOUT ROWID;
 CREATE INDEX counter_until ON counter (until)
 """
-_AFRESH = "move it away, and a new one is made (waiting logins, lockouts and mail limits end)"
+_SINCE_3 = """
+CREATE TABLE held (
+    kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, name)
+) WITHOUT ROWID
+"""
+_AFRESH = "move it away, and a new one is made (waiting logins, lockouts, mail limits and enrolments end)"
 _WORDS = {
     sqlite3.SQLITE_BUSY: f"another process has been writing for more than {PATIENCE} s",
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -132,7 +138,10 @@ def _fit(connection: Connection, path: Path, now: float) -> None:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {SCHEMA}"):
+            for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {_BEFORE}"):
+                connection.execute(statement)
+        if _version(connection) == _BEFORE:
+            for statement in (_SINCE_3, f"PRAGMA user_version = {SCHEMA}"):
                 connection.execute(statement)
         if (version := _version(connection)) != SCHEMA:
             words = f"was written by another version of aad (schema {version}, this one reads {SCHEMA}): run that, or"

@@ -1,0 +1,35 @@
+"""What the SQLite store says to its file."""
+
+from __future__ import annotations
+
+SPEND = """
+INSERT INTO counter (kind, name, scope, count, until, length)
+VALUES (:kind, :name, :scope, 1, :until, :until - :now)
+ON CONFLICT (kind, name, scope) DO UPDATE SET
+    count = CASE WHEN until > :now THEN count + 1 ELSE 1 END,
+    length = CASE WHEN until > :now AND NOT :extend THEN length ELSE excluded.length END,
+    until = CASE WHEN until > :now AND NOT :extend THEN until ELSE excluded.until END
+WHERE until <= :now OR count < :limit
+RETURNING count
+"""
+AGAIN = "SELECT ticket, login FROM waiting WHERE owner = ? AND expires > ? ORDER BY rowid DESC LIMIT 1"
+KNOWN = "SELECT 1 FROM counter WHERE kind = ? AND name = ? AND scope = ?"
+REMOVE = "DELETE FROM counter WHERE kind = ? AND name = ? AND scope = ? AND count <= 1 AND until > ? RETURNING 1"
+REFUND = "UPDATE counter SET count = count - 1 WHERE kind = ? AND name = ? AND scope = ? AND count > 1 AND until > ?"
+FORGET = "DELETE FROM counter WHERE kind = ? AND name = ? AND (scope = ? OR ? = '') RETURNING until, count"
+TALLIES = """
+SELECT scope, name, count, until FROM counter
+WHERE kind = ? AND until > ? AND count > 0 ORDER BY name, scope
+"""
+SWEEP_WAITING = """
+DELETE FROM waiting WHERE rowid IN (SELECT rowid FROM waiting WHERE expires <= ? LIMIT ?)
+"""
+SWEEP_COUNTERS = """
+DELETE FROM counter WHERE (kind, name, scope) IN (SELECT kind, name, scope FROM counter WHERE until <= ? LIMIT ?)
+"""
+COUNTS = "SELECT (SELECT count(*) FROM waiting WHERE expires > ?), (SELECT count(*) FROM counter)"
+HOLD = "INSERT INTO held (value, kind, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
+RENEW = "UPDATE held SET value = ? WHERE kind = ? AND name = ? AND value = ? RETURNING 1"
+DROP = "DELETE FROM held WHERE kind = ? AND name = ? AND value = ? RETURNING 1"
+FIND = "SELECT value FROM held WHERE kind = ? AND name = ?"
+NAMES = "SELECT name FROM held WHERE kind = ? ORDER BY name"
