@@ -19,6 +19,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
 
     core/          the rules, pure: no await, no clock, no randomness, no files     | core
     ports.py       what a plugin is: Method, Repository, Sender, Store; Unavailable | core
+    storing.py     a part of it: the port Store                                     | nothing
+    vault.py       what users are enrolled with, sealed, in the store               | core, ports
     config/        aad.toml -> frozen values; every fault by file and key           | core
     registry.py    a type's name -> a plugin class                                  | ports, config
     methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,6 +23,7 @@ from aad.pending import Pending
 from aad.ports import Record, Repository, Sender, Store, Unavailable, Wiring
 from aad.post import Post
 from aad.randomness import Randomness
+from aad.vault import Vault
 
 KEY_OCTETS = 32
 
@@ -69,12 +71,17 @@ def installation_key(config: Config) -> Secret:
         with contextlib.suppress(FileExistsError):
             path.touch(mode=0o600, exist_ok=False)
             path.write_bytes(secrets.token_bytes(KEY_OCTETS))
+            if (
+                os.geteuid() == 0
+            ):  # a command run by root before the daemon ever was: the daemon must be able to read it
+                os.chown(path, path.parent.stat().st_uid, path.parent.stat().st_gid)
         key = Secret(path.read_bytes())
     except OSError as error:
         message = f"{path}: {error.strerror}"
         raise Unavailable(message, where="store") from None
     if len(key) < KEY_OCTETS:
-        message = f"{path}: should have {KEY_OCTETS} octets; remove it, and a new one is made (waiting logins end)"
+        words = "remove it, and a new one is made (waiting logins and enrolments end)"
+        message = f"{path}: should have {KEY_OCTETS} octets; {words}"
         raise Unavailable(message, where="store")
     return key
 
@@ -125,7 +132,7 @@ async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> 
     await stack.enter_async_context(post)
     mailers.update(await _entered(senders(config, key), stack))  # left first: what they still say, post writes down
     methods = {
-        name: built(plugin, Wiring(name=name, key=key, repositories=users, post=post))
+        name: built(plugin, wiring(name, store, key, repositories=users, post=post))
         for name, plugin in config.methods.items()
     }
     engine = Engine(
@@ -146,6 +153,19 @@ async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> 
         at_work=lasting.at_work,
     )
     return engine, mailers
+
+
+def enrolling(config: Config, store: Store) -> dict[str, Any]:
+    """Make the methods that users are enrolled for, alone, to see who is. Unavailable."""
+    classes = {name: registry.plugin_class("methods", plugin.type) for name, plugin in config.methods.items()}
+    names = [name for name, cls in classes.items() if hasattr(cls, "ready")]
+    key = installation_key(config) if names else Secret(b"")
+    return {name: built(config.methods[name], wiring(name, store, key)) for name in names}
+
+
+def wiring(name: str, store: Store, key: Secret, **more: Any) -> Wiring:
+    """Return what a method gets; `more`: what only some need."""
+    return Wiring(name=name, key=key, vault=Vault(store, key, name, Randomness()), **more)
 
 
 def lockout(config: Config, store: Store) -> Lockout:

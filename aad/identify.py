@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from aad.core.conversation import Login, Rejected, Running
 from aad.core.identity import Attempt, Named, User
 from aad.core.outcome import Reason
-from aad.core.policy import Event
+from aad.core.policy import Chain, Event
 from aad.outages import Outages
 from aad.ports import AmbiguousUser, Found, Method, Repository
 from aad.story import Story
@@ -46,6 +46,7 @@ class Identify:
         if not chains:
             why = "; ".join(f"{chain.name} {why}" for chain, why in event.misfits(found.user, attempt, named.chain))
             return Rejected(Reason.NO_CHAIN, why)
+        chains = await asked_of(self.methods, found.user, chains, choose=event.choose)
         login = Login(
             reference=story.reference,
             nonce=self.randomness(NONCE_OCTETS),
@@ -67,7 +68,8 @@ class Identify:
         def admit(user: User) -> bool:
             # Under another name the failure isn't counted yet, so there is no bind yet.
             chains = event.chains_for(user, attempt, named.chain)
-            return user.key == named.key and bool(chains) and self.proves(chains[0].methods[0]) == "password"
+            firsts = {self.proves(chain.methods[0]) for chain in self._firsts(chains)}
+            return user.key == named.key and firsts == {"password"}
 
         for name in [named.repository] if named.repository else event.repositories:
             found = await self.repositories[name].find(named.name, password, admit, attempt.deadline)
@@ -75,6 +77,13 @@ class Identify:
             if found is not None:
                 return found
         return None
+
+    def _firsts(self, fits: Sequence[Chain]) -> Sequence[Chain]:
+        """Return the chains that may turn out to be the one asked: up to one that nobody has to be enrolled for."""
+        for number, chain in enumerate(fits):
+            if not any(hasattr(self.methods[method], "ready") for method in chain.methods):
+                return fits[: number + 1]
+        return fits
 
     def proves(self, method: str) -> str:
         """Return what a method proves: "password", "code" ..."""
@@ -97,3 +106,27 @@ class Identify:
             attempt = replace(attempt, answer=password, code=code, perhaps=None)
             return replace(running, answer=password), attempt
         return running, replace(attempt, perhaps=None)
+
+
+async def asked_of(methods: Mapping[str, Any], user: User, fits: Sequence[Chain], *, choose: bool) -> tuple[Chain, ...]:
+    """Return the chain that is asked, and with `choose` the others too. Unavailable: nobody could tell.
+
+    A chain with a method that the user isn't enrolled for gives way to those behind it; if there is none that he could
+    walk, the first is asked, and refuses him when it comes to that method.
+    """
+    found: list[Chain] = []
+    for chain in fits if len(fits) > 1 else ():
+        if not await not_ready(methods, user, chain):
+            found.append(chain)
+            if not choose:
+                break
+    return tuple(found) or tuple(fits if choose else fits[:1])
+
+
+async def not_ready(methods: Mapping[str, Any], user: User, chain: Chain) -> str:
+    """Return the first method of a chain that the user isn't enrolled for, or "". Unavailable."""
+    for name in chain.methods:
+        ready: Callable[[User], Awaitable[bool]] | None = getattr(methods.get(name), "ready", None)
+        if ready is not None and not await ready(user):
+            return name
+    return ""

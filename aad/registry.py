@@ -7,7 +7,13 @@ from importlib.metadata import entry_points
 from typing import Any
 
 BUILT_IN = {
-    "methods": {"password": "aad.methods.password:Password", "email_otp": "aad.methods.email_otp:EmailOtp"},
+    "methods": {
+        "password": "aad.methods.password:Password",
+        "email_otp": "aad.methods.email_otp:EmailOtp",
+        "totp": "aad.methods.totp:Totp",
+        "hotp": "aad.methods.hotp:Hotp",
+        "recovery_codes": "aad.methods.recovery_codes:RecoveryCodes",
+    },
     "repositories": {"ldap": "aad.repositories.ldap:Ldap", "file": "aad.repositories.file:File"},
     "senders": {"smtp": "aad.senders.smtp:Smtp"},
     "stores": {"sqlite": "aad.stores.sqlite:Sqlite"},

@@ -33,6 +33,7 @@ MAY_KNOW = {
     "randomness": set(),
     "story": {"core", "ports"},
     "lockout": {"ports"},
+    "vault": {"core", "ports"},
     "outages": {"ports"},
     "delivery": {"core", "ports", "outages"},
     "post": {"core", "ports", "delivery", "outages"},
@@ -58,6 +59,7 @@ MAY_KNOW = {
         "pending",
         "post",
         "randomness",
+        "vault",
     },
     "metrics": {"aad", "core", "metrics", "ports"},
     "watch": {"config", "log", "metrics", "ports", "radius", "registry"},
@@ -68,7 +70,9 @@ MAY_KNOW["cli"] = {*MAY_KNOW, "cli"}
 DOORS = {
     "pyotp": "core/code.py",
     "pyrad": "radius/packet.py",
-    "Cryptodome": "radius/mschap.py, senders/oauth_jwt.py",  # two libraries in one: MD4 and DES; RSA
+    # three libraries in one: MD4 and DES; RSA; ChaCha20-Poly1305
+    "Cryptodome": "radius/mschap.py, senders/oauth_jwt.py, core/sealed.py",
+    "segno": "cli/qr.py",
     "ldap3": "repositories/ldap_line.py",
     "aiosmtplib": "senders/smtp_line.py",
     "aiosmtpd": "cli/mailbox.py",

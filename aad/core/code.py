@@ -1,7 +1,7 @@
-"""A one-time code: derived, issued, checked. Neither memo nor store ever holds one.
+"""One-time codes: of a login, derived, issued and checked; and those that a user's own token shows. The door to pyotp.
 
-The code is HOTP (RFC 4226) over a key derived, by HMAC-SHA-256, from the installation's key and the login's nonce. Both
-are needed to know it: a stolen store has no key, a stolen key has no nonce.
+Neither memo nor store ever holds one. A login's code is HOTP (RFC 4226) over a key derived, by HMAC-SHA-256, from the
+installation's key and the login's nonce. Both are needed to know it: a stolen store has no key, a stolen key no nonce.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from aad.core.answer import Answer
 from aad.core.secret import Secret
 
 SHORTEST, LONGEST = 4, 10
+ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512}
 
 
 class _Hotp(pyotp.HOTP):
     """HOTP over octets: pyotp wants them in base32, and decodes that, in Python, whenever it needs them."""
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, octets: bytes, digits: int = LONGEST, algorithm: str = "sha1") -> None:
         self._octets = octets
-        super().__init__("", digits=LONGEST)
+        super().__init__("", digits=digits, digest=ALGORITHMS[algorithm])
 
     def byte_secret(self) -> bytes:
         return self._octets
@@ -45,3 +46,8 @@ def issue(key: Secret, nonce: bytes, length: int) -> Secret:
 def check(answer: Answer, key: Secret, nonce: bytes, length: int) -> bool:
     """Say whether `answer` is the code. ASCII digits only; a full-width digit is another character."""
     return answer.matches(issue(key, nonce, length))
+
+
+def at(secret: Secret, counter: int, digits: int, algorithm: str) -> Secret:
+    """Return what a token with this `secret` shows at a `counter` (RFC 4226 5.3), or time step (RFC 6238 4.2)."""
+    return Secret(_Hotp(secret.reveal(), digits, algorithm).at(counter))

@@ -31,6 +31,9 @@ class Reason(StrEnum):
     MAIL_LIMIT = "mail limit reached"
     LOCKED = "locked out"
     WRONG_CODE = "wrong code"
+    USED_CODE = "code used before"
+    NOT_ENROLLED = "not enrolled for this method"
+    FOREIGN_SEAL = "enrolled with another installation's key"
     EXPIRED = "answered too late"
     STATE_UNKNOWN = "unknown, expired or used State"
     STATE_MALFORMED = "empty or doubled State"
@@ -53,6 +56,8 @@ UNCOUNTED = frozenset(
         Reason.NAME_MANGLED,
         Reason.UNSUPPORTED,
         Reason.NO_ADDRESS,
+        Reason.NOT_ENROLLED,
+        Reason.FOREIGN_SEAL,
         Reason.ADDRESS_REFUSED,
         Reason.MAIL_LIMIT,
         Reason.TOO_MANY_WAITING,

@@ -83,16 +83,16 @@ class Event:
         return named(typed, self._realms, self._short_names)
 
     def chains_for(self, user: User, attempt: Attempt, wanted: str = "") -> tuple[Chain, ...]:
-        """Return the chains that may be asked, the first being it; none: nobody said how this user could log in.
+        """Return the chains that fit, in order; none: nobody said how this user could log in.
 
-        `wanted`: the short name that the user typed, folded; else there are others only if the event lets him choose.
+        The first is asked; the others may be where it isn't, or where the event lets the user choose. `wanted`: the
+        short name that the user typed, folded.
         """
-        fits = [
+        return tuple(
             chain
             for chain in self.chains
             if wanted in ("", chain.short_name.casefold()) and not chain.misfit(user, attempt)
-        ]
-        return tuple(fits if self.choose else fits[:1])
+        )
 
     def misfits(self, user: User, attempt: Attempt, wanted: str = "") -> Sequence[tuple[Chain, str]]:
         """Return the chains that aren't asked, each with the reason, as far as the first that is."""
