@@ -21,6 +21,8 @@ COMMANDS = {
     "log": "tell what happened to logins, from the journal or the log's file",
     "locked": "list who is locked out",
     "unlock": "end a user's lockout",
+    "totp": "enrol users for an app or a key fob that shows codes (QR code), remove them, list or import them",
+    "recovery": "make a user's recovery codes, remove them, or list who has any",
     "make-secret": "make a shared secret that nobody guesses",
     "hash-password": "make a password's hash for a users file",
     "demo": "show one whole login, with users and mailbox of its own",

@@ -18,6 +18,7 @@ from aad.core.identity import Attempt, Named, User
 from aad.core.mask import masked
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
+from aad.identify import asked_of, not_ready
 from aad.ports import AmbiguousUser, Store, Unavailable
 
 EXAMPLE = "aad explain alice --event vpn --client vpn-gateway"
@@ -76,7 +77,10 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
         deadline=0.0,
         place=options.address,
     )
-    chosen = _chains(event, user, attempt, named.chain)
+    try:
+        chosen = await _chains(config, event, user, attempt, named.chain)
+    except Unavailable as error:
+        return failed(f"{error.where}: {error.what}", os.EX_UNAVAILABLE)
     if chosen:
         _prompts(config, chosen[0], user, options.client or "")
     print("reply attributes: none")
@@ -99,11 +103,18 @@ async def _found(config: Config, event: Event, named: Named) -> User | None:
     return None
 
 
-def _chains(event: Event, user: User, attempt: Attempt, wanted: str) -> tuple[Chain, ...]:
-    """Print which chains are asked, and why the ones before are not; return them."""
+async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wanted: str) -> tuple[Chain, ...]:
+    """Print which chains are asked, and why the ones before are not; return them. Unavailable."""
     for chain, why in event.misfits(user, attempt, wanted):
         print(f"chain {chain.name}: {why}")
-    chains = event.chains_for(user, attempt, wanted)
+    fits = event.chains_for(user, attempt, wanted)
+    async with assembly.opened_store(config) as store:
+        methods = assembly.enrolling(config, store)
+        lacking = {chain: lacks for chain in fits if (lacks := await not_ready(methods, user, chain))}
+        chains = await asked_of(methods, user, fits, choose=event.choose)
+    for chain, lacks in lacking.items():
+        so = "so he is refused there" if chain in chains else "so it isn't asked"
+        print(f"chain {chain.name}: {user.name} is not enrolled for {lacks}, {so}")
     for number, chain in enumerate(chains):
         what = f"{chain.name} ({', then '.join(chain.methods)})"
         print(

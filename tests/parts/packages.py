@@ -34,6 +34,7 @@ def packages() -> dict[str, str]:
         "ocserv": "/usr/sbin/ocserv",
         "libradcli4": "/etc/radcli/dictionary",
         "openconnect": "/usr/sbin/openconnect",
+        "oathtool": "/usr/bin/oathtool",
         "systemd": "/lib/systemd/systemd-journald",
         # systemd-python is compiled
         "gcc": "/usr/bin/gcc",

@@ -1,0 +1,140 @@
+"""What `aad totp` and `aad recovery` have in common: which user, for which method, and where that is held."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from typing import Any
+
+from aad import assembly
+from aad.cli.exits import EX_FAILED, EX_USAGE, failed, takes_config
+from aad.config import Config, Plugin
+from aad.config.faults import did_you_mean
+from aad.core.identity import User
+from aad.core.secret import Secret
+from aad.log import Log
+from aad.ports import AmbiguousUser, Repository, Unavailable
+from aad.randomness import Randomness
+from aad.vault import Vault
+
+PATIENCE = 15.0  # seconds
+
+
+class Refusal(Exception):  # noqa: N818 - what an administrator asked for can't be done
+    """Says so in one line; `code` is the exit code."""
+
+    def __init__(self, what: str, code: int = EX_FAILED) -> None:
+        """Say why."""
+        super().__init__(what)
+        self.code = code
+
+
+def takes_enrolment(parser: argparse.ArgumentParser) -> None:
+    """Take the file, the method, and where to look for the user."""
+    takes_config(parser)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--event", metavar="NAME", help="look where this of [events.*] does, realms and all")
+    where.add_argument(
+        "--repository", metavar="NAME", help="look in this of [repositories.*]; default: in all, in order"
+    )
+    parser.add_argument("--method", metavar="NAME", help="which of [methods.*], if there are several")
+
+
+def ended(error: Refusal | Unavailable) -> int:
+    """Say on stderr what went wrong; return the exit code."""
+    if isinstance(error, Refusal):
+        return failed(str(error), error.code)
+    return failed(f"{error.where}: {error.what}" if error.where else error.what, os.EX_UNAVAILABLE)
+
+
+def method(config: Config, wanted: str | None, types: Collection[str]) -> Plugin:
+    """Return the method that was asked for, or the only one of these types. Refusal."""
+    known = {name: plugin for name, plugin in config.methods.items() if plugin.type in types}
+    kinds = " or ".join(sorted(types))
+    if not known:
+        message = f'no method of type {kinds} in {config.file}: name one in a chain, methods = ["password", "..."]'
+        raise Refusal(message)
+    if wanted is None and len(known) > 1:
+        message = f"there are several methods of type {kinds}: say --method {' or '.join(known)}"
+        raise Refusal(message, EX_USAGE)
+    name = wanted or next(iter(known))
+    if name not in known:
+        message = f"no method {name!r} of type {kinds}: {did_you_mean(name, known)}"
+        raise Refusal(message, EX_USAGE)
+    return known[name]
+
+
+class Directory:
+    """The repositories that may hold the user, opened."""
+
+    def __init__(self, config: Config, event: str | None, opened: dict[str, Repository]) -> None:
+        """Look as an event does, or as they stand here."""
+        self._event = assembly.events(config)[event] if event else None
+        self._opened = opened
+
+    async def user(self, name: str) -> User:
+        """Return the one user of this name, as it would be typed at the NAS. Refusal, Unavailable."""
+        named = self._event.named(name) if self._event else None
+        places = [named.repository] if named and named.repository else list(self._opened)
+        for place in places:
+            asked = named.name if named else name
+            try:
+                found = await self._opened[place].find(asked, None, lambda _: False, time.monotonic() + PATIENCE)
+            except AmbiguousUser:
+                message = f"{name}: two or more entries of repository {place} have this name"
+                raise Refusal(message) from None
+            if found is not None:
+                return found.user
+        message = f"{name} is in none of the repositories {', '.join(places)}"
+        raise Refusal(message)
+
+
+@asynccontextmanager
+async def directory(config: Config, options: argparse.Namespace) -> AsyncIterator[Directory]:
+    """Open the repositories that `options` name. Refusal, Unavailable."""
+    for kind, name, known in (
+        ("event", options.event, config.events),
+        ("repository", options.repository, config.repositories),
+    ):
+        if name is not None and name not in known:
+            message = f"no {kind} {name!r}: {did_you_mean(name, known)}"
+            raise Refusal(message, EX_USAGE)
+    names = [options.repository] if options.repository else list(config.repositories)
+    if options.event:
+        names = list(config.events[options.event].repositories)
+    made = assembly.repositories(config, Secret(b""))
+    async with AsyncExitStack() as stack:
+        opened = {name: await stack.enter_async_context(made[name]) for name in names}
+        yield Directory(config, options.event, opened)
+
+
+@asynccontextmanager
+async def enrolled(config: Config, plugin: Plugin) -> AsyncIterator[tuple[Vault, Any, Secret]]:
+    """Open what is held for a method's users; give the method too, and the installation's key. Unavailable."""
+    async with assembly.opened_store(config) as store:
+        key = assembly.installation_key(config)
+        vault = Vault(store, key, plugin.name, Randomness())
+        yield vault, assembly.built(plugin, assembly.wiring(plugin.name, store, key)), key
+
+
+def told(config: Config, name: str, **fields: object) -> None:
+    """Write a record where the daemon writes its own. Refusal: done, but it can't be written."""
+    try:
+        with closing(Log(to=config.log.to, layout=config.log.format, file=config.log.file)) as log:
+            log.record(name, **fields)
+    except OSError as error:
+        message = f"done, but the log can't be written: {error}"
+        raise Refusal(message) from None
+
+
+async def removed(config: Config, plugin: Plugin, user: User) -> None:
+    """Remove what is held for a user. Refusal: there is nothing."""
+    async with enrolled(config, plugin) as (vault, _, _):
+        gone = await vault.remove(user.repository, user.key)
+    if not gone:
+        message = f"{user.name} is not enrolled for {plugin.name}"
+        raise Refusal(message)
+    told(config, "user.unenrolled", user=user.name, method=plugin.name, repository=user.repository)

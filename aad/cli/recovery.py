@@ -1,0 +1,81 @@
+"""`aad recovery`: who has recovery codes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import secrets
+
+from aad.cli.enrolment import Refusal, directory, ended, enrolled, method, removed, takes_enrolment, told
+from aad.cli.exits import EX_FINE, EX_USAGE, configured, failed
+from aad.config import Config, Plugin
+from aad.core.identity import User
+from aad.core.recovery import CODES, SALT_OCTETS, Batch, spelled
+from aad.ports import ForeignSeal, Unavailable
+from aad.vault import Vault
+
+EXAMPLE = "aad recovery make alice"
+TYPES = ("recovery_codes",)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Take what to do, and with whom."""
+    parser.add_argument("action", choices=("make", "remove", "list"), help="what to do")
+    parser.add_argument("user", nargs="?", metavar="USER", help="whose codes; for list: nobody")
+    takes_enrolment(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it, beside a running daemon or without one."""
+    if (options.user is None) != (options.action == "list"):
+        return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'a USER'}", EX_USAGE)
+    config = configured(options)
+    try:
+        plugin = method(config, options.method, TYPES)
+        return asyncio.run(_ACTIONS[options.action](config, plugin, options))
+    except (Refusal, Unavailable) as error:
+        return ended(error)
+
+
+async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
+    """Print new codes, once; those of before are good no longer."""
+    async with directory(config, options) as users:
+        user = await users.user(options.user)
+    batch = Batch(secrets.token_bytes(SALT_OCTETS))
+    async with enrolled(config, plugin) as (vault, _, key):
+        before = await vault.remove(user.repository, user.key)
+        if not await vault.swap(user, None, batch.encoded()):
+            message = f"somebody else makes codes for {user.name} at this moment"
+            raise Refusal(message)
+        codes = batch.codes(key).values()
+    told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
+    print(*(spelled(code).text() for code in codes), sep="\n")
+    print(f"{user.name}: {CODES} codes, each good once" + (", and none of before" if before else ""))
+    return EX_FINE
+
+
+async def _remove(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
+    async with directory(config, options) as users:
+        user = await users.user(options.user)
+    await removed(config, plugin, user)
+    print(f"{user.name}: no longer enrolled for {plugin.name}")
+    return EX_FINE
+
+
+async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
+    del options
+    async with enrolled(config, plugin) as (vault, _, _):
+        for repository, user in await vault.users():
+            print(f"{user}  repository {repository}  method {plugin.name}  {await _left(vault, repository, user)}")
+    return EX_FINE
+
+
+async def _left(vault: Vault, repository: str, user: str) -> str:
+    try:
+        held = await vault.find(User(name=user, repository=repository, handle=""))
+    except ForeignSeal:
+        return "made with another installation's key"
+    return f"{len(Batch.decoded(held.value).left)} codes left" if held else "removed at this moment"
+
+
+_ACTIONS = {"make": _make, "remove": _remove, "list": _list}

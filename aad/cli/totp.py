@@ -1,0 +1,157 @@
+"""`aad totp`: who has an app, or a key fob, that shows codes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import csv
+import secrets
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aad.cli import qr
+from aad.cli.enrolment import Refusal, directory, ended, enrolled, method, removed, takes_enrolment, told
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed
+from aad.config import Config, Plugin
+from aad.core.answer import Plain
+from aad.core.identity import User
+from aad.core.secret import Secret
+from aad.core.token import SECRET_OCTETS, Token, base32, from_base32, uri
+from aad.ports import Unavailable
+from aad.vault import Vault
+
+EXAMPLE = "aad totp enroll alice"
+TYPES = ("totp", "hotp")
+TRIES = 3
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Take what to do, and with whom."""
+    parser.add_argument("action", choices=("enroll", "remove", "list", "import"), help="what to do")
+    parser.add_argument(
+        "what", nargs="?", metavar="USER|FILE", help="the user; for import a file: USER,SECRET[,COUNTER]"
+    )
+    takes_enrolment(parser)
+    parser.add_argument("--force", action="store_true", help="in the place of a secret that is held already")
+    parser.add_argument("--no-confirm", action="store_true", help="keep the secret without a first code (scripts)")
+    parser.add_argument("--qr", action="store_true", help="draw the QR code even where this is no terminal")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do it, beside a running daemon or without one."""
+    if (options.what is None) != (options.action == "list"):
+        return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'USER or FILE'}", EX_USAGE)
+    config = configured(options)
+    try:
+        plugin = method(config, options.method, TYPES)
+        return asyncio.run(_ACTIONS[options.action](config, plugin, options))
+    except (Refusal, Unavailable) as error:
+        return ended(error)
+
+
+async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
+    async with directory(config, options) as users:
+        user = await users.user(options.what)
+    async with enrolled(config, plugin) as (vault, _, _):
+        if not options.force and (user.repository, user.key) in await vault.users():
+            message = f"{user.name} is enrolled for {plugin.name} already; --force makes a new secret and ends the old"
+            raise Refusal(message)
+    token = Token(Secret(secrets.token_bytes(SECRET_OCTETS)))
+    _shown(token, plugin, user, draw=options.qr or sys.stdout.isatty())
+    async with enrolled(config, plugin) as (vault, known, _):
+        value = token.encoded() if options.no_confirm else _confirmed(known, user, token)
+        if not await _hold(vault, user, value, force=options.force):
+            message = f"{user.name} was enrolled by somebody else meanwhile"
+            raise Refusal(message)
+    told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
+    print(f"{user.name}: enrolled for {plugin.name}")
+    return EX_FINE
+
+
+def _shown(token: Token, plugin: Plugin, user: User, *, draw: bool) -> None:
+    """Print the secret: here and now, and never again."""
+    address = uri(token, plugin.settings.form, user.name, plugin.settings.issuer)
+    if draw:
+        try:
+            print(qr.drawn(address))
+        except ImportError:
+            print('(no QR code: that needs the package segno, pip install "aad[totp]")')
+    print(f"{address.text()}\nor typed: {base32(token.secret)}", flush=True)
+
+
+def _confirmed(known: Any, user: User, token: Token) -> Secret:
+    """Ask for a code of the app, and return the token as it is behind that. Refusal: nothing is kept."""
+    for _ in range(TRIES):
+        with contextlib.suppress(EOFError):
+            typed = Plain(Secret(input("A code that it shows now: ")))
+            if (after := known.judged(user, token.encoded(), typed).after) is not None:
+                return Secret(after.reveal())
+            print("Wrong: is the clock of the phone right?")
+    message = f"no right code, so {user.name} is not enrolled"
+    raise Refusal(message)
+
+
+async def _hold(vault: Vault, user: User, value: Secret, *, force: bool) -> bool:
+    if force:
+        await vault.remove(user.repository, user.key)
+    return await vault.swap(user, None, value)
+
+
+async def _remove(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
+    async with directory(config, options) as users:
+        user = await users.user(options.what)
+    await removed(config, plugin, user)
+    print(f"{user.name}: no longer enrolled for {plugin.name}")
+    return EX_FINE
+
+
+async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
+    del options
+    async with enrolled(config, plugin) as (vault, _, _):
+        for repository, user in await vault.users():
+            print(f"{user}  repository {repository}  method {plugin.name}")
+    return EX_FINE
+
+
+async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
+    """Enrol everybody in a file, and say of each line that isn't right why; the others are enrolled."""
+    path, wrong, count = Path(options.what), 0, 0
+    async with directory(config, options) as users, enrolled(config, plugin) as (vault, _, _):
+        for number, row in _rows(path):
+            try:
+                token = _token(row)
+                user = await users.user(row[0].strip())
+                if not await _hold(vault, user, token.encoded(), force=options.force):
+                    raise Refusal(f"{user.name} is enrolled already; --force ends that")  # noqa: EM102, TRY003, TRY301
+            except (Refusal, ValueError) as error:
+                failed(f"{path}:{number}: {error}")
+                wrong += 1
+            else:
+                told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
+                count += 1
+    print(f"{count} enrolled for {plugin.name}" + (f", {wrong} not" if wrong else ""))
+    return EX_FAILED if wrong else EX_FINE
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Return the lines of a file that say something. Refusal: it can't be read."""
+    try:
+        rows = list(csv.reader(path.read_text("utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"{path}: {getattr(error, 'strerror', None) or 'is no CSV file in UTF-8'}"
+        raise Refusal(message) from None
+    yield from ((n, row) for n, row in enumerate(rows, 1) if any(row) and not row[0].startswith("#"))
+
+
+def _token(row: list[str]) -> Token:
+    """Read one line. ValueError, which doesn't quote the secret."""
+    if len(row) not in {2, 3} or not (row[2:] or ["0"])[0].strip().isdecimal():
+        message = "should be USER,SECRET or USER,SECRET,COUNTER"
+        raise ValueError(message)
+    return Token(from_base32(row[1]), int(row[2]) if row[2:] else 0)
+
+
+_ACTIONS = {"enroll": _enroll, "remove": _remove, "list": _list, "import": _import}
