@@ -22,6 +22,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     storing.py     a part of it: the port Store                                     | nothing
     vault.py       what users are enrolled with, sealed, in the store               | core, ports
     config/        aad.toml -> frozen values; every fault by file and key           | core
+    installation.py  the installation's key, made at the first start                   | core, ports
     registry.py    a type's name -> a plugin class                                  | ports, config
     methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports
     engine.py      does what the conversation says, with pending, lockout, outages, story | core, ports

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,15 +14,14 @@ from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.engine import AtWork, Engine
 from aad.identify import Identify
+from aad.installation import key_at
 from aad.lockout import Lockout
 from aad.outages import Outages
 from aad.pending import Pending
-from aad.ports import Record, Repository, Sender, Store, Unavailable, Wiring
+from aad.ports import Record, Repository, Sender, Store, Wiring
 from aad.post import Post
 from aad.randomness import Randomness
 from aad.vault import Vault
-
-KEY_OCTETS = 32
 
 
 def built(plugin: Plugin, wiring: Wiring) -> Any:
@@ -66,24 +62,7 @@ def installation_key(config: Config) -> Secret:
     """Return the installation's key: as configured, or kept beside the store's file, made at the first start (0600)."""
     if config.key is not None:
         return config.key
-    path = Path(config.store.settings.path).with_name("installation.key")
-    try:
-        with contextlib.suppress(FileExistsError):
-            path.touch(mode=0o600, exist_ok=False)
-            path.write_bytes(secrets.token_bytes(KEY_OCTETS))
-            if (
-                os.geteuid() == 0
-            ):  # a command run by root before the daemon ever was: the daemon must be able to read it
-                os.chown(path, path.parent.stat().st_uid, path.parent.stat().st_gid)
-        key = Secret(path.read_bytes())
-    except OSError as error:
-        message = f"{path}: {error.strerror}"
-        raise Unavailable(message, where="store") from None
-    if len(key) < KEY_OCTETS:
-        words = "remove it, and a new one is made (waiting logins and enrolments end)"
-        message = f"{path}: should have {KEY_OCTETS} octets; {words}"
-        raise Unavailable(message, where="store")
-    return key
+    return key_at(Path(config.store.settings.path).with_name("installation.key"))
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from aad.cli import prompts
 from aad.cli.exits import EX_FAILED, EX_FINE, configured, takes_config
 from aad.config import Config
 from aad.core.secret import Secret
+from aad.installation import KEY_OCTETS
 from aad.ports import Unavailable
 
 EXAMPLE = "aad check -c /etc/aad/aad.toml --online"
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _online(config: Config) -> int:
-    key = Secret(b"\0" * assembly.KEY_OCTETS)  # nothing is sent, no code is made
+    key = Secret(b"\0" * KEY_OCTETS)  # nothing is sent, no code is made
     parts: list[tuple[str, Any]] = [("store", assembly.opened_store(config))]
     parts += [(f"repository {name}", part) for name, part in assembly.repositories(config, key).items()]
     parts += [(f"sender {name}", part) for name, part in assembly.senders(config, key).items()]
