@@ -10,8 +10,12 @@ from typing import Any
 
 from aad import registry
 from aad.config import Config, Plugin
+from aad.config.replies import asked_for
+from aad.config.sections import Limits
+from aad.core.grants import Granter
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
+from aad.core.settings import Rate
 from aad.engine import AtWork, Engine
 from aad.identify import Identify
 from aad.installation import key_at
@@ -74,7 +78,11 @@ async def opened_store(config: Config) -> AsyncIterator[Store]:
 
 def repositories(config: Config, key: Secret) -> dict[str, Repository]:
     """Make every repository."""
-    return {name: built(plugin, Wiring(name=name, key=key)) for name, plugin in config.repositories.items()}
+    attributes = asked_for(config.replies)
+    return {
+        name: built(plugin, Wiring(name=name, key=key, attributes=attributes))
+        for name, plugin in config.repositories.items()
+    }
 
 
 def senders(config: Config, key: Secret) -> dict[str, Sender]:
@@ -92,7 +100,9 @@ class Lasting:
     at_work: AtWork = field(default_factory=dict)
 
 
-async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> tuple[Engine, Mapping[str, Sender]]:
+async def assembled(
+    config: Config, lasting: Lasting, stack: AsyncExitStack, grant: Granter
+) -> tuple[Engine, Mapping[str, Sender]]:
     """Open repositories, senders and methods on `stack`, in this order; return an engine over them, and the senders."""
     key, randomness, store = installation_key(config), Randomness(), lasting.store
     users = await _entered(repositories(config, key), stack)
@@ -102,11 +112,7 @@ async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> 
         store,
         lasting.outages,
         lasting.record,
-        budgets={
-            "user": config.limits.mails_per_user,
-            "client": config.limits.mails_per_client,
-            "server": config.limits.mails_total,
-        },
+        budgets=_budgets(config.limits),
     )
     await stack.enter_async_context(post)
     mailers.update(await _entered(senders(config, key), stack))  # left first: what they still say, post writes down
@@ -129,6 +135,7 @@ async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> 
         record=lasting.record,
         now=store.now,
         randomness=randomness,
+        grant=grant,
         at_work=lasting.at_work,
     )
     return engine, mailers
@@ -150,6 +157,10 @@ def wiring(name: str, store: Store, key: Secret, **more: Any) -> Wiring:
 def lockout(config: Config, store: Store) -> Lockout:
     """Return the lockout as configured."""
     return Lockout(store, config.lockout.attempts, config.lockout.period)
+
+
+def _budgets(limits: Limits) -> dict[str, Rate]:
+    return {"user": limits.mails_per_user, "client": limits.mails_per_client, "server": limits.mails_total}
 
 
 async def _entered(plugins: Mapping[str, Any], stack: AsyncExitStack) -> dict[str, Any]:

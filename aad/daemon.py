@@ -16,13 +16,17 @@ from aad import __version__, assembly, registry
 from aad.assembly import Lasting
 from aad.config import Config, ConfigError, load
 from aad.config.sections import host_and_port
+from aad.core.conversation import Login
+from aad.core.grants import Granted
 from aad.log import Log
 from aad.outages import Outages
 from aad.ports import Record, Sender, Store, Unavailable
 from aad.radius.accountant import Accountant
 from aad.radius.clients import Client, Clients
 from aad.radius.front import Front
+from aad.radius.granting import Granting
 from aad.radius.onefield import OneField
+from aad.radius.places import Source
 from aad.radius.prompts import Wording
 from aad.radius.server import Server, Setup
 from aad.radius.udp import UdpSocket
@@ -125,7 +129,7 @@ class Daemon:
     async def _setup(
         self, config: Config, lasting: Lasting, plugins: AsyncExitStack
     ) -> tuple[Setup, Mapping[str, Sender]]:
-        engine, senders = await assembly.assembled(config, lasting, plugins)
+        engine, senders = await assembly.assembled(config, lasting, plugins, granting(config) or _nothing)
         front = Front(
             engine=engine,
             record=self._record,
@@ -187,6 +191,17 @@ class Daemon:
             self._record("configuration.warning", reason=str(warning))
 
 
+def granting(config: Config) -> Granting | None:
+    """Return what says what clients are told of users; None: nothing."""
+    if not config.replies or config.vocabulary is None:
+        return None
+    return Granting([reply.table(name) for name, reply in config.replies.items()], config.vocabulary)
+
+
+def _nothing(_login: Login) -> Granted:
+    return Granted()
+
+
 def _fixed(config: Config) -> tuple[object, ...]:
     """Return what a reload doesn't change."""
     return (config.radius.listen, config.radius.accounting_listen, config.store, config.log, config.metrics)
@@ -213,7 +228,16 @@ def _clients(config: Config) -> Clients:
                 challenge=client.challenge,
                 one_field=OneField(client.code_separator, client.code_length),
                 wording=Wording(client.prompt, client.prompt_charset, client.prompt_limit),
+                source=_source(config, client.event, client.address_attribute),
             )
             for name, client in config.clients.items()
         ]
     )
+
+
+def _source(config: Config, event: str, attribute: str) -> Source | None:
+    """Return where a client's requests tell the user's address; None: no chain of its event asks for it."""
+    if not any(config.chains[chain].networks for chain in config.events[event].chains):
+        return None
+    found: Source = config.vocabulary.source(attribute) if config.vocabulary else Source()
+    return found

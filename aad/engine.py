@@ -13,6 +13,7 @@ from aad.core import choice
 from aad.core.answer import mangled
 from aad.core.choice import Choice
 from aad.core.conversation import Accepted, Rejected, Running, State, Waiting
+from aad.core.grants import Granted, Granter
 from aad.core.identity import Attempt
 from aad.core.outcome import UNCOUNTED, Outcome, Reason
 from aad.identify import Identify
@@ -56,6 +57,7 @@ class Engine:
     record: Record
     now: Callable[[], float]
     randomness: Callable[[int], bytes]
+    grant: Granter = lambda _login: Granted()
     at_work: AtWork = field(default_factory=dict)
 
     async def begin(self, attempt: Attempt) -> Reply:
@@ -165,8 +167,12 @@ class Engine:
             return _rejected(story, state), failed
         await self.lockout.clear(state.login.event, state.login.user.key)
         self.outages.up("store")
+        granted = self.grant(state.login)
+        if isinstance(granted, Rejected):
+            return _rejected(story, granted), failed
+        story.facts(granted.facts)
         story.end("login.accepted")
-        return state, failed
+        return replace(state, granted=granted.attributes), failed
 
     async def _served(self, running: Running) -> tuple[bytes, Waiting] | None:
         """Return the challenge that waits already, if a method would begin that would send another one."""

@@ -199,7 +199,8 @@ class Sent:
 class Wiring:
     """What a plugin gets besides its settings: its own name, and the rest of the house that it may use.
 
-    `key` is the installation's; `repositories`, `post` and `vault` are there for methods only.
+    `key` is the installation's; `repositories`, `post` and `vault` are there for methods only. `attributes`: what a
+    repository should read of a user besides what it needs itself, for `User.attributes`, by these names.
     """
 
     name: str
@@ -207,3 +208,4 @@ class Wiring:
     repositories: Mapping[str, Repository] = field(default_factory=dict)
     post: Post | None = None
     vault: Vault | None = None
+    attributes: tuple[str, ...] = ()

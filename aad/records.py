@@ -23,6 +23,7 @@ _TABLE = {
     "recovery.used": ("notice", "{user} used a recovery code, {left} are left"),
     "recovery.few": ("warning", "{user} used a recovery code, only {left} are left"),
     "login.accepted": ("info", "{user} from {client} accepted"),
+    "reply.omitted": ("debug", "nothing said of {user} to {client} for {reason}"),
     "login.rejected": ("notice", "{user} from {client} rejected: {reason}"),
     "login.unavailable": ("warning", "{user} from {client} neither accepted nor rejected: {reason}"),
     "user.locked": ("warning", "{user} is locked out: {reason}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 BUILT_IN = {
@@ -38,6 +39,11 @@ def plugin_class(kind: str, name: str) -> Any:
             raise ImportError(message) from error
     message = f"no plugin of this name in aad.{kind}"
     raise ImportError(message)
+
+
+def vocabulary(further: Path | None) -> Any:
+    """Return what can be said in replies, by name; read when it is asked for. ValueError: `further` can't be read."""
+    return import_module("aad.radius.vocabulary").Vocabulary(further)
 
 
 def settings(kind: str, name: str) -> type:

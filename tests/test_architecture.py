@@ -65,13 +65,25 @@ MAY_KNOW = {
     },
     "metrics": {"aad", "core", "metrics", "ports"},
     "watch": {"config", "log", "metrics", "ports", "radius", "registry"},
-    "daemon": {"aad", "assembly", "config", "log", "outages", "ports", "radius", "registry", "service", "watch"},
+    "daemon": {
+        "aad",
+        "assembly",
+        "config",
+        "core",
+        "log",
+        "outages",
+        "ports",
+        "radius",
+        "registry",
+        "service",
+        "watch",
+    },
     "__main__": {"cli"},
 }
 MAY_KNOW["cli"] = {*MAY_KNOW, "cli"}
 DOORS = {
     "pyotp": "core/code.py",
-    "pyrad": "radius/packet.py",
+    "pyrad": "radius/vocabulary.py",
     # three libraries in one: MD4 and DES; RSA; ChaCha20-Poly1305
     "Cryptodome": "radius/mschap.py, senders/oauth_jwt.py, core/sealed.py",
     "segno": "cli/qr.py",
@@ -94,7 +106,10 @@ PURE = [
     PACKAGE / "senders" / "address.py",
     *(
         PACKAGE / "radius" / f"{name}.py"
-        for name in ("accounting", "packet", "password", "mschap", "clients", "duplicates", "onefield", "prompts")
+        for name in (
+            *("accounting", "clients", "duplicates", "granting", "mschap", "onefield", "packet", "password", "places"),
+            "prompts",
+        )
     ),
 ]
 

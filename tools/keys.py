@@ -14,7 +14,7 @@ from aad import registry
 from aad.config import sections
 from aad.config.load import Config, Plugin
 from aad.core.secret import Secret
-from aad.core.settings import Duration, Rate, spoken
+from aad.core.settings import Duration, Pairs, Rate, spoken
 
 TYPES: dict[Any, str] = {
     str: "text",
@@ -24,6 +24,7 @@ TYPES: dict[Any, str] = {
     Duration: "duration",
     Rate: "rate",
     Path: "path",
+    Pairs: "table of texts",
     Secret: "secret",
 }
 _MANY = {"text": "list of texts", "secret": "secret or list of secrets"}

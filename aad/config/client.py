@@ -11,6 +11,7 @@ from aad.core.secret import Secret
 from aad.core.settings import Duration, option
 
 SHORT_SECRET = 12  # octets; draft-ietf-radext-deprecating-radius wants more
+CALLING_STATION = "Calling-Station-Id"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Client:
     )
     prompt_limit: int = option(250, "Octets of a prompt that it can show; more are cut.", at_least=20, at_most=250)
     challenge: bool = option(default=True, doc="false for a NAS that can't ask: password and code come in one field.")
+    address_attribute: str = option(CALLING_STATION, "Tells where the user is, for chains with networks.")
     code_separator: str = option("", 'What stands between password and code in one field: "," for secret,123456.')
     code_length: int = option(0, "Or the last so many digits are the code.", at_least=0, at_most=10)
 

@@ -13,11 +13,12 @@ from aad.config.client import Client
 from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
+from aad.config.replies import Reply, Vocabulary, vocabulary
 from aad.core.secret import Secret
 
 S = TypeVar("S")
 _SINGLE = ("radius", "lockout", "limits", "store", "log", "metrics")
-_NAMED = ("clients", "repositories", "senders", "methods", "chains", "events")
+_NAMED = ("clients", "repositories", "senders", "methods", "chains", "events", "replies")
 
 
 class Types(Protocol):
@@ -28,6 +29,9 @@ class Types(Protocol):
 
     def settings(self, kind: str, name: str) -> type:
         """Return the `Settings` of a type. ImportError: it is there, and broken."""
+
+    def vocabulary(self, further: Path | None) -> Any:
+        """Return what can be said in replies, with a `further` dictionary. ValueError: it can't be read."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,14 @@ class Config:
     methods: Mapping[str, Plugin]
     chains: Mapping[str, sections.Chain]
     events: Mapping[str, sections.Event]
+    replies: Mapping[str, Reply]
     lockout: sections.Lockout
     limits: sections.Limits
     store: Plugin
     key: Secret | None
     log: sections.Log
     metrics: sections.Metrics
+    vocabulary: Vocabulary | None = None
     warnings: tuple[Fault, ...] = ()
 
 
@@ -93,10 +99,13 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
         parts[kind] = _each(decoder, kind, cls)
         if not decoder.tables(kind):
             decoder.fault((kind,), f"missing: there should be at least one [{kind}.NAME]")
+    parts["replies"] = _each(decoder, "replies", Reply)
     _each_network_once(decoder, parts["clients"])
     for name, section in _SECTIONS.items():
         parts[name] = decoder.settings(section, tables.get(name, {}), (name,))
     _sessions_are_written(decoder, parts["radius"], parts["log"])
+    said = (parts["radius"], parts["clients"], parts["replies"])
+    parts["vocabulary"] = vocabulary(decoder, types.vocabulary, *said)
     return parts
 
 

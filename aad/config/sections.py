@@ -33,6 +33,7 @@ class Radius:
     reject_delay: Duration = option(
         Duration(1.0), "No Access-Reject leaves sooner after its request; with jitter.", at_least=0.0, at_most=10.0
     )
+    dictionary: Path | None = option(None, "Further attributes for [replies.*], in FreeRADIUS's format.")
     reject_message: str = option("Login failed.", "What the user reads in every Access-Reject, whatever the reason.")
 
     def faults(self) -> Iterator[tuple[str, str]]:

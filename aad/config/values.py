@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin
 
 from aad.config.files import SECRET_FORMS
 from aad.core.secret import Secret
-from aad.core.settings import Duration, Rate, duration, rate, spoken
+from aad.core.settings import Duration, Pairs, Rate, duration, rate, spoken
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,20 @@ def _plain(kind: type, article: str) -> Callable[[object, Place], Any]:
         return value
 
     return read
+
+
+def _pairs(value: object, _place: Place) -> Pairs:
+    """Read names with a text, a number, or a list of them."""
+    if not isinstance(value, dict):
+        raise ValueError(_should("a table", value))  # noqa: TRY004 - what is wrong is a ValueError here
+    pairs = []
+    for name, given in value.items():
+        items = given if isinstance(given, list) else [given]
+        if not all(isinstance(item, str | int) and not isinstance(item, bool) for item in items):
+            message = f"{name} should be a text, a number, or a list of them"
+            raise ValueError(message)
+        pairs.append((name, tuple(str(item) for item in items)))
+    return Pairs(tuple(pairs))
 
 
 def _path(value: object, place: Place) -> Path:
@@ -134,5 +148,6 @@ _READERS: dict[Any, Callable[[object, Place], Any]] = {
     Duration: lambda value, _place: duration(value),
     Rate: lambda value, _place: rate(value),
     Path: _path,
+    Pairs: _pairs,
     Secret: _secret,
 }

@@ -173,9 +173,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Accepted:
-    """Every method of the login's chain has succeeded."""
+    """Every method of the login's chain has succeeded; `granted`: what the front is to say of the user, encoded."""
 
     login: Login
+    granted: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     STATE_MALFORMED = "empty or doubled State"
     OTHER_USER = "State of another user"
     OTHER_ENDPOINT = "State of another client or event"
+    NOT_GRANTED = "what the client would have to be told of the user can't be said"
     NO_CHOICE = "none of the chains offered"
     TOO_MANY_WAITING = "too many logins are waiting"
     NO_PASSWORD = "no password in the request"
@@ -50,6 +51,7 @@ UNCOUNTED = frozenset(
     {
         Reason.NO_CHAIN,
         Reason.NO_CHOICE,
+        Reason.NOT_GRANTED,
         Reason.EMPTY_PASSWORD,
         Reason.NO_PASSWORD,
         Reason.PASSWORD_UNREADABLE,

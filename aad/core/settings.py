@@ -10,6 +10,9 @@ from typing import Any, NewType
 Duration = NewType("Duration", float)
 """Seconds; written "500ms", "90s", "5m", "2h", or as whole seconds."""
 
+Pairs = NewType("Pairs", tuple[tuple[str, tuple[str, ...]], ...])
+"""Names, each with one text or several, in order; written as a table: { NAME = "TEXT", OTHER = ["ONE", "TWO"] }."""
+
 REQUIRED = dataclasses.MISSING
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")

@@ -10,6 +10,7 @@ from aad.core.secret import Secret
 from aad.radius.names import PROXY_STATE, Flaw
 from aad.radius.onefield import OneField
 from aad.radius.packet import Request, authentic
+from aad.radius.places import Source
 from aad.radius.prompts import Wording
 from aad.radius.wire import PacketError
 
@@ -23,7 +24,7 @@ class Client:
 
     `deadline`: how long it waits for a reply, in seconds. `prompt_attribute`: "no-echo", "echo" or nothing.
     `wording`: how it wants what the user reads. `challenge`: whether it can ask him; `one_field`: how a code stands
-    behind the password.
+    behind the password. `source`: tells where its users are; None: nobody needs to know.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Client:
     wording: Wording = field(default_factory=Wording)
     challenge: bool = True
     one_field: OneField = field(default_factory=OneField)
+    source: Source | None = None
 
     def secret_of(self, request: Request) -> Secret:
         """Return the secret that `request` is signed with. PacketError: discard it.

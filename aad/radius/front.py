@@ -75,6 +75,7 @@ class Front:
             code=code,
             perhaps=perhaps,
             deadline=received + client.deadline - MARGIN,
+            place=client.source.address(request) if client.source else "",
             caller=(request.first(names.CALLING_STATION_ID) or b"").decode(errors="replace"),
         )
         try:
@@ -99,8 +100,9 @@ class Front:
             return Verdict(names.ACCESS_CHALLENGE, _challenge(reply, client))
         if isinstance(reply, Accepted):
             attributes = [answer.success] if isinstance(answer, MsChap2) and answer.success else []
+            attributes += reply.granted
             if self.accounting:
-                # Only then: to some NASes (ocserv, Cisco's ASA) Class is also the name of a group.
+                # Only then, and last: to some NASes (ocserv, Cisco's ASA) Class is also the name of a group.
                 attributes.append(class_of(reply.login.reference))
             return Verdict(names.ACCESS_ACCEPT, attributes)
         told = _TOLD.get(reply.reason, "") if reply.proven and client.event in self.telling else ""

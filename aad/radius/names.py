@@ -51,6 +51,25 @@ MESSAGE_AUTHENTICATOR = 80
 NAS_IPV6_ADDRESS = 95
 FRAMED_IPV6_ADDRESS = 168
 
+TUNNEL_PASSWORD = 69
+
+# What an Access-Accept has no place for (RFC 2865 5.44, RFC 2866 5.13, RFC 2869 5.19), or what aad sets itself.
+NOT_IN_REPLIES = frozenset(
+    {
+        *(USER_PASSWORD, CHAP_PASSWORD, NAS_IP_ADDRESS, NAS_PORT, STATE, VENDOR_SPECIFIC),
+        *(CALLED_STATION_ID, CALLING_STATION_ID, NAS_IDENTIFIER, PROXY_STATE, CHAP_CHALLENGE, NAS_PORT_TYPE),
+        *range(40, 56),  # Acct-*
+        *(ARAP_PASSWORD, PROMPT, EAP_MESSAGE, MESSAGE_AUTHENTICATOR, NAS_IPV6_ADDRESS),
+        *(
+            68,
+            77,
+            86,
+            87,
+            101,
+        ),  # Acct-Tunnel-Connection, Connect-Info, Acct-Tunnel-Packets-Lost, NAS-Port-Id, Error-Cause
+    }
+)
+
 # Values: RFC 5176 3.1 (Service-Type), RFC 2869 5.10 (Prompt).
 AUTHORIZE_ONLY = (17).to_bytes(4, "big")
 NO_ECHO = (0).to_bytes(4, "big")

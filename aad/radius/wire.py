@@ -15,7 +15,7 @@ Attribute = tuple[int, bytes]
 HEADER, LARGEST, MOST_ATTRIBUTES = 20, 4096, 200
 UNSIGNED = bytes(16)
 SIGNATURE_START = bytes((MESSAGE_AUTHENTICATOR, 18))
-_VENDOR = MICROSOFT.to_bytes(4, "big")
+VENDOR_OCTETS = 4
 _BLOCK = 64  # octets in a block of MD5
 _INNER, _OUTER = bytes(octet ^ 0x36 for octet in range(256)), bytes(octet ^ 0x5C for octet in range(256))
 
@@ -78,19 +78,24 @@ def _attributes(octets: bytes, at: int) -> tuple[list[Attribute], bytearray]:
     return attributes, types
 
 
-def inside(vendor_specific: bytes) -> list[Attribute]:
-    """Return the Microsoft attributes in the value of a Vendor-Specific; of another vendor or shape: none."""
-    if not vendor_specific.startswith(_VENDOR):
+def inside(vendor_specific: bytes, vendor: int = MICROSOFT) -> list[Attribute]:
+    """Return a vendor's attributes in the value of a Vendor-Specific; of another vendor or shape: none."""
+    if not vendor_specific.startswith(vendor.to_bytes(VENDOR_OCTETS)):
         return []
     try:
-        return _attributes(vendor_specific, len(_VENDOR))[0]
+        return _attributes(vendor_specific, VENDOR_OCTETS)[0]
     except PacketError:  # RFC 2865 5.26 recommends the shape, and doesn't demand it
         return []
 
 
 def microsoft_attribute(kind: int, value: bytes) -> Attribute:
-    """Return an attribute of the vendor Microsoft, packed as RFC 2865 5.26 recommends."""
-    return VENDOR_SPECIFIC, _VENDOR + bytes((kind, len(value) + 2)) + value
+    """Return an attribute of the vendor Microsoft."""
+    return vendor_attribute(MICROSOFT, kind, value)
+
+
+def vendor_attribute(vendor: int, kind: int, value: bytes) -> Attribute:
+    """Return an attribute of a vendor, packed as RFC 2865 5.26 recommends; the value is 0 to 247 octets."""
+    return VENDOR_SPECIFIC, vendor.to_bytes(VENDOR_OCTETS) + bytes((kind, len(value) + 2)) + value
 
 
 def sign(

@@ -6,6 +6,7 @@ email = "alice@example.com"        # or a list
 groups = ["vpn"]
 language = "en"
 disabled = false
+attributes = { radiusFramedIPAddress = "192.0.2.7" }    # what replies are made of, by {attribute:NAME}
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Ldap:
         self._settings = settings
         self._name = wiring.name
         self._where = f"repository {wiring.name}"
-        self._reader = Reader(settings, wiring.name)
+        self._reader = Reader(settings, wiring.name, wiring.attributes)
         self._pool: Pool[Asker]
         self._news: deque[Fact] = deque(maxlen=100)
 

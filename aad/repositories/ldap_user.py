@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from aad.core.identity import User, name_key
 from aad.repositories.ldap_ber import Search, filled
@@ -14,6 +15,7 @@ MOST_GROUPS = 1000
 
 MOST_VALUES = 32  # of one further attribute
 MOST_OCTETS = 253  # of one of these values: what an attribute of RADIUS can hold
+_MOST_TOLD = 1000  # values; far more than fit into a reply
 _NO_TEXT = re.compile("[\0-\x1f\x7f-\x9f\ufffd]")
 _NO_ATTRIBUTES = ("1.1",)  # RFC 4511 4.5.1.8
 
@@ -21,15 +23,16 @@ _NO_ATTRIBUTES = ("1.1",)  # RFC 4511 4.5.1.8
 class Reader:
     """Knows one repository's settings."""
 
-    def __init__(self, settings: LdapSettings, repository: str) -> None:
-        """Compile the filters."""
+    def __init__(self, settings: LdapSettings, repository: str, told: tuple[str, ...] = ()) -> None:
+        """Compile the filters. `told`: further attributes of which nothing may get lost."""
         self._settings = settings
         self._repository = repository
+        self._told = told
         self._user_filter = settings.template()
         self._group_filter = settings.group_template()
         self._name_attribute = settings.compared()
         known = (settings.email_attribute, settings.group_attribute, settings.language_attribute)
-        wanted = (self._name_attribute, *known, *settings.attributes)
+        wanted = (self._name_attribute, *known, *settings.attributes, *told)
         self._attributes = tuple(dict.fromkeys(attribute for attribute in wanted if attribute))
 
     def user_search(self, name: str) -> Search | None:
@@ -62,8 +65,16 @@ class Reader:
             addresses=values.get(settings.email_attribute.lower(), ()),
             groups=frozenset(values.get(settings.group_attribute.lower(), ())),
             language=next(iter(values.get(settings.language_attribute.lower(), ())), ""),
-            attributes={name: texts for name in settings.attributes if (texts := _texts(values.get(name.lower(), ())))},
+            attributes=self._further(values),
         )
+
+    def _further(self, values: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Return the attributes that were asked for, where there are any."""
+        found = {name: _texts(values.get(name.lower(), ())) for name in self._settings.attributes}
+        # What a client is to be told isn't left out if it is unfit: it may be what confines the user, who is refused then.
+        for name in self._told:
+            found[name] = tuple(value[: MOST_OCTETS + 1] for value in values.get(name.lower(), ())[:_MOST_TOLD])
+        return {name: texts for name, texts in found.items() if texts}
 
 
 def _texts(values: tuple[str, ...]) -> tuple[str, ...]:

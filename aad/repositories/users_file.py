@@ -104,6 +104,10 @@ def _entry(name: str, table: Mapping[str, Any], repository: str) -> Entry:
         addresses=(email,) if isinstance(email, str) else tuple(email),
         groups=frozenset(table.get("groups", ())),
         language=table.get("language", ""),
+        attributes={
+            name: tuple(map(str, given)) if isinstance(given, list) else (str(given),)
+            for name, given in table.get("attributes", {}).items()
+        },
     )
     return Entry(user, read_hash(table["password"]), table.get("disabled", False))
 
@@ -152,10 +156,20 @@ def _disabled(value: Any) -> str:
     return "" if isinstance(value, bool) else "should be true or false"
 
 
+def _attributes(value: Any) -> str:
+    right = isinstance(value, dict) and all(
+        isinstance(item, str | int) and not isinstance(item, bool)
+        for given in value.values()
+        for item in (given if isinstance(given, list) else [given])
+    )
+    return "" if right else 'should be a table of texts, such as { department = "IT" }'
+
+
 _RULES: dict[str, Callable[[Any], str]] = {
     "password": _password,
     "email": _email,
     "groups": _groups,
     "language": _language,
     "disabled": _disabled,
+    "attributes": _attributes,
 }

@@ -123,6 +123,7 @@ def test_every_fault_at_once(tmp_path: Path) -> None:
     """
     macros = "{user} {endpoint} {event} {number} {otp} {reference} {minutes}"
     sections = "radius, lockout, limits, store, log, metrics, clients, repositories, senders, methods, chains, events"
+    sections += ", replies"
     assert sorted(faults(tmp_path, text)) == sorted(
         [
             'chains.both.methods: "emailotp" is defined nowhere as [methods.emailotp]: did you mean "email_otp"?',

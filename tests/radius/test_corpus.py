@@ -14,8 +14,9 @@ from pyrad import packet as pyrad
 
 from aad.core.secret import Secret
 from aad.radius.names import ACCESS_REQUEST, STATUS_SERVER, Flaw
-from aad.radius.packet import authentic, decode, shown
+from aad.radius.packet import authentic, decode
 from aad.radius.password import Refused, answer_of
+from aad.radius.vocabulary import shown
 from aad.radius.wire import PacketError, split
 
 SECRET = Secret(b"testing123")

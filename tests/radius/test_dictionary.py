@@ -13,7 +13,7 @@ from aad.radius.names import (
     USER_NAME,
     VENDOR_SPECIFIC,
 )
-from aad.radius.packet import named, shown
+from aad.radius.vocabulary import named, shown
 from aad.radius.wire import Attribute
 from tests.radius.datagrams import octets
 
@@ -47,7 +47,7 @@ def test_attributes_by_a_wrong_name(name: str, value: str) -> None:
     ("attribute", "text"),
     [
         ((250, b"\x01\x02"), ("250", "0102")),
-        ((VENDOR_SPECIFIC, b"\0\0\0\x09\x01\x03a"), ("26", "00000009010361")),
+        ((VENDOR_SPECIFIC, b"\0\0\0\x0a\x01\x03a"), ("26", "0000000a010361")),
         ((VENDOR_SPECIFIC, MICROSOFT.to_bytes(4) + b"\xc8\x03a"), ("26", "00000137c80361")),
         ((NAS_PORT, b"\x01"), ("NAS-Port", "01")),
         ((USER_NAME, b"\xff"), ("User-Name", "ff")),

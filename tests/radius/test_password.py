@@ -27,8 +27,9 @@ from aad.radius.names import (
     USER_PASSWORD,
     VENDOR_SPECIFIC,
 )
-from aad.radius.packet import _dictionary, decode
+from aad.radius.packet import decode
 from aad.radius.password import Chap, MsChap2, Refused, answer_of, encrypt
+from aad.radius.vocabulary import shipped
 from aad.radius.wire import Attribute, microsoft_attribute
 from tests.radius.datagrams import SECRET, VECTOR, unsigned
 from tests.radius.test_mschap import CHALLENGE, NAME, PASSWORD, PEER_CHALLENGE, RESPONSE
@@ -103,7 +104,7 @@ def test_chap(password: bytes, challenge: bytes, identifier: int) -> None:
     assert answer.matches(Secret(password))
     assert not answer.matches(Secret(password + b"x"))
     assert answer.empty == (password == b"")
-    asked = pyrad.AuthPacket(packet=unsigned(*given_so), secret=SECRET.reveal(), dict=_dictionary())
+    asked = pyrad.AuthPacket(packet=unsigned(*given_so), secret=SECRET.reveal(), dict=shipped()._dictionary)
     assert asked.VerifyChapPasswd(password)
 
 

@@ -101,12 +101,12 @@ def test_what_we_ask_pyrad_decodes(attributes: list[Attribute], secret: Secret) 
 
 
 def test_every_request_has_room_for_its_reply() -> None:
-    proxies = [(PROXY_STATE, bytes(253))] * 13 + [(PROXY_STATE, bytes(229))]
+    proxies = [(PROXY_STATE, bytes(253))] * 3 + [(PROXY_STATE, bytes(219))]
     request = decode(unsigned(BLANK, *proxies))
-    most = [(REPLY_MESSAGE, bytes(253)), (STATE, bytes(253)), (200, bytes(ROOM - 512))]
+    most = [(REPLY_MESSAGE, bytes(253)), (STATE, bytes(253)), *[(200, bytes(254 - 2))] * 10, (200, bytes(ROOM - 3052))]
     assert len(reply(request, ACCESS_REJECT, most, SECRET)) == 4096
     with pytest.raises(PacketError, match=Flaw.NO_ROOM):
-        decode(unsigned(BLANK, *proxies[:-1], (PROXY_STATE, bytes(230))))
+        decode(unsigned(BLANK, *proxies[:-1], (PROXY_STATE, bytes(220))))
 
 
 def test_what_does_not_fit_is_a_value_error() -> None:
