@@ -14,6 +14,8 @@ One login, and where each step of it stands:
     (the next sender) and `senders/`; Challenge, so the login is Waiting.
 5.  `pending.py` keeps it in the store (`stores/`) under a ticket. Access-Challenge: State is the ticket.
 6.  The answer comes by the same door. The ticket is taken, once; the method says Success; no method is left: Accepted.
+    `core/grants.py` says what the client is told of the user, `radius/granting.py` encodes it, by the names of
+    `radius/vocabulary.py`; what can't be told may be what confines him, so then it is Rejected.
 
 The rooms, and what each may know (tests/test_architecture.py guards this):
 

@@ -18,6 +18,7 @@ from aad.core.identity import Attempt, Named, User
 from aad.core.mask import masked
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
+from aad.daemon import granting
 from aad.identify import asked_of, not_ready
 from aad.ports import AmbiguousUser, Store, Unavailable
 
@@ -83,7 +84,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
         return failed(f"{error.where}: {error.what}", os.EX_UNAVAILABLE)
     if chosen:
         _prompts(config, chosen[0], user, options.client or "")
-    print("reply attributes: none")
+    _replies(config, user, event.name, options.client or "")
     print(f"lockout: {locked}")
     return EX_FINE if chosen else EX_FAILED
 
@@ -155,6 +156,27 @@ def _prompts(config: Config, chain: Chain, user: User, client: str) -> None:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+def _replies(config: Config, user: User, event: str, client: str) -> None:
+    """Print what the client would be told of the user, by which table, and what not, and why."""
+    said = granting(config)
+    if said is None:
+        print("reply attributes: none")
+        return
+    for table in said.tables:
+        if why := table.misfit(user, event, client):
+            print(f"replies.{table.name}: {why}")
+    grant = said.of(user, event, client)
+    print(f"reply attributes:{'' if grant.given else ' none'}")
+    for given in grant.given:
+        print(f"  {given.name} = {given.text} (replies.{given.table})")
+    for why in grant.left_out:
+        print(f"  left out: {why}")
+    try:
+        said.encoded(grant)
+    except ValueError as error:
+        print(f"  that can't be said, so the user is refused: {error}")
 
 
 async def _lockout(config: Config, store: Store, event: Event, key: str) -> str:

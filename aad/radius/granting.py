@@ -24,7 +24,7 @@ class Granting:
 
     def __init__(self, tables: Sequence[Table], vocabulary: Vocabulary) -> None:
         """Encode what is the same for everybody. ValueError: it can't be said."""
-        self._tables = tables
+        self.tables = tables
         self._vocabulary = vocabulary
         self._known = {
             (name, text): vocabulary.encoded(name, text)
@@ -45,7 +45,7 @@ class Granting:
 
     def of(self, user: User, event: str, client: str) -> Grant:
         """Return what a user would be told."""
-        return granted(self._tables, user, event, client)
+        return granted(self.tables, user, event, client)
 
     def encoded(self, grant: Grant) -> tuple[Attribute, ...]:
         """Encode it. ValueError: it can't be said, or something that must be is lacking; what, and why."""

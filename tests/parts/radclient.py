@@ -80,7 +80,7 @@ def parse(output: str) -> Reply:
             code, attributes = received[1], {}
         elif re.match(r"Sent ", line):
             code, attributes = "", {}
-        elif code and (pair := re.match(r"\t([\w-]+) = (.*)", line)):
+        elif code and (pair := re.match(r"\t([\w:-]+) = (.*)", line)):
             attributes.setdefault(pair[1], []).append(_unquote(pair[2]))
     return Reply(code, attributes, output)
 

@@ -37,6 +37,13 @@ def test_a_right_file_has_no_faults(path: Path) -> None:
     assert list(read_users(path, "local").entries) == ["alice", "alice.smith"]
 
 
+def test_further_attributes_are_texts_one_or_several(path: Path) -> None:
+    text = user() + '[users.alice.attributes]\nroom = 42\nip = ["192.0.2.7", "192.0.2.8"]\n"a;lang-de" = "Tür"\n'
+    assert faults(path, text) == []
+    attributes = read_users(path, "local").entries["alice"].user.attributes
+    assert attributes == {"room": ("42",), "ip": ("192.0.2.7", "192.0.2.8"), "a;lang-de": ("Tür",)}
+
+
 def test_a_file_without_users_is_none_yet_wrong(path: Path) -> None:
     assert faults(path, "") == []
 
@@ -55,7 +62,11 @@ def test_a_file_without_users_is_none_yet_wrong(path: Path) -> None:
         ("language = 1", '.language: should be a language, such as "en"'),
         ('disabled = "yes"', ".disabled: should be true or false"),
         ("disabled = 1", ".disabled: should be true or false"),
-        ("mail = 'x'", ".mail: unknown key; there are password, email, groups, language, disabled"),
+        ("mail = 'x'", ".mail: unknown key; there are password, email, groups, language, disabled, attributes"),
+        *(
+            (f"attributes = {wrong}", '.attributes: should be a table of texts, such as { department = "IT" }')
+            for wrong in ("[]", "{ a = true }", "{ a = [1.5] }", "{ a = { b = 1 } }")
+        ),
         ("smith = {}", '.smith: unknown; a name with a dot is written in quotes: [users."NAME.smith"]'),
     ],
 )
