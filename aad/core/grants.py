@@ -128,8 +128,7 @@ class Table:
 
     def _group(self, user: User) -> str:
         """Return the first of the table's groups that the user is in, as the table spells it."""
-        theirs = {group.casefold() for group in user.groups} if self.groups else frozenset()
-        return next((group for group, folded in self._folded if folded in theirs), "")
+        return next((group for group, folded in self._folded if folded in user.folded_groups), "")
 
     @cached_property
     def _folded(self) -> tuple[tuple[str, str], ...]:

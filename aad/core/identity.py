@@ -104,6 +104,11 @@ class User:
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
+    def folded_groups(self) -> frozenset[str]:
+        """The groups as they are compared: directories don't regard case."""
+        return frozenset(group.casefold() for group in self.groups)
+
+    @cached_property
     def key(self) -> str:
         """The name, folded: one person is one key, whatever the spelling."""
         return name_key(self.name)
