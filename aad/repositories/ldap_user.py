@@ -71,7 +71,7 @@ class Reader:
     def _further(self, values: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         """Return the attributes that were asked for, where there are any."""
         found = {name: _texts(values.get(name.lower(), ())) for name in self._settings.attributes}
-        # What a client is to be told isn't left out if it is unfit: it may be what confines the user, who is refused then.
+        # What a client is to be told isn't left out if it is unfit: it may confine the user, who is refused then.
         for name in self._told:
             found[name] = tuple(value[: MOST_OCTETS + 1] for value in values.get(name.lower(), ())[:_MOST_TOLD])
         return {name: texts for name, texts in found.items() if texts}
