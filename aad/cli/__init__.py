@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 from aad.cli.exits import EX_FAILED, EX_USAGE
 from aad.config import ConfigError
@@ -25,6 +26,7 @@ COMMANDS = {
     "recovery": "make a user's recovery codes, remove them, or list who has any",
     "make-secret": "make a shared secret that nobody guesses",
     "hash-password": "make a password's hash for a users file",
+    "import": "print the aad.toml that another server's file comes to (Duo, FreeRADIUS)",
     "demo": "show one whole login, with users and mailbox of its own",
     "version": "print the versions of aad, Python and the libraries",
 }
@@ -73,7 +75,7 @@ def parser(wanted: Collection[str]) -> argparse.ArgumentParser:
             name, help=says, description=says[0].upper() + says[1:] + ".", formatter_class=Layout
         )
         if name in wanted:
-            module = import_module(f"aad.cli.{name.replace('-', '_')}")
+            module = import_module(f"aad.cli.{name.replace('-', '_')}{'_' * iskeyword(name)}")
             command.epilog = f"Example: {module.EXAMPLE}"
             module.arguments(command)
             command.set_defaults(run=module.run)
