@@ -63,6 +63,7 @@ MAY_KNOW = {
         "randomness",
         "vault",
     },
+    "importing": {"core", "importing"},
     "metrics": {"aad", "core", "metrics", "ports"},
     "watch": {"config", "log", "metrics", "ports", "radius", "registry"},
     "daemon": {
