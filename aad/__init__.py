@@ -38,6 +38,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     metrics/       counts records as they pass; GET /metrics                        | core, ports
     watch.py       [metrics] at work, over the parts that run                       | metrics, config, log, radius
     service.py     what systemd hands over and wants to hear                        | nothing
+    importing/     Duo's and FreeRADIUS's files -> an aad.toml, for `aad import`     | core
     assembly.py    builds the parts of one configuration                            | all of the above
     daemon.py      runs until SIGTERM, drains, reloads                       | assembly, radius, service, watch
     cli/           one file a command                                               | everybody

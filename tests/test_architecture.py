@@ -96,6 +96,7 @@ DOORS = {
 }
 WORLD = {"asyncio", "time", "random", "secrets", "logging", "socket", "threading", "os", "subprocess", "datetime"}
 PURE = [
+    *sorted((PACKAGE / "importing").glob("*.py")),
     *sorted((PACKAGE / "core").glob("*.py")),
     PACKAGE / "metrics" / "counts.py",
     PACKAGE / "metrics" / "text.py",

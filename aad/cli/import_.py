@@ -16,7 +16,7 @@ from aad.importing.page import BadFile, Page, Secrets
 
 EXAMPLE = "aad import /etc/freeradius/3.0/clients.conf --secrets-dir /etc/aad/secrets >/etc/aad/aad.toml"
 _DUO = re.compile(r"(?mi)^\s*\[\s*(main|cloud|ad_client\d*|radius_(client|server_\w+)|ldap_server_\w+)\s*\]")
-_FREERADIUS = re.compile(r"(?m)^\s*(clients?\b[^\n{=]*\{|\$-?INCLUDE\s)")
+_FREERADIUS = re.compile(r"(?m)^\s*(clients?\b(?!\s*=)|\$-?INCLUDE\s)")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from aad.importing.essentials import CHAIN, chain, users_and_mail
 from aad.importing.page import Network, Page, address_text
 
 _PORT = "1812"
+_ONE_FIELD = "radius_server_concat"
 _LDAP_PORTS = {"389", "636"}
 _READ = {"client", "port", "interface"}
 # What aad does anyway.
@@ -82,6 +83,7 @@ def _directory(section: Section, page: Page) -> None:
     name = _named(section.name)
     page.table("repositories", name, section.place)
     page.key("type", "ldap")
+    page.key("directory", "active-directory")
     read = _LDAP_READ | _servers(section, page)
     account = _account(section)
     if account:
@@ -94,14 +96,21 @@ def _directory(section: Section, page: Page) -> None:
         page.key("base_dn", section.get("search_dn"))
     else:
         page.off('base_dn = "dc=example,dc=com"')
-    attribute, more = section.get("username_attribute", "sAMAccountName"), section.get("ldap_filter")
-    more = more if not more or more.startswith("(") else f"({more})"
-    page.key("user_filter", f"(&({attribute}={{name}}){more})" if more else f"({attribute}={{name}})")
+    _filter(section, page)
     if not account:
         page.note(section.place, "there is no account that may search (auth_type = sspi?): give bind_dn, bind_password")
     _rest(section, read, page)
     group = section.get("security_group_dn")
     chain(page, name, [group] if group else [])
+
+
+def _filter(section: Section, page: Page) -> None:
+    """Write which user is meant, unless it is as Active Directory calls him."""
+    if not {"username_attribute", "ldap_filter"} & section.settings.keys():
+        return
+    attribute, more = section.get("username_attribute", "sAMAccountName"), section.get("ldap_filter")
+    more = more if not more or more.startswith("(") else f"({more})"
+    page.key("user_filter", f"(&({attribute}={{name}}){more})" if more else f"({attribute}={{name}})")
 
 
 def _servers(section: Section, page: Page) -> set[str]:
@@ -146,7 +155,7 @@ def _server(section: Section, directories: list[str], page: Page) -> None:
     if not asked and section.kind != "radius_server_duo_only":
         words = "another server checked the passwords; here all [repositories.*] are asked: name those that are meant"
         page.note(section.at("client"), f"client = {section.get('client')}: {words}")
-    read = set(_READ)
+    read = _READ | ({"delimiter"} if section.kind == _ONE_FIELD else set())
     for number, written in section.numbered("radius_ip"):
         keys = [
             f"{key}_{number}" if number else key for key in ("radius_ip", "radius_secret", "radius_secret_protected")
@@ -185,6 +194,9 @@ def _client(section: Section, keys: list[str], written: str, event: str, page: P
             place, f"{protected}: only the old machine can read it: look at the NAS, or make a new one there and here"
         )
     page.key("event", event)
+    if section.kind == _ONE_FIELD:
+        page.key("challenge", value=False)
+        page.key("code_separator", section.get("delimiter", ","))
 
 
 def _networks(written: str) -> list[Network]:

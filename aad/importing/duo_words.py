@@ -46,8 +46,8 @@ SECTIONS = {
 SERVERS = {
     "radius_server_auto": "Duo called the user's telephone; aad mails him a code, and the NAS has to ask for it",
     "radius_server_challenge": "",
-    "radius_server_concat": "the code came behind the password, in one field; aad mails it only after the password: "
-    "the NAS has to ask for it (Access-Challenge)",
+    "radius_server_concat": "the first try, with the password alone, is refused and has the code mailed; the second "
+    "has password and code in one field",
     "radius_server_duo_only": "Duo checked no password; aad does, lest anybody who knows a name has mails sent",
     "radius_server_iframe": "there is no page of Duo's in the NAS's own: it has to ask for the code (Access-Challenge)",
 }
