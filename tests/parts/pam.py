@@ -13,9 +13,11 @@ SERVICE = "aadtest"
 class Pamtester(Part):
     """A host with a PAM service that asks RADIUS; `user` has an account there."""
 
-    def __init__(self, folder: Path, host: str, port: int, secret: str, user: str, *, timeout: int = 3) -> None:
-        """Write the host's files."""
-        self._binds = pam_host(folder, f"{host}:{port} {secret} {timeout}", SERVICE, user)
+    def __init__(  # noqa: PLR0913 - the rarer ones by keyword
+        self, folder: Path, host: str, port: int, secret: str, user: str, *, timeout: int = 3, source: str = ""
+    ) -> None:
+        """Write the host's files; `source`: the address that it asks from."""
+        self._binds = pam_host(folder, f"{host}:{port} {secret} {timeout} {source}".rstrip(), SERVICE, user)
 
     def login(self, user: str, password: str, answer: Answer) -> Result:
         """Authenticate once."""
