@@ -40,6 +40,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     service.py     what systemd hands over and wants to hear                        | nothing
     importing/     Duo's and FreeRADIUS's files -> an aad.toml, for `aad import`     | core
     assembly.py    builds the parts of one configuration                            | all of the above
+    sockets.py     those of aad.toml, or those that systemd hands over              | config, radius, service
+    workers.py     several daemons behind the same sockets                          | daemon, sockets
     daemon.py      runs until SIGTERM, drains, reloads                       | assembly, radius, service, watch
     cli/           one file a command                                               | everybody
 """

@@ -12,10 +12,9 @@ import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, nullcontext
 
-from aad import __version__, assembly, registry
+from aad import __version__, assembly, registry, sockets
 from aad.assembly import Lasting
 from aad.config import Config, ConfigError, load
-from aad.config.sections import host_and_port
 from aad.core.conversation import Login
 from aad.core.grants import Granted
 from aad.log import Log
@@ -29,8 +28,8 @@ from aad.radius.onefield import OneField
 from aad.radius.places import Source
 from aad.radius.prompts import Wording
 from aad.radius.server import Server, Setup
-from aad.radius.udp import UdpSocket
 from aad.service import Service
+from aad.sockets import Opened, Worker
 from aad.watch import Watch
 
 PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
@@ -45,15 +44,17 @@ def serve(config: Config) -> None:
 class Daemon:
     """One running server. What lasts, and the sockets, outlive a reload; all else is built anew."""
 
-    def __init__(self, config: Config) -> None:
-        """Keep the configuration; nothing is opened yet."""
+    def __init__(self, config: Config, worker: Worker | None = None) -> None:
+        """Keep the configuration; nothing is opened yet. `worker`: it is one of several."""
         self._config = config
+        self._worker = worker
         self._log = Log(to=config.log.to, level=config.log.level, layout=config.log.format, file=config.log.file)
-        self._watch = Watch(config, self._log) if config.metrics.listen else None
+        number = worker.number if worker else 0
+        self._watch = Watch(config, self._log, number) if config.metrics.listen else None
         self._record: Record = self._watch.record if self._watch else self._log.record
         self._plugins = AsyncExitStack()
         self._reloading = asyncio.Lock()
-        self._service = Service(os.environ, os.getpid())
+        self._service = worker.service if worker else Service(os.environ, os.getpid())
         self._remark = ""  # what an administrator should see in the status
 
     async def run(self) -> None:
@@ -73,8 +74,8 @@ class Daemon:
     async def _serve(self, store: Store, stop: asyncio.Event) -> None:
         lasting = Lasting(self._record, store, Outages(self._record))
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-        sockets, whose = self._sockets("radius", self._config.radius.listen)
-        accounting, _ = self._sockets("accounting", self._config.radius.accounting_listen)
+        worker = self._worker
+        opened = Opened(dict(worker.sockets), worker.words) if worker else sockets.opened(self._config, self._service)
         setup, senders = await self._setup(self._config, lasting, self._plugins)
         if self._watch:
             self._watch.follow(self._config, senders)
@@ -93,26 +94,17 @@ class Daemon:
 
         loop.add_signal_handler(signal.SIGHUP, reload)
         async with self._watch.serving(server, store) if self._watch else nullcontext():
-            server.listen(sockets)
-            accountant.listen(accounting)
+            server.listen(opened.sockets["radius"])
+            accountant.listen(opened.sockets["accounting"])
             self._warn(self._config)
-            listen = ", ".join(each.name for each in [*sockets, *accounting]) + whose
+            for reason in opened.warnings:
+                self._record("configuration.warning", reason=reason)
+            listen = ", ".join(each.name for those in opened.sockets.values() for each in those) + opened.words
             self._record("daemon.started", version=__version__, listen=listen)
             async with self._service.serving(lambda: self._status(store), lambda: self._ailing(server)):
                 await stop.wait()
             accountant.close()
             await server.drain(PATIENCE)
-
-    def _sockets(self, name: str, listen: tuple[str, ...]) -> tuple[list[UdpSocket], str]:
-        """Return the sockets that systemd has handed over by this name, or those of `listen`; and words for it."""
-        handed = [UdpSocket(each) for each in self._service.sockets(name)]
-        if not handed:
-            return _opened(listen), ""
-        if {each.name for each in handed} != set(listen):
-            key = {"radius": "listen", "accounting": "accounting_listen"}[name]
-            reason = f"radius.{key} is not used: systemd hands the sockets over"
-            self._record("configuration.warning", reason=reason)
-        return handed, " (handed over by systemd)"
 
     async def _status(self, store: Store) -> str:
         """Say in a line how things stand."""
@@ -142,7 +134,7 @@ class Daemon:
             clients=_clients(config),
             front=front,
             reject_delay=config.radius.reject_delay,
-            at_work=config.limits.at_work_per_client,
+            at_work=max(1, config.limits.at_work_per_client // (self._worker.count if self._worker else 1)),
         )
         return setup, senders
 
@@ -205,13 +197,6 @@ def _nothing(_login: Login) -> Granted:
 def _fixed(config: Config) -> tuple[object, ...]:
     """Return what a reload doesn't change."""
     return (config.radius.listen, config.radius.accounting_listen, config.store, config.log, config.metrics)
-
-
-def _opened(listen: tuple[str, ...]) -> list[UdpSocket]:
-    addresses = [host_and_port(address) for address in listen]
-    ipv4 = {port for host, port in addresses if ":" not in host}
-    # Alone on its port, [::] serves IPv4 too, as people expect of it.
-    return [UdpSocket.opened(host, port, dual=port not in ipv4) for host, port in addresses]
 
 
 def _clients(config: Config) -> Clients:

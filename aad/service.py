@@ -13,6 +13,8 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
 
 FIRST = 3  # SD_LISTEN_FDS_START
 _EVERY = 10.0  # seconds between two reports of how things stand
@@ -38,7 +40,7 @@ class Service:
         given = {name: environment.pop(name, "") for name in _VARIABLES}
         address = given["NOTIFY_SOCKET"]
         # "@" stands for the zero octet of an abstract address.
-        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._address: str | None = f"\0{address[1:]}" if address.startswith("@") else address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if address else None
         ours = given["WATCHDOG_PID"] in {"", str(pid)}
         self.patience = _number(given["WATCHDOG_USEC"]) / 1e6 if ours else 0.0
@@ -47,6 +49,13 @@ class Service:
         self._handed = [(FIRST + n, names[n] if n < len(names) else "") for n in range(count)]
         for descriptor, _ in self._handed:
             os.set_inheritable(descriptor, False)
+
+    @classmethod
+    def of(cls, parent: socket.socket, patience: float) -> Self:
+        """Return the same for a worker, who speaks to his parent and is missed after `patience`."""
+        service = cls({}, 0)
+        service._socket, service._address, service.patience = parent, None, patience
+        return service
 
     def sockets(self, name: str) -> list[socket.socket]:
         """Return the UDP sockets handed over under this name. BadSocket.
@@ -63,6 +72,14 @@ class Service:
         """Say that it changes its configuration."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
+    def stopping(self) -> None:
+        """Say that it ends."""
+        self._tell("STOPPING=1", "STATUS=sending the replies that are due")
+
+    def alive(self) -> None:
+        """Say that it lives."""
+        self._tell("WATCHDOG=1")
+
     @asynccontextmanager
     async def serving(self, status: Callable[[], Awaitable[str]], ailing: Callable[[], str]) -> AsyncIterator[None]:
         """Say that it serves, then that it lives and how things stand, and at the end that it ends."""
@@ -71,7 +88,7 @@ class Service:
         try:
             yield
         finally:
-            self._tell("STOPPING=1", "STATUS=sending the replies that are due")
+            self.stopping()
             for each in tasks:
                 each.cancel()
 
@@ -86,7 +103,7 @@ class Service:
             if what := ailing():
                 self._tell(f"STATUS={what}")
             else:
-                self._tell("WATCHDOG=1")
+                self.alive()
 
     async def report(self, status: Callable[[], Awaitable[str]]) -> None:
         """Say now and then how things stand, for `systemctl status`."""
@@ -102,7 +119,26 @@ class Service:
     def _tell(self, *lines: str) -> None:
         if self._socket:
             with contextlib.suppress(OSError):  # it is full, or gone: a login doesn't wait for that
-                self._socket.sendto("\n".join(lines).encode(), self._address)
+                said = "\n".join(lines).encode()
+                if self._address is None:
+                    self._socket.send(said)
+                else:
+                    self._socket.sendto(said, self._address)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a worker told his parent."""
+
+    ready: bool = False
+    reloading: bool = False
+    status: str = ""
+
+    @classmethod
+    def of(cls, said: bytes) -> Self:
+        """Read it."""
+        lines = dict(line.partition("=")[::2] for line in said.decode(errors="replace").splitlines())
+        return cls(ready="READY" in lines, reloading="RELOADING" in lines, status=lines.get("STATUS", ""))
 
 
 def _kind(called: str) -> str:

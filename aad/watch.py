@@ -29,12 +29,12 @@ STORE = 2.0  # seconds that the store gets to show that it works
 class Watch:
     """Counts from the first record on; `record` is the port `Record`."""
 
-    def __init__(self, config: Config, log: Log) -> None:
-        """Count the records that go to `log`."""
+    def __init__(self, config: Config, log: Log, number: int = 0) -> None:
+        """Count the records that go to `log`. `number`: of several processes, each of which has a page of its own."""
         self.record = Counts(log.record)
         self._log = log
         self._reloads = Reloads(last=time.time())
-        self._place = Place(**metrics_place(config.metrics.listen))
+        self._place = Place(**metrics_place(config.metrics.listen)).of(number)
         self._senders: Mapping[str, Sender] = {}
 
     def follow(self, config: Config, senders: Mapping[str, Sender]) -> None:

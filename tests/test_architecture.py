@@ -66,7 +66,10 @@ MAY_KNOW = {
     "importing": {"core", "importing"},
     "metrics": {"aad", "core", "metrics", "ports"},
     "watch": {"config", "log", "metrics", "ports", "radius", "registry"},
+    "sockets": {"config", "radius", "service"},
+    "workers": {"assembly", "config", "daemon", "ports", "radius", "registry", "service", "sockets"},
     "daemon": {
+        "sockets",
         "aad",
         "assembly",
         "config",

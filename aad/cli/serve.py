@@ -9,18 +9,30 @@ from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
 from aad.daemon import serve
 from aad.ports import Unavailable
 from aad.service import BadSocket
+from aad.workers import Workers
 
+MOST_WORKERS = 64
 EXAMPLE = "aad serve -c /etc/aad/aad.toml"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Take the file."""
     takes_config(parser)
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        choices=range(1, MOST_WORKERS + 1),
+        help="processes that share the work, one a core; default: %(default)s",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
     try:
+        if options.workers > 1:
+            return Workers(configured(options), options.workers).run()
         serve(configured(options))
     except Unavailable as error:
         return unavailable(error.what)

@@ -22,6 +22,12 @@ class Place:
     port: int = 0
     _ours: tuple[int, int] | None = field(default=None, init=False)
 
+    def of(self, number: int) -> Place:
+        """Return where the process of this number has its page: the next port, or the path with the number behind."""
+        if not number:
+            return self
+        return Place(path=self.path and f"{self.path}-{number}", host=self.host, port=self.port and self.port + number)
+
     def __str__(self) -> str:
         """Write it as an administrator knows it."""
         return self.path or f"{self.host} port {self.port}"

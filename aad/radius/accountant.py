@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aad.core.secret import Secret
@@ -14,6 +14,7 @@ from aad.radius.clients import Client, Clients
 from aad.radius.discards import Discards
 from aad.radius.duplicates import NEW, Duplicates, key_of
 from aad.radius.packet import Request
+from aad.radius.relay import Relayed
 from aad.radius.udp import Origin, UdpSocket
 from aad.radius.wire import PacketError
 
@@ -32,9 +33,9 @@ class Accountant:
     lost: Callable[[], int]
     discards: Discards
     _duplicates: Duplicates[None] = field(default_factory=Duplicates)
-    _sockets: list[UdpSocket] = field(default_factory=list)
+    _sockets: Sequence[UdpSocket | Relayed] = field(default_factory=list)
 
-    def listen(self, sockets: list[UdpSocket]) -> None:
+    def listen(self, sockets: Sequence[UdpSocket | Relayed]) -> None:
         """Begin to serve these sockets."""
         self._sockets = sockets
         for each in sockets:
@@ -46,7 +47,7 @@ class Accountant:
             asyncio.get_running_loop().remove_reader(each.fileno())
             each.close()
 
-    def _readable(self, udp: UdpSocket) -> None:
+    def _readable(self, udp: UdpSocket | Relayed) -> None:
         for _ in range(AT_A_TIME):
             received = udp.receive()
             if received is None:

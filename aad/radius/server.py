@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aad.core.secret import Secret
@@ -17,6 +17,7 @@ from aad.radius.duplicates import AT_WORK, FULL, NEW, Duplicates, key_of
 from aad.radius.front import Front
 from aad.radius.packet import Request
 from aad.radius.password import answer_of
+from aad.radius.relay import Relayed
 from aad.radius.udp import Origin, UdpSocket
 from aad.radius.wire import PacketError
 
@@ -41,16 +42,16 @@ class Server:
         """`jitter()` gives random numbers from 0 to 1."""
         self.setup = setup
         self.discards = Discards(record)
-        self._duplicates: Duplicates[tuple[UdpSocket, Origin]] = Duplicates()
+        self._duplicates: Duplicates[tuple[UdpSocket | Relayed, Origin]] = Duplicates()
         self._jitter = jitter
         self._record = record
         self._at_work: Counter[str] = Counter()
         self._secrets: dict[str, int] = {}  # client -> which of its secrets it used last
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sockets: list[UdpSocket] = []
+        self._sockets: Sequence[UdpSocket | Relayed] = []
         self.answered_again = self.passed_over = 0  # duplicates
 
-    def listen(self, sockets: list[UdpSocket]) -> None:
+    def listen(self, sockets: Sequence[UdpSocket | Relayed]) -> None:
         """Begin to serve these sockets."""
         self._sockets = sockets
         for each in sockets:
@@ -81,14 +82,14 @@ class Server:
         for each in self._sockets:
             each.close()
 
-    def _readable(self, udp: UdpSocket) -> None:
+    def _readable(self, udp: UdpSocket | Relayed) -> None:
         for _ in range(AT_A_TIME):
             received = udp.receive()
             if received is None:
                 return
             self._received(udp, *received)
 
-    def _received(self, udp: UdpSocket, datagram: bytes, origin: Origin) -> None:
+    def _received(self, udp: UdpSocket | Relayed, datagram: bytes, origin: Origin) -> None:
         """Discard, answer from memory, or set to work."""
         now = time.monotonic()
         client = self.setup.clients.find(origin.host)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from tests.parts.part import Part
 from tests.parts.ports import free_port
 from tests.parts.waiting import until
 
+# Every test that asks a daemon may be run against several processes: AAD_WORKERS=2 tools/test tests/requirements
+WORKERS = os.environ.get("AAD_WORKERS", "")
 SECRET = "a-secret-that-every-client-can-write"
 HEAD = """
 [radius]
@@ -45,6 +48,7 @@ class Daemon(Part):
 
     host = "127.0.0.1"
     secret = SECRET
+    options: Sequence[str] = ("--workers", WORKERS) if WORKERS else ()
 
     def __init__(
         self,
@@ -79,7 +83,7 @@ class Daemon(Part):
         """Start, and wait until it listens."""
         self._starts += 1
         log = self.folder / f"daemon-{self._starts}.log"
-        command = [*self._within, sys.executable, "-m", "aad", "serve", "-c", str(self.file)]
+        command = [*self._within, sys.executable, "-m", "aad", "serve", "-c", str(self.file), *self.options]
         self._child = Child(private(command, self._binds) if self._binds else command, log)
         self._child.start()
         self._child.ready(lambda: bool(self.records("daemon.started")))
