@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts import recipes
 from tests.parts.authority import Authority
-from tests.parts.daemon import HEAD, Daemon
+from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.mailbox import Mailbox
+from tests.parts.ports import free_port
+from tests.parts.recipes import Site
 
 ALICE = Person("alice", "correct horse", mail=("alice@example.com",))
 PEOPLE = (
@@ -22,6 +25,7 @@ PEOPLE = (
     *(Person(f"user{number:02}", f"pw-{number:02}", mail=(f"user{number:02}@example.com",)) for number in range(20)),
 )
 Make = Callable[..., Daemon]
+Cook = Callable[..., tuple[Daemon, Site]]
 
 
 @pytest.fixture
@@ -92,3 +96,24 @@ def make(tmp_path: Path, directory: Directory, mailbox: Mailbox, authority: Auth
 @pytest.fixture
 def daemon(make: Make) -> Daemon:
     return make()
+
+
+@pytest.fixture
+def cook(make: Make, tmp_path: Path) -> Cook:
+    """Return a function that starts a daemon with a recipe's block in its aad.toml.d."""
+
+    def start(name: str, section: str = "") -> tuple[Daemon, Site]:
+        folder = tmp_path / "aad-0"
+        (folder / "aad.toml.d").mkdir(parents=True)
+        # openvpn-auth-radius 2.1 reads four digits of a port.
+        site = Site("127.0.0.1", free_port("udp", 2000, 9999), SECRET, free_port("udp", 2000, 9999))
+        listen = f'[radius]\nlisten = ["{site.host}:{site.port}"]\n'
+        (folder / "aad.toml.d" / "listen.toml").write_text(listen)
+        (folder / "aad.toml.d" / "recipe.toml").write_text(site.filled(recipes.aad_block(name, section)))
+        (folder / "credentials").mkdir(mode=0o700)
+        secret = folder / "credentials" / f"{name}.secret"
+        secret.touch(mode=0o600)
+        secret.write_text(SECRET)
+        return make(), site
+
+    return start

@@ -8,48 +8,51 @@ from pathlib import Path
 
 import pytest
 
-from tests.login.conftest import Make
+from tests.login.conftest import Cook
 from tests.parts.authority import Authority
 from tests.parts.daemon import Daemon
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.ocserv import Ocserv
-from tests.parts.pam import Pamtester
+from tests.parts.pam import Pamtester, pam_host
 from tests.parts.radclient import Radclient
+from tests.parts.recipes import Site
 from tests.parts.result import Answer, Result
 from tests.parts.sshd import Sshd
+from tests.parts.sudo import Sudo
 
 Login = Callable[[str, str, Answer], Result]
 MASKED = "a***@e***.com"
-UNSIGNED = "require_message_authenticator = false"
 
 
 @contextmanager
-def client(kind: str, folder: Path, daemon: Daemon, authority: Authority) -> Iterator[Login]:
-    """Start a client of that kind, with alice's account where it needs one."""
-    at = (daemon.host, daemon.port, daemon.secret)
+def client(kind: str, folder: Path, site: Site, authority: Authority) -> Iterator[Login]:
+    """Start a client of that kind, as its recipe has it, with alice's account where it needs one."""
     folder = folder / kind
     folder.mkdir()
     if kind == "radclient":
-        with Radclient(*at) as radclient:
+        with Radclient(site.host, site.port, site.secret) as radclient:
             yield radclient.login
-    elif kind == "pamtester":
-        with Pamtester(folder, *at, "alice") as pam:
+    elif kind == "login":
+        with Pamtester(pam_host(folder, site, "alice"), "login") as pam:
             yield pam.login
+    elif kind == "sudo":
+        with Sudo(folder, pam_host(folder, site, "alice")) as sudo:
+            yield sudo.login
     elif kind == "sshd":
-        with Sshd(folder, *at, "alice") as sshd:
+        with Sshd(folder, site, "alice") as sshd:
             yield sshd.login
     else:
-        with Ocserv(folder, authority, *at) as ocserv:
+        with Ocserv(folder, authority, site) as ocserv:
             yield ocserv.login
 
 
-@pytest.fixture(params=["radclient", "pamtester", "sshd", "ocserv"])
+@pytest.fixture(params=["radclient", "login", "sudo", "sshd", "ocserv"])
 def login(
-    request: pytest.FixtureRequest, tmp_path: Path, make: Make, authority: Authority
+    request: pytest.FixtureRequest, tmp_path: Path, cook: Cook, authority: Authority
 ) -> Iterator[tuple[Login, Daemon]]:
     kind: str = request.param
-    daemon = make(client="" if kind == "radclient" else UNSIGNED)
-    with client(kind, tmp_path, daemon, authority) as started:
+    daemon, site = cook({"radclient": "freeradius", "ocserv": "ocserv"}.get(kind, "pam_radius"))
+    with client(kind, tmp_path, site, authority) as started:
         yield started, daemon
 
 

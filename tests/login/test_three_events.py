@@ -17,8 +17,9 @@ from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.ldif import group_dn
 from tests.parts.mailbox import Mailbox, code_in
-from tests.parts.pam import Pamtester
+from tests.parts.pam import Pamtester, pam_host
 from tests.parts.radclient import Radclient
+from tests.parts.recipes import Site
 
 LAPTOP, SWITCH = "127.0.0.2", "127.0.0.3"  # the VPN's gateway is 127.0.0.1
 PEOPLE = (
@@ -125,7 +126,8 @@ def test_laptops_ask_for_the_app_and_for_mail_where_there_is_none(
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def laptop(user: str) -> Pamtester:
-        return Pamtester(tmp_path / user, company.host, company.port, SECRET, user, source=LAPTOP)
+        site = Site(company.host, company.port, SECRET)
+        return Pamtester(pam_host(tmp_path / user, site, user, source=LAPTOP), "sudo")
 
     with laptop("alice") as host:
         first = host.login("alice", "correct horse", app)

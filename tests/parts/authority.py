@@ -27,12 +27,12 @@ class Authority:
         self.ca_file = folder / "ca.pem"
         self._signer.cert_pem.write_to_path(str(self.ca_file))
 
-    def certificate(self, *names: str, expired: bool = False) -> Certificate:
-        """Sign a certificate for host names and addresses; an expired one ended an hour ago."""
+    def certificate(self, *names: str, expired: bool = False, common_name: str | None = None) -> Certificate:
+        """Sign a certificate for host names and addresses; an expired one ended an hour ago. Few look for a CN."""
         ends = datetime.now(UTC) - timedelta(hours=1) if expired else None
         begins = datetime.now(UTC) - timedelta(days=2) if expired else None
         names = names or ("localhost", "127.0.0.1")
-        leaf = self._signer.issue_cert(*names, not_before=begins, not_after=ends)
+        leaf = self._signer.issue_cert(*names, not_before=begins, not_after=ends, common_name=common_name)
         self._count += 1
         made = Certificate(self._folder / f"server{self._count}.pem", self._folder / f"server{self._count}.key")
         for number, blob in enumerate(leaf.cert_chain_pems):

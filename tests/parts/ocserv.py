@@ -1,18 +1,20 @@
 """A real ocserv that asks RADIUS, and the openconnect that logs in there."""
 
+import shutil
 from pathlib import Path
 
+from tests.parts import recipes
 from tests.parts.authority import Authority
 from tests.parts.child import Child
 from tests.parts.namespace import private
 from tests.parts.part import Part
 from tests.parts.ports import free_port, listening
+from tests.parts.recipes import Site
 from tests.parts.result import Answer, Result
 from tests.parts.terminal import talk
 
 # No ban: the second login after a wrong password would be refused otherwise.
 SERVER = """\
-auth = "radius[config={folder}/radcli.conf,groupconfig=false]"
 listen-host = 127.0.0.1
 tcp-port = {port}
 run-as-user = nobody
@@ -28,41 +30,28 @@ ipv4-network = 10.99.0.0
 ipv4-netmask = 255.255.255.0
 min-reauth-time = 0
 max-ban-score = 0
-auth-timeout = 240
 cisco-client-compat = true
-"""
-RADCLI = """\
-authserver {host}:{port}
-acctserver {host}:{port}
-servers {folder}/radcli.servers
-dictionary /etc/radcli/dictionary
-nas-identifier ocserv
-default_realm
-radius_timeout {timeout}
-radius_retries 3
-bindaddr *
 """
 
 
 class Ocserv(Part):
     """A VPN server; `login` asks for the VPN's cookie but sets up no tunnel."""
 
-    def __init__(
-        self, folder: Path, authority: Authority, radius_host: str, radius_port: int, secret: str, *, timeout: int = 5
-    ) -> None:
-        """Write its configuration."""
-        run = folder / "run"
+    def __init__(self, folder: Path, authority: Authority, site: Site) -> None:
+        """Write its configuration, as the recipe has it."""
+        run, radcli = folder / "run", folder / "radcli"
         run.mkdir(parents=True, mode=0o755)
+        shutil.copytree("/etc/radcli", radcli)
         self.port = free_port()
         self._ca_file = authority.ca_file
         certificate = authority.certificate("localhost", "127.0.0.1")
         config = folder / "ocserv.conf"
-        config.write_text(SERVER.format(folder=folder, port=self.port, certificate=certificate))
-        radcli = RADCLI.format(folder=folder, host=radius_host, port=radius_port, timeout=timeout)
-        (folder / "radcli.conf").write_text(radcli)
-        (folder / "radcli.servers").touch(mode=0o600)
-        (folder / "radcli.servers").write_text(f"{radius_host} {secret}\n")
-        command = private(["/usr/sbin/ocserv", "-f", "-d", "3", "-c", config], {"/run": run})
+        recipe = {place: site.filled(block.text) for place, block in recipes.blocks("ocserv").items()}
+        bare = SERVER.format(folder=folder, port=self.port, certificate=certificate)
+        config.write_text(recipe["/etc/ocserv/ocserv.conf"] + bare)
+        (radcli / "radiusclient.conf").write_text(recipe["/etc/radcli/radiusclient.conf"])
+        (radcli / "servers").write_text(recipe["/etc/radcli/servers"])
+        command = private(["/usr/sbin/ocserv", "-f", "-d", "3", "-c", config], {"/run": run, "/etc/radcli": radcli})
         self._ocserv = Child(command, folder / "ocserv.log")
 
     def start(self) -> None:

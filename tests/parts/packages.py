@@ -35,6 +35,9 @@ def packages() -> dict[str, str]:
         "libradcli4": "/etc/radcli/dictionary",
         "openconnect": "/usr/sbin/openconnect",
         "oathtool": "/usr/bin/oathtool",
+        "openvpn": "/usr/sbin/openvpn",
+        "openvpn-auth-radius": "/usr/lib/openvpn/radiusplugin.so",
+        "sudo": "/usr/bin/sudo",
         "systemd": "/lib/systemd/systemd-journald",
         # systemd-python is compiled
         "gcc": "/usr/bin/gcc",

@@ -11,14 +11,14 @@ _given: set[int] = set()
 _random = random.SystemRandom()  # not the shared generator: test plug-ins seed that one alike in each process
 
 
-def free_port(kind: Literal["tcp", "udp"] = "tcp") -> int:
-    """Return a port that can be bound now and was not given out before by this process."""
+def free_port(kind: Literal["tcp", "udp"] = "tcp", low: int = LOW, high: int = HIGH) -> int:
+    """Return a port from `low` to `high` that can be bound now and was not given out before by this process."""
     for _ in range(1000):
-        port = _random.randint(LOW, HIGH)
+        port = _random.randint(low, high)
         if port not in _given and _can_bind(port, KINDS[kind]):
             _given.add(port)
             return port
-    msg = f"no free {kind} port between {LOW} and {HIGH}"
+    msg = f"no free {kind} port between {low} and {high}"
     raise OSError(msg)
 
 

@@ -4,11 +4,13 @@ import re
 from pathlib import Path
 from subprocess import run
 
+from tests.parts import recipes
 from tests.parts.child import Child
 from tests.parts.namespace import private
 from tests.parts.pam import pam_host
 from tests.parts.part import Part
 from tests.parts.ports import free_port, listening
+from tests.parts.recipes import Site
 from tests.parts.result import Answer, Result
 from tests.parts.terminal import talk
 
@@ -17,11 +19,6 @@ ListenAddress 127.0.0.1
 Port {port}
 HostKey {key}
 PidFile none
-UsePAM yes
-KbdInteractiveAuthentication yes
-PasswordAuthentication no
-PubkeyAuthentication no
-AuthenticationMethods keyboard-interactive
 UseDNS no
 PrintMotd no
 LogLevel VERBOSE
@@ -36,17 +33,18 @@ CLIENT = {
 
 
 class Sshd(Part):
-    """A host with sshd; only `user` has an account there, besides the machine's."""
+    """A host with sshd, as the recipe has it; only `user` has an account there, besides the machine's."""
 
-    def __init__(self, folder: Path, host: str, port: int, secret: str, user: str, *, timeout: int = 3) -> None:
+    def __init__(self, folder: Path, site: Site, user: str) -> None:
         """Write the host's files and make its key."""
-        binds = pam_host(folder, f"{host}:{port} {secret} {timeout}", "sshd", user)
+        binds = pam_host(folder, site, user)
         binds["/run"] = folder / "run"  # sshd wants an empty folder /run/sshd
         (folder / "run" / "sshd").mkdir(parents=True, mode=0o755)
         key, config = folder / "host_key", folder / "sshd_config"
         run(["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         self.port = free_port()
-        config.write_text(SERVER.format(port=self.port, key=key))
+        policy = recipes.blocks("pam_radius")["/etc/ssh/sshd_config.d/aad.conf"].text
+        config.write_text(SERVER.format(port=self.port, key=key) + policy)
         self._sshd = Child(private(["/usr/sbin/sshd", "-D", "-e", "-f", config], binds), folder / "sshd.log")
 
     def start(self) -> None:

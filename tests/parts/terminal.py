@@ -1,6 +1,7 @@
 """Talk with a program on a terminal of its own: find each question that it asks, type the answer."""
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,10 +29,12 @@ def talk(
     *,
     clean: Callable[[str], str] = str.strip,
     seconds: float = 30.0,
+    enough: str = "",
 ) -> Talk:
     """Run a program that asks for a password first; `answer` gets what it shows then, and returns what to type.
 
     `clean` takes the client's own words off a question. The password asked for again is a refusal: the talk ends.
+    A program that says `enough` is asked to end.
     """
     surroundings = {**os.environ, "LC_ALL": "C.UTF-8", "TERM": "dumb"}
     child = pexpect.spawn(command[0], list(command[1:]), env=surroundings, encoding="utf-8", echo=False)
@@ -40,8 +43,11 @@ def talk(
     transcript = ""
     first = ""
     try:
-        while shown := _shown(child, seconds):
+        while shown := _shown(child, seconds, enough):
             transcript += shown
+            if enough and enough in transcript:
+                transcript += _ended(child)
+                break
             if shown.endswith("\n"):
                 continue
             if not first:
@@ -62,8 +68,16 @@ def talk(
     return Talk(tuple(prompts), transcript, child.exitstatus)
 
 
-def _shown(child: "pexpect.spawn[str]", seconds: float) -> str:
-    """Read until the program waits for input or ends; what ends with a new line is no question."""
+def _ended(child: "pexpect.spawn[str]") -> str:
+    """Ask a program to end, wait until it has, and return what it wrote yet."""
+    child.kill(signal.SIGTERM)
+    rest: str = child.read()
+    child.wait()
+    return rest
+
+
+def _shown(child: "pexpect.spawn[str]", seconds: float, enough: str = "") -> str:
+    """Read until the program waits for input, says `enough` or ends; what ends with a new line is no question."""
     shown = ""
     wait = seconds
     while True:
@@ -76,4 +90,6 @@ def _shown(child: "pexpect.spawn[str]", seconds: float) -> str:
             return shown
         except pexpect.EOF:
             return shown + "\n" if shown and not shown.endswith("\n") else shown
+        if enough and enough in shown:
+            return shown
         wait = seconds if shown.endswith("\n") else QUIET

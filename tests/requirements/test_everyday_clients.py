@@ -11,15 +11,16 @@ from aad.core.secret import Secret
 from aad.radius import asking, names
 from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
 from tests.login.conftest import Make
-from tests.login.test_clients import UNSIGNED
 from tests.login.test_radius import RIGHT, code, state
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
 from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw, Request
+from tests.parts.recipes import Site
 from tests.parts.sshd import Sshd
 
+UNSIGNED = "require_message_authenticator = false"
 NAS_PORT = (names.NAS_PORT, (4711).to_bytes(4))
 LOGIN = (names.SERVICE_TYPE, (1).to_bytes(4))
 
@@ -123,7 +124,7 @@ def test_13_a_name_that_sshd_does_not_know_costs_no_bind(make: Make, tmp_path: P
     daemon = make(client=UNSIGNED)
     folder = tmp_path / "sshd"
     folder.mkdir()
-    with Sshd(folder, daemon.host, daemon.port, SECRET, "alice") as sshd:
+    with Sshd(folder, Site(daemon.host, daemon.port, SECRET), "alice") as sshd:
         for _ in range(4):
             assert not sshd.login("bob", "battery staple", lambda _: "").accepted  # bob has no account on that host
     reasons = {record["reason"] for record in daemon.records("login.rejected")}
