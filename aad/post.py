@@ -81,7 +81,7 @@ class Post:
     def _addressed(self, sender: Sender, login: Login, draft: Draft) -> Iterator[Message]:
         """Address the draft to each usable address of the user, in the repository's order."""
         until = time.monotonic() + draft.life
-        for address in login.user.addresses:
+        for address in login.user.reached_at(draft.attribute):
             if sender.usable(address):
                 masked = sender.masked(address)
                 yield Message(

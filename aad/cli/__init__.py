@@ -27,6 +27,7 @@ COMMANDS = {
     "make-secret": "make a shared secret that nobody guesses",
     "hash-password": "make a password's hash for a users file",
     "import": "print the aad.toml that another server's file comes to (Duo, FreeRADIUS)",
+    "plugins": "list the methods, repositories, senders and stores there are, and which package brings each",
     "demo": "show one whole login, with users and mailbox of its own",
     "version": "print the versions of aad, Python and the libraries",
 }

@@ -17,7 +17,7 @@ from aad.radius.prompts import Wording, unwritable
 
 REFERENCE = "K7QD2M"  # of nobody; as long as each is
 _LONG_ADDRESS = "maximiliane.mustermann-oberhuber@correspondence.subsidiary-of-example.international"
-_NOBODY = User(name="m" * macros.LONGEST_VALUE, repository="", handle="", addresses=(_LONG_ADDRESS,))
+_LONG_NUMBER = "+123456789012345"  # E.164: at most 15 digits
 
 
 def wording(config: Config, client: str) -> Wording:
@@ -37,12 +37,17 @@ class Asking:
     prompts: Mapping[str, Mapping[str, str]]
     senders: Mapping[str, Sender]
 
+    @property
+    def attribute(self) -> str:
+        """Which of the user's attributes holds the address; empty: his mail address."""
+        return str(getattr(self.settings, "address_attribute", ""))
+
     def values(self, user: User) -> dict[str, str]:
         """Return what fills the prompts for a user, his longest mask of all; nothing: they have no macros."""
         shown = [
             each.masked(address)
             for each in self.senders.values()
-            if (address := next(filter(each.usable, user.addresses), None))
+            if (address := next(filter(each.usable, user.reached_at(self.attribute)), None))
         ]
         if not shown:
             return {}
@@ -81,9 +86,21 @@ def warnings(config: Config) -> Iterator[Fault]:
                 yield Fault(config.file, f"clients.{name}.{key}", what)
 
 
+def _nobody(attribute: str) -> User:
+    """Return a user whose name and addresses are as long as can be, whatever they are for."""
+    addresses = (_LONG_ADDRESS, _LONG_NUMBER)
+    return User(
+        name="m" * macros.LONGEST_VALUE,
+        repository="",
+        handle="",
+        addresses=addresses,
+        attributes={attribute: addresses},
+    )
+
+
 def _wrong(one: Asking, client: Wording, at: str) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a method's prompts for one client, by the client's key."""
-    values, longer, lost = one.values(_NOBODY), dict[str, int](), dict[str, str]()
+    values, longer, lost = one.values(_nobody(one.attribute)), dict[str, int](), dict[str, str]()
     own = client.prompt if values else ""
     fixed = own and "{prompt}" not in own
     for language, texts in one.prompts.items():

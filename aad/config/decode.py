@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from aad.config.faults import Fault, Findings, KeyPath, did_you_mean, dotted
 from aad.config.files import Table, Tree
-from aad.config.values import Place, value_of, within
+from aad.config.values import Place, readable, value_of, within
 
 S = TypeVar("S")
 _BROKEN = object()
@@ -118,6 +118,19 @@ class Decoder:
         for key, what in said:
             note((*at, *key.split(".")) if key else at, what)
         return bool(said)
+
+
+def undecodable(cls: type) -> Iterator[str]:
+    """Yield what keeps a dataclass from being decoded, for those who wrote it."""
+    hints = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        hint = hints[field.name]
+        if "names" not in field.metadata:
+            yield f"{cls.__name__}.{field.name} should be an option(...) of aad.core.settings"
+        elif get_origin(hint) is Mapping:
+            yield from undecodable(get_args(hint)[1])
+        elif not readable(hint):
+            yield f"{cls.__name__}.{field.name} is of a type that aad.toml has no values for"
 
 
 def _required(field: Any) -> bool:

@@ -30,6 +30,9 @@ class Types(Protocol):
     def settings(self, kind: str, name: str) -> type:
         """Return the `Settings` of a type. ImportError: it is there, and broken."""
 
+    def rivals(self, kind: str, name: str) -> list[str]:
+        """Return the packages that bring a type of this name in vain, as another one goes before them."""
+
     def vocabulary(self, further: Path | None) -> Any:
         """Return what can be said in replies, with a `further` dictionary. ValueError: it can't be read."""
 
@@ -181,6 +184,8 @@ def _plugin(decoder: Decoder, types: Types, at: tuple[str, ...], table: Table, d
     except ImportError as error:
         decoder.fault((*at, "type"), f'"{wanted}" can\'t be loaded: {error}')
         return None
+    for package in types.rivals(kind, wanted):
+        decoder.warn((*at, "type"), f'package {package} brings a "{wanted}" too, which isn\'t used: see aad plugins')
     common = table.keys() & {"realms"} if kind == "repositories" else set()
     realms = decoder.settings(sections.Repository, {key: table[key] for key in common}, at)
     settings = decoder.settings(cls, {key: table[key] for key in table if key not in {"type", *common}}, at)

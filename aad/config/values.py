@@ -37,6 +37,13 @@ def value_of(hint: Any, value: object, place: Place) -> Any:
     return _READERS[hint](value, place)
 
 
+def readable(hint: Any) -> bool:
+    """Say whether `value_of` knows a type."""
+    if isinstance(hint, UnionType):
+        return readable(get_args(hint)[0])
+    return (get_args(hint)[0] if get_origin(hint) is tuple else hint) in _READERS
+
+
 def within(hints: Any, value: Any) -> None:
     """Hold a value against `choices`, `at_least` and `at_most` of its option; ValueError."""
     if hints["choices"] and value not in hints["choices"]:

@@ -112,3 +112,7 @@ class User:
     def key(self) -> str:
         """The name, folded: one person is one key, whatever the spelling."""
         return name_key(self.name)
+
+    def reached_at(self, attribute: str) -> tuple[str, ...]:
+        """Return where a message could go: what an attribute holds, or, if none is named, the `addresses`."""
+        return self.attributes.get(attribute, ()) if attribute else self.addresses

@@ -6,11 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aad.core import macros
+
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
     """The texts of a message. {user} {endpoint} {event} {number} {otp} {reference} {minutes} are macros.
 
+    `subject` is one line that can stand alone: `Message.short`.
     One Template lives as long as its method: a sender compiles it once and keeps the result by identity.
     """
 
@@ -21,11 +24,15 @@ class Template:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A message before it has a recipient; `life`: seconds that it is of use."""
+    """A message before it has a recipient; `life`: seconds that it is of use.
+
+    `attribute`: the user's attribute that holds the addresses; empty: they are his `addresses`.
+    """
 
     template: Template
     values: Mapping[str, str] = field(repr=False)
     life: float
+    attribute: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,12 @@ class Message:
     template: Template
     values: Mapping[str, str] = field(repr=False)  # the code is among them
     until: float = math.inf
+
+    @property
+    def short(self) -> str:
+        """What fits into a short message, filled: the subject, if the code is in it, else the text."""
+        brief = self.template.subject if "{otp}" in self.template.subject else self.template.text
+        return macros.filled(brief, {name: macros.clean(value) for name, value in self.values.items()}).strip()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,10 @@ class EmailOtpSettings(TextSettings):
     """[methods.NAME] with type = "email_otp"."""
 
     senders: tuple[str, ...] = option((), "In order: the next one when one fails; default: all.", names="senders")
+    address_attribute: str = option(
+        "",
+        "The user's attribute that holds his address, where it isn't mail: mobile; default: his mail address.",
+    )
     period: Duration = option(Duration(120.0), "Lifetime of a code.", at_least=30.0, at_most=86400.0)
     length: int = option(6, "Digits of a code.", at_least=code.SHORTEST, at_most=code.LONGEST)
     attempts: int = option(3, "Wrong codes within one challenge before Access-Reject.", at_least=1, at_most=10)
@@ -139,7 +143,12 @@ class EmailOtp:
             "reference": login.reference,
             "minutes": self._minutes,
         }
-        draft = Draft(template=self._words_for(login).template, values=values, life=memo.expires - now)
+        draft = Draft(
+            template=self._words_for(login).template,
+            values=values,
+            life=memo.expires - now,
+            attribute=self._settings.address_attribute,
+        )
         sent = await self._post.send(login, self._settings.senders, draft, deadline)
         if sent.refused:
             return Failure(sent.refused, sent.facts)

@@ -5,6 +5,7 @@ password = "scrypt$..."            # aad hash-password
 email = "alice@example.com"        # or a list
 groups = ["vpn"]
 language = "en"
+attributes = { mobile = "+49 170 1234567" }    # whatever a method or a reply has use for; a text or a list
 disabled = false
 attributes = { radiusFramedIPAddress = "192.0.2.7" }    # what replies are made of, by {attribute:NAME}
 """
