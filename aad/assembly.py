@@ -116,10 +116,9 @@ async def assembled(
     )
     await stack.enter_async_context(post)
     mailers.update(await _entered(senders(config, key), stack))  # left first: what they still say, post writes down
-    methods = {
-        name: built(plugin, wiring(name, store, key, repositories=users, post=post))
-        for name, plugin in config.methods.items()
-    }
+    wired = {name: wiring(name, store, key, repositories=users, post=post) for name in config.methods}
+    methods = {name: built(plugin, wired[name]) for name, plugin in config.methods.items()}
+    await _entered({name: each for name, each in methods.items() if hasattr(each, "__aenter__")}, stack)
     engine = Engine(
         identify=Identify(
             events=events(config),

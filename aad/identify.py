@@ -68,8 +68,8 @@ class Identify:
         def admit(user: User) -> bool:
             # Under another name the failure isn't counted yet, so there is no bind yet.
             chains = event.chains_for(user, attempt, named.chain)
-            firsts = {self.proves(chain.methods[0]) for chain in self._firsts(chains)}
-            return user.key == named.key and firsts == {"password"}
+            firsts = {self.asks_repository(chain.methods[0]) for chain in self._firsts(chains)}
+            return user.key == named.key and firsts == {True}
 
         for name in [named.repository] if named.repository else event.repositories:
             found = await self.repositories[name].find(named.name, password, admit, attempt.deadline)
@@ -85,9 +85,9 @@ class Identify:
                 return fits[: number + 1]
         return fits
 
-    def proves(self, method: str) -> str:
-        """Return what a method proves: "password", "code" ..."""
-        return self.methods[method].proves
+    def asks_repository(self, method: str) -> bool:
+        """Say whether a method is a password that the user's repository checks."""
+        return getattr(self.methods[method], "asks_repository", False)
 
     def unasked(self, method: str) -> bool:
         """Say whether a method takes a code that came with the password, before it asked for any."""

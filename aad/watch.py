@@ -113,6 +113,8 @@ def _names(config: Config) -> Names:
     for name, plugin in config.repositories.items():
         back_ends.append(("repository", name))
         back_ends += [("server", server) for server in getattr(plugin.settings, "servers", ())]
+    for plugin in config.methods.values():
+        back_ends += [("server", server) for server in getattr(plugin.settings, "servers", ())]
     return Names(
         clients={name: client.event for name, client in config.clients.items()},
         senders=tuple(config.senders),

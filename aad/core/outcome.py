@@ -44,6 +44,7 @@ class Reason(StrEnum):
     TOO_MANY_WAITING = "too many logins are waiting"
     NO_PASSWORD = "no password in the request"
     UNSUPPORTED = "a way to log in that is not supported"
+    UPSTREAM_CHALLENGE = "the other RADIUS server wants more than a password"
     NAME_MANGLED = "name or password was replaced by sshd, who doesn't know the user"
 
 
@@ -57,6 +58,7 @@ UNCOUNTED = frozenset(
         Reason.PASSWORD_UNREADABLE,
         Reason.NAME_MANGLED,
         Reason.UNSUPPORTED,
+        Reason.UPSTREAM_CHALLENGE,
         Reason.NO_ADDRESS,
         Reason.NOT_ENROLLED,
         Reason.FOREIGN_SEAL,

@@ -1,0 +1,1 @@
+"""Upstream: asks other RADIUS servers, for whoever wants to know what these think of a password."""
