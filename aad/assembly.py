@@ -77,8 +77,9 @@ async def opened_store(config: Config) -> AsyncIterator[Store]:
 
 
 def repositories(config: Config, key: Secret) -> dict[str, Repository]:
-    """Make every repository."""
-    attributes = asked_for(config.replies)
+    """Make every repository; each reads of a user what replies and methods have use for."""
+    read = (name for plugin in config.methods.values() for name in getattr(plugin.settings, "reads", ()))
+    attributes = tuple(dict.fromkeys((*asked_for(config.replies), *read)))
     return {
         name: built(plugin, Wiring(name=name, key=key, attributes=attributes))
         for name, plugin in config.repositories.items()

@@ -139,10 +139,13 @@ class Method(Protocol[M]):
 
     `Memo`: a frozen dataclass of numbers and strings that comes back with the answer; a store can keep it as JSON.
     `proves`: "password", "code" ...: the word that the log puts before `.accepted` and `.refused`.
-    One that has something to open is entered and left, as repositories and senders are. One whose verdict is that of
-    the user's repository (`authenticate`) has `asks_repository = True`: search and bind are one job then.
-    One that takes a code that came with the password, unasked, has `unasked = True`. One that users are enrolled for
-    has `async ready(user) -> bool`: where it says no, a chain gives way to the next one that fits.
+    What a method may have besides:
+
+    - `__aenter__`, `__aexit__`: something to open; it is entered and left, as repositories and senders are;
+    - `reads` in its settings: names of the user's attributes that the repositories read for it (`User.attributes`);
+    - `asks_repository = True`: its verdict is that of `Repository.authenticate`; search and bind are one job then;
+    - `unasked = True`: it takes a code that came with the password, unasked;
+    - `async ready(user) -> bool`: users are enrolled for it; where it says no, a chain gives way to the next that fits.
     """
 
     Settings: ClassVar[type]

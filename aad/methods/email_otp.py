@@ -67,6 +67,11 @@ class EmailOtpSettings(TextSettings):
         return {name: {"prompt": one.prompt, "wrong_prompt": one.wrong_prompt} for name, one in self.words().items()}
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """Which of the user's attributes it needs."""
+        return (self.address_attribute,) if self.address_attribute else ()
+
+    @property
     def minutes(self) -> str:
         """How long a code is good for, as texts say it."""
         return str(math.ceil(self.period / 60))

@@ -13,8 +13,11 @@ import pytest
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT, REPLY_MESSAGE
+from tests.login.conftest import repository
 from tests.login.test_radius import RIGHT, state
+from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
+from tests.parts.directory import Directory, Person
 from tests.parts.gateway import TOKEN, Gateway
 from tests.parts.installed import installed
 from tests.parts.raw import Raw, Request
@@ -91,6 +94,33 @@ def test_a_code_goes_by_sms(tmp_path: Path, gateway: Gateway, example: tuple[str
     assert (sent["recipient"], sent["sender"], sent["queue_id"]) == ("+49***67", "sms", "SMS1")
     assert len(gateway.messages) == 1
     assert not running.strays()
+
+
+def test_the_number_comes_from_a_real_directory(
+    tmp_path: Path, gateway: Gateway, authority: Authority, example: tuple[str, ...]
+) -> None:
+    extra = {"mobile": "+49 171 7654321", "employeeNumber": "4711"}
+    people = (Person("alice", RIGHT, mail=(), extra=extra), Person("bob", RIGHT, mail=("bob@example.com",)))
+    rest = SMS.format(url=gateway.url, token=TOKEN, more="").partition("[senders.sms]")
+    both = '[methods.employee_number]\n[chains.three]\nmethods = ["password", "sms", "employee_number"]\n'
+    folder = tmp_path / "directory"
+    folder.mkdir()
+    with Directory(folder, authority, people) as directory:
+        made = Daemon(
+            tmp_path / "aad",
+            repository(directory) + "".join(rest[1:]).partition("[chains.sms]")[0] + both,
+            head=BARE,
+            within=example,
+        )
+        with made as running, Raw(running.host, running.port) as client:
+            asked = client.ask("alice", RIGHT)
+            assert gateway.wait()["to"] == "+491717654321"
+            asked = client.ask("alice", gateway.wait()["text"][-6:], state(asked))
+            assert asked.first(REPLY_MESSAGE) == b"Employee number: "
+            assert client.ask("alice", "4711", state(asked)).code == ACCESS_ACCEPT
+            assert client.ask("bob", RIGHT).code == ACCESS_REJECT
+            assert running.records("login.rejected")[-1]["reason"] == "no usable address"
+            assert not running.strays()
 
 
 def test_a_user_without_the_attribute_has_no_address(

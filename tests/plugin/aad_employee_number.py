@@ -17,6 +17,10 @@ class NumberSettings:  # the keys of aad.toml: strictly checked, each with its s
     period: Duration = option(Duration(60.0), "How long the user may take.", at_least=10.0)
     attempts: int = option(3, "Wrong answers before Access-Reject.", at_least=1)
 
+    @property
+    def reads(self) -> tuple[str, ...]:  # so that the directory is asked for it, with all else of the user
+        return (self.attribute,)
+
 
 @dataclass(frozen=True)
 class Asked:  # comes back with the answer; until then it lies in the store
