@@ -26,7 +26,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     config/        aad.toml -> frozen values; every fault by file and key           | core
     installation.py  the installation's key, made at the first start                   | core, ports
     registry.py    a type's name -> a plugin class                                  | ports, config
-    methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports; methods: upstream
+    methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports; upstream, users
+    users/         a users file at work: read anew, its passwords checked           | core, ports
     upstream/      other RADIUS servers, asked about a password                     | core, ports, radius
     engine.py      does what the conversation says, with pending, lockout, outages, story | core, ports
     post.py        how a method's message leaves, and what becomes of it            | core, ports, delivery, outages

@@ -18,6 +18,7 @@ BUILT_IN = {
     "methods": {
         "password": "aad.methods.password:Password",
         "email_otp": "aad.methods.email_otp:EmailOtp",
+        "file_password": "aad.methods.file_password:FilePassword",
         "radius": "aad.methods.radius_password:RadiusPassword",
         "totp": "aad.methods.totp:Totp",
         "hotp": "aad.methods.hotp:Hotp",

@@ -73,6 +73,7 @@ def test_the_example_names_every_key_and_its_default() -> None:
         "senders.mail": ("senders", "smtp"),
         "methods.email_otp": ("methods", "email_otp"),
         "methods.password": ("methods", "password"),
+        "methods.file_password": ("methods", "file_password"),
         "methods.radius": ("methods", "radius"),
         "methods.totp": ("methods", "totp"),
         "methods.hotp": ("methods", "hotp"),

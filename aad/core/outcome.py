@@ -19,6 +19,7 @@ class Reason(StrEnum):
     EMPTY_PASSWORD = "empty password"
     WRONG_PASSWORD = "wrong password"
     PASSWORD_UNREADABLE = "CHAP or MS-CHAP instead of a password that the repository could check"
+    NOT_IN_FILE = "no password in the file"
     ACCOUNT_DISABLED = "account disabled"
     ACCOUNT_EXPIRED = "account expired"
     ACCOUNT_LOCKED = "account locked in the directory"

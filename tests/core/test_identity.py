@@ -84,3 +84,9 @@ def test_a_key_has_nothing_invisible(name: str) -> None:
 def test_attempt_and_user_have_it() -> None:
     attempt = Attempt(event="vpn", endpoint="gateway", name=" ALICE", answer=NOTHING, deadline=0.0)
     assert attempt.key == User(name="Alice", repository="corp", handle="").key == "alice"
+
+
+def test_a_user_is_reached_by_mail_or_where_an_attribute_says() -> None:
+    attributes = {"mobile": ("+49 170 1", "+49 170 2")}
+    user = User(name="alice", repository="corp", handle="", addresses=("alice@example.com",), attributes=attributes)
+    assert [user.reached_at(each) for each in ("", "mobile", "pager")] == [user.addresses, attributes["mobile"], ()]

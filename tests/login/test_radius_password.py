@@ -149,6 +149,26 @@ def test_another_aad_is_asked(tmp_path: Path) -> None:
         assert not other.strays()
 
 
+def test_a_file_checks_the_password_of_another_repository_s_user(tmp_path: Path) -> None:
+    rest = '[repositories.local]\ntype = "file"\n[methods.file_password]\npath = "passwords.toml"\n'
+    rest += '[chains.one]\nmethods = ["file_password"]\n'
+    made = knowing(Daemon(tmp_path / "aad", rest, head=BARE), HERE, "alice", "bob")
+    passwords = made.folder / "passwords.toml"
+    passwords.touch(mode=0o600)
+    passwords.write_text(USER.format(name="ALICE", hash=hash_password(Secret(THERE), bytes(16))))
+    with made as daemon, Raw(daemon.host, daemon.port) as client:
+        assert client.ask("alice", THERE).code == ACCESS_ACCEPT
+        assert client.ask("alice", HERE).code == ACCESS_REJECT
+        assert client.ask("bob", HERE).code == ACCESS_REJECT
+        passwords.write_text(passwords.read_text() + "disabled = true\n")
+        until(lambda: client.ask("alice", THERE).code == ACCESS_REJECT, what="alice is disabled")
+        reasons = [each["reason"] for each in daemon.records("login.rejected")]
+        assert not daemon.strays()
+    assert reasons == ["wrong password", "no password in the file", "account disabled"]
+    passwords.write_text("nonsense")
+    assert "methods.file_password.path: " in aad("check", "-c", made.file).stderr
+
+
 def test_what_is_wrong_with_its_keys_is_said(tmp_path: Path) -> None:
     daemon = asking(tmp_path, "radius:port", secret="")
     said = aad("check", "-c", daemon.file).stderr

@@ -17,9 +17,9 @@ from aad.core.outcome import Failure, Reason, Success
 from aad.core.scrypt import Hash
 from aad.core.secret import Secret
 from aad.ports import Found, Repository, Unavailable, Wiring
-from aad.repositories import file as module
 from aad.repositories.file import File, FileSettings
-from aad.repositories.users_file import Users, read_users
+from aad.users import file as module
+from aad.users.reading import Users, read_users
 
 PASSWORD, WRONG = Secret(b"cor\xffrect\0horse"), Secret(b"correct\0horse")
 NEVER = float("inf")
@@ -240,7 +240,7 @@ async def test_the_file_is_looked_at_once_in_a_while(file: File, path: Path, mon
 
     monkeypatch.setattr(module, "read_users", counted)
     monkeypatch.setattr(module, "LOOKED_AT", 3600.0)
-    file._looked = float("-inf")
+    file._file._looked = float("-inf")
     await asyncio.gather(*(file.find("alice", None, nobody, NEVER) for _ in range(20)))
     write(path, USERS.replace("users.Alice", "users.carol"))
     assert await file.find("alice", None, nobody, NEVER) == Found(ALICE)

@@ -9,7 +9,7 @@ import pytest
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.repositories.file import FileSettings
-from aad.repositories.users_file import UsersError, read_users
+from aad.users.reading import UsersError, read_users
 
 STORED = hash_password(Secret("correct horse"), bytes(16))
 
