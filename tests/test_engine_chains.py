@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -10,7 +10,7 @@ from aad.core.conversation import Accepted, Rejected
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
 from aad.engine import Asked, Reply
-from tests.fakes import World, attempt
+from tests.fakes import App, World, attempt
 
 MAIL = Chain("by mail", ("password", "email_otp"), short_name="mail")
 APP = Chain("by app", ("password", "app"), short_name="app")
@@ -109,3 +109,13 @@ async def test_what_was_kept_is_read_again() -> None:
     assert there.engine.pending._decoded(kept) is not None
     there.engine.pending._methods = {"password": there.engine.methods["password"]}
     assert await answered(there, choice, "1") == Rejected(Reason.STATE_UNKNOWN)
+
+
+async def test_a_password_that_is_checked_elsewhere_is_never_tried_on_the_repository() -> None:
+    class Elsewhere(App):
+        proves: ClassVar[str] = "password"
+
+    there = world(Chain("elsewhere", ("app",)))
+    there.engine.methods["app"] = Elsewhere()  # type: ignore[index]  # a dict, here
+    await asked(there, "a password of another server")
+    assert there.repository.binds == 0
