@@ -132,10 +132,10 @@ class Crowd:
     async def _challenged(self, person: Person) -> Reply:
         return expect(await self._ask(Request(person.name, person.password), "password"), names.ACCESS_CHALLENGE)
 
-    async def _mailed(self, challenge: Reply) -> bytes:
+    async def _mailed(self, person: Person, challenge: Reply) -> bytes:
         began = time.monotonic()
         try:
-            return await asyncio.wait_for(asyncio.shield(self._room.code(reference_of(challenge))), MAIL)
+            return await asyncio.wait_for(asyncio.shield(self._room.code(person.name, reference_of(challenge))), MAIL)
         except TimeoutError:
             step, asked = "mail", began - SENDS * WAIT
             raise Unanswered(step, asked) from None
@@ -146,7 +146,7 @@ class Crowd:
 
     async def _finish(self, person: Person, challenge: Reply, challenged: float, mails: int) -> None:
         """Type the right code."""
-        typed = await self._mailed(challenge)
+        typed = await self._mailed(person, challenge)
         expect(await self._answer(person.name, challenge, typed, may=True), names.ACCESS_ACCEPT)
         self._went_well(person, challenged, mails)
 

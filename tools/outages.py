@@ -88,15 +88,15 @@ class MailRoom:
         """Count a mail and hand its code to who waits for it."""
         code, reference = CODE.search(octets), REFERENCE.search(octets)
         if code and reference:
-            word = reference[1].decode()
-            self.by_reference[word] += 1
-            self.by_user[recipient.partition(b"@")[0].decode()] += 1
-            if not (waiting := self.code(word)).done():
+            user, word = recipient.partition(b"@")[0].decode(), reference[1].decode()
+            self.by_reference[f"{user} {word}"] += 1
+            self.by_user[user] += 1
+            if not (waiting := self.code(user, word)).done():
                 waiting.set_result(code[1])
 
-    def code(self, reference: str) -> asyncio.Future[bytes]:
-        """Return the code of a login, in future."""
-        return self.codes.setdefault(reference, asyncio.get_running_loop().create_future())
+    def code(self, user: str, reference: str) -> asyncio.Future[bytes]:
+        """Return the code of a user's login, in future. Of ten thousand references two may be the same."""
+        return self.codes.setdefault(f"{user} {reference}", asyncio.get_running_loop().create_future())
 
 
 @dataclass

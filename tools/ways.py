@@ -30,7 +30,7 @@ class Ways(Crowd):
         """Give one or two wrong codes, then the right one."""
         mails = self._room.by_user[person.name]
         challenge, challenged = await self._challenged(person), time.monotonic()
-        typed = await self._mailed(challenge)
+        typed = await self._mailed(person, challenge)
         for _ in range(self._random.randint(1, ATTEMPTS - 1)):
             wrong = b"%06d" % ((int(typed) + self._random.randint(1, 999_999)) % 1_000_000)
             challenge = expect(await self._answer(person.name, challenge, wrong), names.ACCESS_CHALLENGE)
@@ -60,7 +60,7 @@ class Ways(Crowd):
         """Send the same octets again from another port, at both steps: the same reply."""
         mails = self._room.by_user[person.name]
         challenge = await self._twice(Request(person.name, person.password), "password")
-        challenged, typed = time.monotonic(), await self._mailed(expect(challenge, names.ACCESS_CHALLENGE))
+        challenged, typed = time.monotonic(), await self._mailed(person, expect(challenge, names.ACCESS_CHALLENGE))
         state = (names.STATE, challenge.first(names.STATE) or b"")
         accept = await self._twice(Request(person.name, typed, state), "code", may=True)
         expect(accept, names.ACCESS_ACCEPT)
@@ -90,7 +90,7 @@ class Ways(Crowd):
         """Give the right code four times at once, and once more: one Access-Accept."""
         mails = self._room.by_user[person.name]
         challenge, challenged = await self._challenged(person), time.monotonic()
-        typed = await self._mailed(challenge)
+        typed = await self._mailed(person, challenge)
         answers = [self._answer(person.name, challenge, typed, may=True) for _ in range(4)]
         replies = [*await asyncio.gather(*answers), await self._answer(person.name, challenge, typed, may=True)]
         accepts = sum(reply.code == names.ACCESS_ACCEPT for reply in replies)
@@ -105,7 +105,7 @@ class Ways(Crowd):
     async def _stolen(self, person: Person) -> None:
         """Give the right code under another name, then with a State of nobody; then log in as oneself."""
         challenge = await self._challenged(person)
-        typed = await self._mailed(challenge)
+        typed = await self._mailed(person, challenge)
         expect(await self._answer("user0000", challenge, typed), names.ACCESS_REJECT)
         state = (names.STATE, secrets.token_hex(16).encode())
         expect(await self._ask(Request(person.name, typed, state), "code"), names.ACCESS_REJECT)
