@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any
 
 from aad import assembly
-from aad.cli.exits import EX_FAILED, EX_USAGE, failed, takes_config
+from aad.cli.exits import EX_FAILED, EX_USAGE, configured, failed, takes_config
 from aad.config import Config, Plugin
 from aad.config.faults import did_you_mean
 from aad.core.identity import User
@@ -43,14 +44,21 @@ def takes_enrolment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", metavar="NAME", help="which of [methods.*], if there are several")
 
 
-def ended(error: Refusal | Unavailable) -> int:
-    """Say on stderr what went wrong; return the exit code."""
-    if isinstance(error, Refusal):
+Action = Callable[[Config, Plugin, argparse.Namespace], Coroutine[Any, Any, int]]
+
+
+def done(action: Action, options: argparse.Namespace, types: Collection[str]) -> int:
+    """Do what was asked for with the method that was asked for; say on stderr what went wrong; return the exit code."""
+    config = configured(options)
+    try:
+        return asyncio.run(action(config, _method(config, options.method, types), options))
+    except Refusal as error:
         return failed(str(error), error.code)
-    return failed(f"{error.where}: {error.what}" if error.where else error.what, os.EX_UNAVAILABLE)
+    except Unavailable as error:
+        return failed(f"{error.where}: {error.what}" if error.where else error.what, os.EX_UNAVAILABLE)
 
 
-def method(config: Config, wanted: str | None, types: Collection[str]) -> Plugin:
+def _method(config: Config, wanted: str | None, types: Collection[str]) -> Plugin:
     """Return the method that was asked for, or the only one of these types. Refusal."""
     known = {name: plugin for name, plugin in config.methods.items() if plugin.type in types}
     kinds = " or ".join(sorted(types))

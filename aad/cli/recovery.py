@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import secrets
 
-from aad.cli.enrolment import Refusal, directory, ended, enrolled, method, removed, takes_enrolment, told
-from aad.cli.exits import EX_FINE, EX_USAGE, configured, failed
+from aad.cli.enrolment import Refusal, directory, done, enrolled, removed, takes_enrolment, told
+from aad.cli.exits import EX_FINE, EX_USAGE, failed
 from aad.config import Config, Plugin
 from aad.core.identity import User
 from aad.core.recovery import CODES, SALT_OCTETS, Batch, spelled
-from aad.ports import ForeignSeal, Unavailable
+from aad.ports import ForeignSeal
 from aad.vault import Vault
 
 EXAMPLE = "aad recovery make alice"
@@ -29,12 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Do it, beside a running daemon or without one."""
     if (options.user is None) != (options.action == "list"):
         return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'a USER'}", EX_USAGE)
-    config = configured(options)
-    try:
-        plugin = method(config, options.method, TYPES)
-        return asyncio.run(_ACTIONS[options.action](config, plugin, options))
-    except (Refusal, Unavailable) as error:
-        return ended(error)
+    return done(_ACTIONS[options.action], options, TYPES)
 
 
 async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:

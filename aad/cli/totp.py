@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import csv
 import secrets
@@ -13,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from aad.cli import qr
-from aad.cli.enrolment import Refusal, directory, ended, enrolled, method, removed, takes_enrolment, told
-from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed
+from aad.cli.enrolment import Refusal, directory, done, enrolled, removed, takes_enrolment, told
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed
 from aad.config import Config, Plugin
 from aad.core.answer import Plain
 from aad.core.identity import User
 from aad.core.secret import Secret
 from aad.core.token import SECRET_OCTETS, Token, base32, from_base32, uri
-from aad.ports import Unavailable
 from aad.vault import Vault
 
 EXAMPLE = "aad totp enroll alice"
@@ -44,12 +42,7 @@ def run(options: argparse.Namespace) -> int:
     """Do it, beside a running daemon or without one."""
     if (options.what is None) != (options.action == "list"):
         return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'USER or FILE'}", EX_USAGE)
-    config = configured(options)
-    try:
-        plugin = method(config, options.method, TYPES)
-        return asyncio.run(_ACTIONS[options.action](config, plugin, options))
-    except (Refusal, Unavailable) as error:
-        return ended(error)
+    return done(_ACTIONS[options.action], options, TYPES)
 
 
 async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:

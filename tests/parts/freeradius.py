@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from tests.parts.child import Child
-from tests.parts.part import Part
+from tests.parts.freeradius_server import Freeradius
 from tests.parts.ports import free_port
 from tests.parts.radclient import quote
 
@@ -98,7 +97,7 @@ ACCOUNTING_PORT = """\
 """
 
 
-class FreeradiusProxy(Part):
+class FreeradiusProxy(Freeradius):
     """A proxy between a client with `client_secret` and the home server with `home_secret`."""
 
     host = "127.0.0.1"
@@ -139,18 +138,4 @@ class FreeradiusProxy(Part):
         config = folder / "radiusd.conf"
         config.touch(mode=0o600)
         config.write_text(text)
-        command = ["/usr/sbin/freeradius", "-f", "-l", "stdout", "-d", str(folder), "-D", "/usr/share/freeradius"]
-        self._freeradius = Child(command, folder / "freeradius.log")
-
-    def start(self) -> None:
-        """Start it and wait until it says that it is ready."""
-        self._freeradius.start()
-        self._freeradius.ready(lambda: "Ready to process requests" in self.log())
-
-    def stop(self) -> None:
-        """End it."""
-        self._freeradius.stop()
-
-    def log(self) -> str:
-        """Return what it wrote."""
-        return self._freeradius.output()
+        super().__init__(folder)

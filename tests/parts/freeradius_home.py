@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.parts.child import Child
-from tests.parts.part import Part
+from tests.parts.freeradius_server import Freeradius
 from tests.parts.ports import free_port
 from tests.parts.radclient import quote
 
@@ -81,7 +80,7 @@ USER = """\
         }}"""
 
 
-class FreeradiusHome(Part):
+class FreeradiusHome(Freeradius):
     """Accepts each of `users` with his password, and rejects the rest; "asked" is challenged."""
 
     host = "127.0.0.1"
@@ -101,18 +100,4 @@ class FreeradiusHome(Part):
                 users="\n".join(USER.format(name=quote(name), password=quote(word)) for name, word in users.items()),
             )
         )
-        command = ["/usr/sbin/freeradius", "-f", "-l", "stdout", "-d", str(folder), "-D", "/usr/share/freeradius"]
-        self._freeradius = Child(command, folder / "freeradius.log")
-
-    def start(self) -> None:
-        """Start it and wait until it says that it is ready."""
-        self._freeradius.start()
-        self._freeradius.ready(lambda: "Ready to process requests" in self.log())
-
-    def stop(self) -> None:
-        """End it."""
-        self._freeradius.stop()
-
-    def log(self) -> str:
-        """Return what it wrote."""
-        return self._freeradius.output()
+        super().__init__(folder)

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from tests.parts import recipes
-from tests.parts.child import Child
-from tests.parts.part import Part
+from tests.parts.freeradius_server import Freeradius
 from tests.parts.ports import free_port
 from tests.parts.recipes import Site
 
@@ -28,7 +27,7 @@ $INCLUDE sites-enabled/aad
 """
 
 
-class FreeradiusByRecipe(Part):
+class FreeradiusByRecipe(Freeradius):
     """A proxy before `home`; its own clients are at 127.0.0.1 and have `secret`."""
 
     host = "127.0.0.1"
@@ -46,18 +45,4 @@ class FreeradiusByRecipe(Part):
                 path.touch(mode=0o600)
                 path.write_text(text)
         (folder / "radiusd.conf").write_text(MAIN.format(folder=folder))
-        command = ["/usr/sbin/freeradius", "-f", "-l", "stdout", "-d", str(folder), "-D", "/usr/share/freeradius"]
-        self._freeradius = Child(command, folder / "freeradius.log")
-
-    def start(self) -> None:
-        """Start it and wait until it says that it is ready."""
-        self._freeradius.start()
-        self._freeradius.ready(lambda: "Ready to process requests" in self.log())
-
-    def stop(self) -> None:
-        """End it."""
-        self._freeradius.stop()
-
-    def log(self) -> str:
-        """Return what it wrote."""
-        return self._freeradius.output()
+        super().__init__(folder)
