@@ -115,12 +115,18 @@ class Opened:
     async def __aexit__(self, *_):
         return None
 
+    async def probe(self):
+        return "fine"
+
 
 class Repository(Opened):
     async def find(self, name, password, admit, deadline):
         if name == "boom":
             raise ValueError(f"{password.reveal()!r} {self.key.reveal().hex()}")
         return None
+
+    async def authenticate(self, user, password, deadline):
+        raise ValueError(f"{password.reveal()!r} {self.key.reveal().hex()}")
 
 
 class Sender(Opened):
