@@ -224,8 +224,9 @@ def _same(attempt: Attempt) -> tuple[str, ...]:
     given = [each.text for each in (attempt.answer, attempt.code) if each is not None]
     octets = [text.reveal() for text in given if text is not None]
     alike = len(octets) == len(given)
-    digest = hashlib.sha256(b"\0".join(octets)).hexdigest() if alike else str(id(attempt))
-    return (attempt.event, attempt.endpoint, attempt.name, digest)
+    digests = [hashlib.sha256(each).hexdigest() for each in octets] if alike else [str(id(attempt))]
+    # The place too: from elsewhere another chain may be asked.
+    return (attempt.event, attempt.endpoint, attempt.name, attempt.place, *digests)
 
 
 def _asked(ticket: bytes, waiting: Waiting, story: Story, now: float, because: str = "") -> Asked:

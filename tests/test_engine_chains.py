@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
@@ -100,6 +102,19 @@ async def test_a_realm_picks_the_repository_and_one_person_is_one_key() -> None:
             there.repository.users.setdefault(name.split("@")[0], there.repository.users["alice"])
         assert await there.engine.begin(attempt("wrong", name)) == Rejected(Reason.WRONG_PASSWORD)
     assert await there.engine.begin(attempt("right", "alice")) == Rejected(Reason.LOCKED)
+
+
+async def test_who_asks_from_elsewhere_at_the_same_moment_is_not_let_in_along() -> None:
+    inside = Chain("inside", ("password",), networks=("10.0.0.0/8",))
+    there = world(inside, MAIL, choose=False)
+    gate = asyncio.Event()
+    there.repository.gate = gate.wait
+    replies = [
+        asyncio.create_task(there.engine.begin(replace(attempt(), place=place))) for place in ("10.1.2.3", "192.0.2.9")
+    ]
+    await asyncio.sleep(0)
+    gate.set()
+    assert [type(reply) for reply in await asyncio.gather(*replies)] == [Accepted, Asked]
 
 
 async def test_what_was_kept_is_read_again() -> None:
