@@ -146,10 +146,14 @@ class Engine:
         """Run methods until the login is settled; say too whether it became a failed one, by a guess."""
         failed, code = isinstance(state, Rejected) and state.reason not in UNCOUNTED, attempt.code
         while isinstance(state, Running):
-            if code and (waiting := await self._waiting(state)):  # the code to a challenge of before came with it
-                story.continues(waiting.login.reference)
-                state, code = waiting.answered(replace(attempt, answer=code)), None
-                continue
+            if code and (kept := await self._waiting(state)):  # the code to a challenge of before came with it
+                story.continues(kept[1].login.reference)
+                attempt = replace(attempt, answer=code, code=None)
+                try:
+                    return await self._walk(kept[1].answered(attempt), story, attempt)
+                except Unavailable:
+                    await self.pending.put_back(*kept)
+                    raise
             if served := await self._served(state):
                 return _asked(*served, story, self.now(), because="begun again"), failed
             outcome = await self._outcome(state, story, attempt.deadline)
@@ -179,12 +183,13 @@ class Engine:
         begins = running.memo is None and (running.answer is None or running.answer.empty)
         return await self.pending.serving(running, self.now()) if begins else None
 
-    async def _waiting(self, running: Running) -> Waiting | None:
+    async def _waiting(self, running: Running) -> tuple[bytes, Waiting] | None:
         """Take the challenge that this login, begun again, answers; None: there is none."""
         if running.memo is not None or (running.answer is not None and not running.answer.empty):
             return None
         kept = await self.pending.answerable(running, self.now())
-        return await self.pending.take(kept[0]) if kept else None
+        waiting = await self.pending.take(kept[0]) if kept else None
+        return (kept[0], waiting) if kept and waiting else None
 
     async def _waits(self, running: Running) -> bool:
         return await self.pending.answerable(running, self.now()) is not None

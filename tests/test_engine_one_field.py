@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from aad.core.answer import Plain
 from aad.core.conversation import Accepted, Rejected
 from aad.core.identity import Attempt
@@ -11,6 +13,7 @@ from aad.core.outcome import Reason
 from aad.core.policy import Chain
 from aad.core.secret import Secret
 from aad.engine import Asked
+from aad.ports import Unavailable
 from tests.fakes import World, attempt
 
 APP = (Chain("app", ("password", "app")),)
@@ -84,6 +87,25 @@ async def test_a_code_that_nobody_sends_comes_at_once() -> None:
     assert await world.engine.begin(both("wrong", "424242")) == Rejected(Reason.WRONG_PASSWORD)
     assert isinstance(await world.engine.begin(both("right", "000000")), Asked)
     assert isinstance(await world.engine.begin(attempt()), Asked)
+
+
+async def test_the_code_stays_good_where_nobody_could_tell() -> None:
+    world = World()
+    await world.engine.begin(attempt())
+    code = world.sender.code
+    method = world.engine.methods["email_otp"]
+    verify = method.verify
+
+    async def out_of_order(*_: object) -> None:
+        what = "the store is out of order"
+        raise Unavailable(what)
+
+    method.verify = out_of_order  # type: ignore[method-assign, assignment]
+    with pytest.raises(Unavailable):
+        await world.engine.begin(both("right", code))
+    method.verify = verify  # type: ignore[method-assign]
+    assert isinstance(await world.engine.begin(both("right", code)), Accepted)
+    assert len(world.sender.messages) == 1
 
 
 async def test_by_its_length_a_code_is_read_where_one_is_waited_for() -> None:
