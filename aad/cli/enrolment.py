@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any
 
 from aad import assembly
-from aad.cli.exits import EX_FAILED, EX_USAGE, configured, failed, takes_config
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed, takes_config
 from aad.config import Config, Plugin
 from aad.config.faults import did_you_mean
 from aad.core.identity import User
@@ -138,11 +138,15 @@ def told(config: Config, name: str, **fields: object) -> None:
         raise Refusal(message) from None
 
 
-async def removed(config: Config, plugin: Plugin, user: User) -> None:
-    """Remove what is held for a user. Refusal: there is nothing."""
+async def remove(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
+    """Remove what is held for `options.user`. Refusal: there is nothing."""
+    async with directory(config, options) as users:
+        user = await users.user(options.user)
     async with enrolled(config, plugin) as (vault, _, _):
         gone = await vault.remove(user.repository, user.key)
     if not gone:
         message = f"{user.name} is not enrolled for {plugin.name}"
         raise Refusal(message)
     told(config, "user.unenrolled", user=user.name, method=plugin.name, repository=user.repository)
+    print(f"{user.name}: no longer enrolled for {plugin.name}")
+    return EX_FINE

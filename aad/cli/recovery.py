@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 
-from aad.cli.enrolment import Refusal, directory, done, enrolled, removed, takes_enrolment, told
+from aad.cli.enrolment import Refusal, directory, done, enrolled, remove, takes_enrolment, told
 from aad.cli.exits import EX_FINE, EX_USAGE, failed
 from aad.config import Config, Plugin
 from aad.core.identity import User
@@ -48,14 +48,6 @@ async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
     return EX_FINE
 
 
-async def _remove(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
-    async with directory(config, options) as users:
-        user = await users.user(options.user)
-    await removed(config, plugin, user)
-    print(f"{user.name}: no longer enrolled for {plugin.name}")
-    return EX_FINE
-
-
 async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     del options
     async with enrolled(config, plugin) as (vault, _, _):
@@ -72,4 +64,4 @@ async def _left(vault: Vault, repository: str, user: str) -> str:
     return f"{len(Batch.decoded(held.value).left)} codes left" if held else "removed at this moment"
 
 
-_ACTIONS = {"make": _make, "remove": _remove, "list": _list}
+_ACTIONS = {"make": _make, "remove": remove, "list": _list}

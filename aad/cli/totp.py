@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aad.cli import qr
-from aad.cli.enrolment import Refusal, directory, done, enrolled, removed, takes_enrolment, told
+from aad.cli.enrolment import Refusal, directory, done, enrolled, remove, takes_enrolment, told
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed
 from aad.config import Config, Plugin
 from aad.core.answer import Plain
@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Take what to do, and with whom."""
     parser.add_argument("action", choices=("enroll", "remove", "list", "import"), help="what to do")
     parser.add_argument(
-        "what", nargs="?", metavar="USER|FILE", help="the user; for import a file: USER,SECRET[,COUNTER]"
+        "user", nargs="?", metavar="USER|FILE", help="the user; for import a file: USER,SECRET[,COUNTER]"
     )
     takes_enrolment(parser)
     parser.add_argument("--force", action="store_true", help="in the place of a secret that is held already")
@@ -40,14 +40,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do it, beside a running daemon or without one."""
-    if (options.what is None) != (options.action == "list"):
+    if (options.user is None) != (options.action == "list"):
         return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'USER or FILE'}", EX_USAGE)
     return done(_ACTIONS[options.action], options, TYPES)
 
 
 async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     async with directory(config, options) as users:
-        user = await users.user(options.what)
+        user = await users.user(options.user)
     async with enrolled(config, plugin) as (vault, _, _):
         if not options.force and (user.repository, user.key) in await vault.users():
             message = f"{user.name} is enrolled for {plugin.name} already; --force makes a new secret and ends the old"
@@ -93,14 +93,6 @@ async def _hold(vault: Vault, user: User, value: Secret, *, force: bool) -> bool
     return await vault.swap(user, None, value)
 
 
-async def _remove(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
-    async with directory(config, options) as users:
-        user = await users.user(options.what)
-    await removed(config, plugin, user)
-    print(f"{user.name}: no longer enrolled for {plugin.name}")
-    return EX_FINE
-
-
 async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     del options
     async with enrolled(config, plugin) as (vault, _, _):
@@ -111,7 +103,7 @@ async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
 
 async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     """Enrol everybody in a file, and say of each line that isn't right why; the others are enrolled."""
-    path, wrong, count = Path(options.what), 0, 0
+    path, wrong, count = Path(options.user), 0, 0
     async with directory(config, options) as users, enrolled(config, plugin) as (vault, _, _):
         for number, row in _rows(path):
             try:
@@ -147,4 +139,4 @@ def _token(row: list[str]) -> Token:
     return Token(from_base32(row[1]), int(row[2]) if row[2:] else 0)
 
 
-_ACTIONS = {"enroll": _enroll, "remove": _remove, "list": _list, "import": _import}
+_ACTIONS = {"enroll": _enroll, "remove": remove, "list": _list, "import": _import}
