@@ -3,27 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from tests.parts.freeradius_server import Freeradius
+from tests.parts.freeradius_server import HEAD, Freeradius
 from tests.parts.ports import free_port
 from tests.parts.radclient import quote
 
 CONFIG = """\
-prefix = /usr
-libdir = /usr/lib/freeradius
-logdir = {folder}
-run_dir = {folder}
-pidfile = {folder}/freeradius.pid
-max_request_time = 30
-cleanup_delay = 5
-hostname_lookups = no
-log {{
-    destination = stdout
-}}
-security {{
-    max_attributes = 200
-    reject_delay = 0
-    status_server = yes
-}}
 proxy_requests = yes
 proxy server {{
     default_fallback = no
@@ -122,8 +106,9 @@ class FreeradiusProxy(Freeradius):
         self.port = free_port("udp")
         self.accounting_port = free_port("udp") if accounting_port else 0
         home = {"home_host": home_host, "home_port": accounting_port, "home_secret": quote(home_secret)}
-        text = CONFIG.format(
+        text = (HEAD + CONFIG).format(
             folder=folder,
+            reject_delay=0,
             home_host=home_host,
             home_port=home_port,
             home_secret=quote(home_secret),

@@ -5,27 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.parts.freeradius_server import Freeradius
+from tests.parts.freeradius_server import HEAD, Freeradius
 from tests.parts.ports import free_port
 from tests.parts.radclient import quote
 
 CONFIG = """\
-prefix = /usr
-libdir = /usr/lib/freeradius
-logdir = {folder}
-run_dir = {folder}
-pidfile = {folder}/freeradius.pid
-max_request_time = 30
-cleanup_delay = 5
-hostname_lookups = no
-log {{
-    destination = stdout
-}}
-security {{
-    max_attributes = 200
-    reject_delay = {reject_delay}
-    status_server = yes
-}}
 client test {{
     ipaddr = 127.0.0.1
     secret = {secret}
@@ -92,7 +76,7 @@ class FreeradiusHome(Freeradius):
         config = folder / "radiusd.conf"
         config.touch(mode=0o600)
         config.write_text(
-            CONFIG.format(
+            (HEAD + CONFIG).format(
                 folder=folder,
                 secret=quote(secret),
                 port=self.port,

@@ -5,6 +5,26 @@ from pathlib import Path
 from tests.parts.child import Child
 from tests.parts.part import Part
 
+HEAD = """\
+prefix = /usr
+libdir = /usr/lib/freeradius
+logdir = {folder}
+run_dir = {folder}
+pidfile = {folder}/freeradius.pid
+max_request_time = 30
+cleanup_delay = 5
+hostname_lookups = no
+log {{
+    destination = stdout
+}}
+security {{
+    max_attributes = 200
+    reject_delay = {reject_delay}
+    status_server = yes
+}}
+"""
+"""How a radiusd.conf begins: `folder`, and `reject_delay` in seconds."""
+
 
 class Freeradius(Part):
     """Runs with the raddb in a folder."""
