@@ -93,7 +93,7 @@ DOORS = {
     # three libraries in one: MD4 and DES; RSA; ChaCha20-Poly1305
     "Cryptodome": "radius/mschap.py, senders/oauth_jwt.py, core/sealed.py",
     "segno": "cli/qr.py",
-    "ldap3": "repositories/ldap_line.py",
+    "ldap3": "repositories/ldap_dial.py",
     "aiosmtplib": "senders/smtp_line.py",
     "aiosmtpd": "cli/mailbox.py",
     "systemd": "logbook/journal.py",
@@ -108,6 +108,7 @@ PURE = [
     PACKAGE / "canary" / "letters.py",
     PACKAGE / "canary" / "report.py",
     PACKAGE / "senders" / "oauth.py",
+    PACKAGE / "repositories" / "ldap_answers.py",
     PACKAGE / "repositories" / "ldap_ber.py",
     PACKAGE / "repositories" / "ldap_reasons.py",
     PACKAGE / "senders" / "address.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import ClassVar, Self, TypeVar
@@ -32,21 +32,19 @@ class Ldap:
     def __init__(self, settings: LdapSettings, wiring: Wiring) -> None:
         """Keep what it gets."""
         self._settings = settings
-        self._name = wiring.name
         self._where = f"repository {wiring.name}"
         self._reader = Reader(settings, wiring.name, wiring.attributes)
         self._pool: Pool[Asker]
         self._news: deque[Fact] = deque(maxlen=100)
 
     async def __aenter__(self) -> Self:
-        """Start the threads; they connect when they are asked. Unavailable: the authority's file can't be used."""
+        """Connect when somebody asks, not before. Unavailable: the authority's file can't be used."""
         settings, names = self._settings, Names()
         tls = self._tls()
         servers = [Server(url, peer(url, tls, starttls=settings.starttls), self._news) for url in settings.servers]
         account = Account(settings.bind_dn, settings.bind_password or Secret(b""))
         askers = [Asker(servers, names, account, settings.timeout) for _ in range(settings.connections)]
-        self._pool = Pool(f"ldap {self._name}", askers)
-        self._pool.start()
+        self._pool = Pool(askers)
         return self
 
     async def __aexit__(
@@ -60,16 +58,16 @@ class Ldap:
         if (wanted := self._reader.user_search(name)) is None:
             return None
 
-        def question(lines: Lines) -> Found | AmbiguousUser | None:
-            result, entries = lines.search(wanted)
+        async def question(lines: Lines) -> Found | AmbiguousUser | None:
+            result, entries = await lines.search(wanted)
             if result.code == SIZE_LIMIT or len(entries) > 1:
                 return AmbiguousUser()
             if result.code != SUCCESS:
                 raise Refused(_search_words(wanted.base, result))
             if not entries:
                 return None
-            user = self._with_groups(lines, self._reader.user(entries[0]))
-            return Found(user, self._proof(lines, user, password) if password and admit(user) else None)
+            user = await self._with_groups(lines, self._reader.user(entries[0]))
+            return Found(user, await self._proof(lines, user, password) if password and admit(user) else None)
 
         found = await self._ask(lambda asker: asker.ask(question, deadline), deadline)
         if isinstance(found, AmbiguousUser):
@@ -81,8 +79,8 @@ class Ldap:
         if not password:
             return Failure(Reason.EMPTY_PASSWORD)
 
-        def question(lines: Lines) -> Success | Failure:
-            return self._proof(lines, user, password)
+        async def question(lines: Lines) -> Success | Failure:
+            return await self._proof(lines, user, password)
 
         return await self._ask(lambda asker: asker.ask(question, deadline), deadline)
 
@@ -90,21 +88,25 @@ class Ldap:
         """Ask every server for the bases. Unavailable: none can be used."""
         settings, account = self._settings, self._settings.bind_dn or "nobody"
 
-        def question(lines: Lines) -> str:
+        async def question(lines: Lines) -> str:
             for base in dict.fromkeys((settings.base_dn, settings.groups_below())):
-                result = lines.base_found(base)
+                result = await lines.base_found(base)
                 if result.code != SUCCESS:
                     raise Refused(_search_words(base, result))
             return f"bound as {account}, base found"
 
         deadline = time.monotonic() + self._settings.timeout * (len(self._settings.servers) + 1)
-        answers = await self._ask(lambda asker: list(asker.ask_each(question)), deadline)
+
+        async def every(asker: Asker) -> list[tuple[str, str, bool]]:
+            return [answer async for answer in asker.ask_each(question)]
+
+        answers = await self._ask(every, deadline)
         words = "; ".join(f"{url}: {what}" for url, what, _ in answers)
         if not any(could_tell for _, _, could_tell in answers):
             raise Unavailable(words, where=self._where)
         return words
 
-    async def _ask(self, work: Callable[[Asker], A], deadline: float) -> A:
+    async def _ask(self, work: Callable[[Asker], Awaitable[A]], deadline: float) -> A:
         try:
             return await self._pool.do(work, deadline)
         except Unavailable as error:
@@ -117,24 +119,24 @@ class Ldap:
         """Return what is new about the servers, for whoever writes the log."""
         return tuple(self._news.popleft() for _ in range(len(self._news)))
 
-    def _with_groups(self, lines: Lines, user: User) -> User:
+    async def _with_groups(self, lines: Lines, user: User) -> User:
         """Search the groups that the user's entry doesn't name, if they are wanted.
 
         Refused: not all of them are known. A chain that is for members would be passed over for a weaker one.
         """
         if (wanted := self._reader.group_search(user)) is None:
             return user
-        result, entries = lines.search(wanted)
+        result, entries = await lines.search(wanted)
         if result.code != SUCCESS:
             raise Refused(_search_words(wanted.base, result))
         return replace(user, groups=user.groups.union(entry.dn for entry in entries))
 
-    def _proof(self, lines: Lines, user: User, password: Secret) -> Success | Failure:
+    async def _proof(self, lines: Lines, user: User, password: Secret) -> Success | Failure:
         """Bind as the user. Refused: the server said neither yes nor no."""
         if not user.handle:
             message = "an entry without a DN"
             raise Refused(message)
-        result = lines.bind(user.handle, password.reveal())
+        result = await lines.bind(user.handle, password.reveal())
         proof = verdict(result, self._settings.directory)
         if proof is None:
             message = f"the bind as the user was answered with {result}"

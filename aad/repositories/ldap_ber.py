@@ -1,7 +1,7 @@
 """The requests of every login as octets (RFC 4511, BER). Pure.
 
 ldap3 builds and encodes a request out of some fifty objects, which took more than half of what a login cost in LDAP.
-So the searches and the bind are written here, and their answers are left to ldap3.
+So the searches and the bind are written here; ldap_answers.py reads the common answers, ldap3 the others.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SEQUENCE, INTEGER, BOOLEAN, OCTETS, ENUMERATED = 0x30, 0x02, 0x01, 0x04, 0x0A
+SEQUENCE, SET, INTEGER, BOOLEAN, OCTETS, ENUMERATED = 0x30, 0x31, 0x02, 0x01, 0x04, 0x0A
+LONG = 0x80  # from here on a length is the length of the length
 SEARCH, BIND, SIMPLE, CONTROLS = 0x63, 0x60, 0x80, 0xA0  # RFC 4511 4.5.1, 4.2, 4.1.1
 _CONSTRUCTED = 0x20
-_SUBTREE = bytes((ENUMERATED, 1, 2))
+_BASE, _SUBTREE = bytes((ENUMERATED, 1, 0)), bytes((ENUMERATED, 1, 2))
 _NEVER = bytes((ENUMERATED, 1, 0))  # aliases are never followed
 _WITH_VALUES = bytes((BOOLEAN, 1, 0))
 _VERSION = bytes((INTEGER, 1, 3))
@@ -21,10 +22,10 @@ _VERSION = bytes((INTEGER, 1, 3))
 def tlv(tag: int, content: bytes) -> bytes:
     """Write tag, length and content; the shortest length that fits, as LDAP wants it (RFC 4511 5.1)."""
     size = len(content)
-    if size < 0x80:  # noqa: PLR2004 - BER's short form
+    if size < LONG:
         return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(length))) + length + content
+    return bytes((tag, LONG | len(length))) + length + content
 
 
 def integer(value: int) -> bytes:
@@ -34,18 +35,20 @@ def integer(value: int) -> bytes:
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched: below and at `base`, at most `most` entries. `filter_`: BER, as `filled` returns it."""
+    """What is searched: below and at `base`, or `only_base`; at most `most` entries. `filter_`: BER, as of `filled`."""
 
     base: str
     filter_: bytes
     attributes: Sequence[str]
     most: int
+    only_base: bool = False
 
 
 def search(number: int, wanted: Search, seconds: int) -> bytes:
     """Write a search that may take so many seconds."""
     attributes = b"".join(tlv(OCTETS, attribute.encode()) for attribute in wanted.attributes)
-    where = tlv(OCTETS, wanted.base.encode()) + _SUBTREE + _NEVER + integer(wanted.most) + integer(seconds)
+    scope = _BASE if wanted.only_base else _SUBTREE
+    where = tlv(OCTETS, wanted.base.encode()) + scope + _NEVER + integer(wanted.most) + integer(seconds)
     what = _WITH_VALUES + wanted.filter_ + tlv(SEQUENCE, attributes)
     return tlv(SEQUENCE, integer(number) + tlv(SEARCH, where + what))
 
@@ -80,7 +83,7 @@ def filled(template: bytes, marker: bytes, value: bytes) -> bytes:
 def _content(octets: bytes, at: int) -> tuple[int, int]:
     """Return where the content of the element at `at` begins and ends."""
     size = octets[at + 1]
-    if size < 0x80:  # noqa: PLR2004 - BER's short form
+    if size < LONG:
         return at + 2, at + 2 + size
     start = at + 2 + (size & 0x7F)
     return start, start + int.from_bytes(octets[at + 2 : start])

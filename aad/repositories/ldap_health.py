@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 from aad.core.pause import longer
 
 
 class Health:
-    """Whether a server works, as far as anybody knows; shared by all threads."""
+    """Whether a server works, as far as anybody knows; shared by all askers."""
 
     def __init__(self) -> None:
         """Begin hopefully."""
         self.what = ""
-        self._lock = threading.Lock()
         self._outage = 0
         self._pause = 0.0
         self._again = 0.0
 
     def admits(self, now: float, until: float) -> int | None:
         """Return the number to give back to `failed`; None: not now. While it is down, one at a time is admitted."""
-        with self._lock:
-            if self.what:
-                if now < self._again:
-                    return None
-                self._again = until
-            return self._outage
+        if self.what:
+            if now < self._again:
+                return None
+            self._again = until
+        return self._outage
 
     def failed(self, outage: int, what: str) -> bool:
         """Note that it is down; say whether that is news. Of many who began before that, the first is heard."""
-        with self._lock:
-            if outage != self._outage:
-                return False
-            news = not self.what
-            self._outage += 1
-            self.what = what
-            self._pause = longer(self._pause)
-            self._again = time.monotonic() + self._pause
-            return news
+        if outage != self._outage:
+            return False
+        news = not self.what
+        self._outage += 1
+        self.what = what
+        self._pause = longer(self._pause)
+        self._again = time.monotonic() + self._pause
+        return news
 
     def worked(self) -> bool:
         """Note that it works; say whether that is news."""
         if not self.what:
             return False
-        with self._lock:
-            news = bool(self.what)
-            self.what, self._pause = "", 0.0
-            return news
+        news = bool(self.what)
+        self.what, self._pause = "", 0.0
+        return news

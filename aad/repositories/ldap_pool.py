@@ -1,44 +1,27 @@
-"""Threads of our own, at most so many, for a library that blocks.
+"""At most so many jobs at a time, each with a worker that nobody else uses; who comes later waits.
 
-1. Jobs wait in one queue; each thread has a worker, which nobody else uses.
-2. Nobody waits for a job past its deadline. One that is still in the queue then is never begun.
-3. While anything is at work, the event loop looks every 25 ms who is late: callers are told, workers are told to
-   give up. Nothing is woken for a job that is in time, and nothing runs while there is no job.
-4. Who leaves the pool waits a second at most; a thread that hangs even then is left behind, and keeps nobody alive.
+First come, first served. Nobody waits past his deadline, and a job whose turn comes after it is never begun. The last
+to work works first, so that no more workers keep connections than there is need of.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from queue import SimpleQueue
-from typing import Any, Generic, Protocol, TypeVar
-
-GRAIN = 0.025
-"""Seconds between two looks at who is late."""
+from typing import Generic, Protocol, TypeVar
 
 FAREWELL = 1.0
-"""Seconds that threads get to end."""
+"""Seconds that jobs get to end."""
 
 
 class Worker(Protocol):
-    """What one thread works with."""
-
-    def watch(self, now: float) -> bool:
-        """Give up what should be over by `now` (`time.monotonic()` seconds); say whether anything is at work.
-
-        Called from another thread, again and again.
-        """
+    """What one job works with."""
 
     def stop(self) -> None:
-        """Begin nothing any more; called from another thread."""
-
-    def close(self) -> None:
-        """Close what is open; the thread ends."""
+        """Begin nothing any more, end what is at work, close what is open."""
 
 
 W = TypeVar("W", bound=Worker)
@@ -46,122 +29,63 @@ T = TypeVar("T")
 
 
 class Late(Exception):  # noqa: N818 - the word of the house
-    """The deadline passed, or the pool is being left: how far the job had come."""
-
-
-class _Job(Generic[W]):
-    """Work for a worker, and the future of whoever waits for it."""
-
-    def __init__(self, work: Callable[[W], Any], deadline: float, answer: asyncio.Future[Any]) -> None:
-        self.work = work
-        self.deadline = deadline
-        self.answer = answer
-        self.begun = False
-
-    def late(self) -> None:
-        """Tell that it will not be done in time."""
-        self.tell(None, Late("no answer in time" if self.begun else "all connections were busy until the deadline"))
-
-    def tell(self, result: Any, error: Exception | None) -> None:
-        if self.answer.done():
-            return
-        if error is None:
-            self.answer.set_result(result)
-        else:
-            self.answer.set_exception(error)
+    """The deadline passed, or the pool is being left."""
 
 
 class Pool(Generic[W]):
-    """Does jobs in as many threads as there are workers. Enter it in the event loop that asks."""
+    """Does as many jobs at a time as there are workers."""
 
-    def __init__(self, name: str, workers: Sequence[W]) -> None:
-        """Note who works; no thread runs yet."""
-        self._name = name
+    def __init__(self, workers: Sequence[W]) -> None:
+        """Note who works."""
         self._workers = workers
-        self._queue: SimpleQueue[_Job[W] | None] = SimpleQueue()
-        self._jobs: set[_Job[W]] = set()
-        self._threads: list[threading.Thread] = []
-        self._next_look: asyncio.TimerHandle | None = None
-        self._at_home = 0
+        self._free = list(workers)
+        self._waiting: deque[asyncio.Future[W]] = deque()
         self._stopped = False
-        self._all_ended = asyncio.Event()
-
-    def start(self) -> None:
-        """Start the threads."""
-        self._loop = asyncio.get_running_loop()
-        for number, worker in enumerate(self._workers):
-            # Daemons: one that hangs in the system must not keep the program from ending.
-            thread = threading.Thread(target=self._run, args=(worker,), name=f"{self._name}-{number}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self._all_free = asyncio.Event()
 
     async def stop(self) -> None:
-        """Give up every job, and wait a moment for the threads to end."""
+        """Give up every job, and wait a moment for them to end."""
         self._stopped = True
+        for turn in self._waiting:
+            if not turn.done():
+                turn.set_exception(Late("stopped"))
         for worker in self._workers:
             worker.stop()
-        for job in self._jobs:
-            job.tell(None, Late("stopped"))
-        for _ in self._threads:
-            self._queue.put(None)
-        until = time.monotonic() + FAREWELL
-        while not self._all_ended.is_set() and time.monotonic() < until:
-            for worker in self._workers:
-                worker.watch(math.inf)
+        if len(self._free) < len(self._workers):
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._all_ended.wait(), GRAIN)
-        if self._next_look:
-            self._next_look.cancel()
+                await asyncio.wait_for(self._all_free.wait(), FAREWELL)
 
-    async def do(self, work: Callable[[W], T], deadline: float) -> T:
-        """Let a worker do `work`; Late if it isn't done by the `deadline`; else whatever `work` raises."""
+    async def do(self, work: Callable[[W], Awaitable[T]], deadline: float) -> T:
+        """Let a worker do `work`; Late if none is free by the `deadline`; else whatever `work` raises."""
         if self._stopped or time.monotonic() >= deadline:
             message = "stopped" if self._stopped else "no time was left to ask a server"
             raise Late(message)
-        job = _Job[W](work, deadline, self._loop.create_future())
-        self._jobs.add(job)
-        self._queue.put(job)
-        if self._next_look is None:
-            self._next_look = self._loop.call_later(GRAIN, self._look)
+        worker = self._free.pop() if self._free else await self._turn(deadline)
         try:
-            answer: T = await job.answer
+            return await work(worker)
         finally:
-            self._jobs.discard(job)
-        return answer
+            self._give_back(worker)
 
-    def _look(self) -> None:
-        """Tell who is late."""
-        now = time.monotonic()
-        at_work = [worker for worker in self._workers if worker.watch(now)]
-        for job in self._jobs:
-            if now >= job.deadline:
-                job.late()
-        self._next_look = self._loop.call_later(GRAIN, self._look) if at_work or self._jobs else None
-
-    def _run(self, worker: W) -> None:
-        while (job := self._queue.get()) is not None:
-            if not job.answer.done():  # else its deadline passed, or its caller has gone
-                self._do(job, worker)
-            del job
-        worker.close()
-        self._in_loop(self._ended)
-
-    def _do(self, job: _Job[W], worker: W) -> None:
-        job.begun = True
+    async def _turn(self, deadline: float) -> W:
+        turn: asyncio.Future[W] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
-            result = job.work(worker)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-            self._in_loop(job.tell, None, error)
-        else:
-            self._in_loop(job.tell, result, None)
+            async with asyncio.timeout_at(deadline):
+                return await turn
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if turn.done() and not turn.cancelled() and not turn.exception():  # at the same moment
+                self._give_back(turn.result())
+            if isinstance(error, TimeoutError):
+                message = "all connections were busy until the deadline"
+                raise Late(message) from None
+            raise
 
-    def _in_loop(self, call: Callable[..., None], *args: Any) -> None:
-        with suppress(RuntimeError):  # the loop was closed while this thread hung
-            self._loop.call_soon_threadsafe(call, *args)
-
-    def _ended(self) -> None:
-        self._at_home += 1
-        if self._at_home == len(self._threads):
-            for thread in self._threads:
-                thread.join()  # a matter of microseconds
-            self._all_ended.set()
+    def _give_back(self, worker: W) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(worker)
+                return
+        self._free.append(worker)
+        if len(self._free) == len(self._workers):
+            self._all_free.set()

@@ -1,4 +1,4 @@
-"""The servers of one directory: where they are, which of them works, and how a thread asks one after the other.
+"""The servers of one directory: where they are, which of them works, and how one after the other is asked.
 
 1. Servers are asked in order; each gets `timeout`, or what is left until the deadline.
 2. A server that is out of order isn't asked, so that nobody pays its timeout again. After a pause one job tries it;
@@ -9,10 +9,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,14 +21,17 @@ from urllib.parse import urlsplit
 from aad.core.outcome import Fact
 from aad.core.secret import Secret
 from aad.ports import Unavailable
+from aad.repositories.ldap_answers import Entry
 from aad.repositories.ldap_ber import Search
+from aad.repositories.ldap_dial import Broken, Peer, Slow
 from aad.repositories.ldap_health import Health
-from aad.repositories.ldap_line import Broken, Entry, Line, Peer, Slow
+from aad.repositories.ldap_line import Line
 from aad.repositories.ldap_names import Names
 from aad.repositories.ldap_reasons import BUSY, SUCCESS, UNAVAILABLE, Result
 
 _PORTS = {"ldap": 389, "ldaps": 636}
 A = TypeVar("A")
+Question = Callable[["Lines"], Awaitable[A]]
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
@@ -79,7 +83,7 @@ def peer(url: str, tls: ssl.SSLContext | None, *, starttls: bool) -> Peer:
 
 
 class Lines:
-    """One thread's lines to one server: on one the account searches, on the other users are bound."""
+    """One asker's lines to one server: on one the account searches, on the other users are bound."""
 
     def __init__(self, server: Server, names: Names, account: Account) -> None:
         """Open nothing yet."""
@@ -99,52 +103,45 @@ class Lines:
         """The server's, as in aad.toml."""
         return self._server.url
 
-    def search(self, wanted: Search) -> tuple[Result, list[Entry]]:
+    async def search(self, wanted: Search) -> tuple[Result, list[Entry]]:
         """Search as the account. Broken."""
-        result, entries = self._searching().search(wanted, self.until)
+        result, entries = await (self._open.get("account") or await self._searching()).search(wanted, self.until)
         return _in_order(result), entries
 
-    def base_found(self, base: str) -> Result:
+    async def base_found(self, base: str) -> Result:
         """Look for `base` as the account. Broken."""
-        return _in_order(self._searching().base_found(base, self.until))
+        line = self._open.get("account") or await self._searching()
+        return _in_order(await line.base_found(base, self.until))
 
-    def bind(self, dn: str, password: bytes) -> Result:
+    async def bind(self, dn: str, password: bytes) -> Result:
         """Bind as a user; what comes of it is for the caller to judge. Broken."""
-        return (self._open.get("users") or self._dialled("users")).bind(dn, password, self.until)
-
-    def watch(self, now: float) -> None:
-        """Cut what should be over by `now`; from any thread."""
-        for line in list(self._open.values()):
-            line.watch(now)
+        return await (self._open.get("users") or await self._dialled("users")).bind(dn, password)
 
     def close(self) -> None:
         """Close both."""
         while self._open:
             self._open.popitem()[1].close()
 
-    def _searching(self) -> Line:
-        if line := self._open.get("account"):
-            return line
-        line = self._dialled("stranger")
+    async def _searching(self) -> Line:
+        line = await self._dialled("stranger")
         if self._account.dn:
-            result = line.bind(self._account.dn, self._account.password.reveal(), self.until)
+            result = await line.bind(self._account.dn, self._account.password.reveal())
             if result.code != SUCCESS:
                 message = f"our own account {self._account.dn} was refused: {result}"
                 raise Broken(message)
-        self._open["account"] = self._open.pop("stranger")
+        self._open["account"] = self._open.pop("stranger", line)
         return line
 
-    def _dialled(self, use: str) -> Line:
+    async def _dialled(self, use: str) -> Line:
         """Connect to the first address that takes it; each gets its share of the time."""
-        addresses = self._names.addresses(self._server.peer.host, self.until)
+        addresses = await self._names.addresses(self._server.peer.host, self.until)
         for left in range(len(addresses), 0, -1):
-            now = time.monotonic()
-            share = max(0.001, (self.until - now) / left)
-            line = self._open[use] = Line(self._server.peer, addresses[-left], share)  # at once, so that it is watched
+            share = max(0.001, (self.until - time.monotonic()) / left)
+            line = self._open[use] = Line(self._server.peer, addresses[-left], share)  # at once, so that it is closed
             try:
-                line.open(now + share)
+                await line.open()
             except Broken:
-                self._open.pop(use).close()
+                self._open.pop(use, line).close()  # who stops has taken it out
                 if left == 1:
                     raise
             else:
@@ -160,16 +157,15 @@ def _in_order(result: Result) -> Result:
 
 
 class Asker:
-    """What one thread of the pool asks with: lines to each server, kept open."""
+    """What one job of the pool asks with: lines to each server, kept open."""
 
     def __init__(self, servers: Sequence[Server], names: Names, account: Account, timeout: float) -> None:
         """Open nothing yet. `timeout`: seconds for one server."""
         self._lines = [(server, Lines(server, names, account)) for server in servers]
         self._timeout = timeout
         self._stopped = False
-        self._at_work = False
 
-    def ask(self, question: Callable[[Lines], A], deadline: float) -> A:
+    async def ask(self, question: Question[A], deadline: float) -> A:
         """Ask one server after the other; Unavailable: none could tell. What else `question` raises is its own."""
         said: dict[str, str] = {}
         last: Exception | None = None
@@ -184,7 +180,7 @@ class Asker:
                 said[server.url] = server.health.what
                 continue
             try:
-                answer = self._asked(lines, question, until)
+                answer = await self._asked(lines, question, now, until)
             except Broken as broken:
                 said[server.url], last = str(broken), broken
                 if not isinstance(broken, Slow) or until - now >= self._timeout / 4:  # else it had hardly a chance
@@ -199,44 +195,39 @@ class Asker:
                 return answer
         raise Unavailable(_joined(said) or "no time was left to ask a server") from last
 
-    def ask_each(self, question: Callable[[Lines], str]) -> Iterator[tuple[str, str, bool]]:
+    async def ask_each(self, question: Question[str]) -> AsyncIterator[tuple[str, str, bool]]:
         """Ask every server, whatever is known of it: its URL, what it said, and whether it could tell."""
         for server, lines in self._lines:
+            now = time.monotonic()
             try:
-                yield server.url, self._asked(lines, question, time.monotonic() + self._timeout), True
+                yield server.url, await self._asked(lines, question, now, now + self._timeout), True
             except (Broken, Refused) as error:
                 yield server.url, str(error), False
 
-    def watch(self, now: float) -> bool:
-        """Cut what should be over by `now`; say whether anything is at work."""
-        for _, lines in self._lines:
-            lines.watch(now)
-        return self._at_work
-
     def stop(self) -> None:
-        """Begin nothing any more."""
+        """Begin nothing any more, and end what is at work."""
         self._stopped = True
-
-    def close(self) -> None:
-        """Close all lines."""
         for _, lines in self._lines:
             lines.close()
 
-    def _asked(self, lines: Lines, question: Callable[[Lines], A], until: float) -> A:
-        kept, lines.until, self._at_work = lines.kept, until, True
+    async def _asked(self, lines: Lines, question: Question[A], now: float, until: float) -> A:
+        kept, lines.until = lines.kept, until
         try:
-            return question(lines)
-        except Broken as broken:
+            async with asyncio.timeout_at(until):
+                try:
+                    return await question(lines)
+                except Broken as broken:
+                    lines.close()
+                    if not kept or isinstance(broken, Slow) or self._stopped:
+                        raise
+                return await question(lines)
+        except TimeoutError:
             lines.close()
-            if not kept or isinstance(broken, Slow) or self._stopped:
-                raise
-        try:
-            return question(lines)
-        except Broken:
+            message = f"no answer within {until - now:.1f} s"
+            raise Slow(message) from None
+        except (Broken, asyncio.CancelledError):
             lines.close()
             raise
-        finally:
-            self._at_work = False
 
 
 def _joined(said: Mapping[str, str]) -> str:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from aad.core.identity import User, name_key
+from aad.repositories.ldap_answers import Entry
 from aad.repositories.ldap_ber import Search, filled
-from aad.repositories.ldap_line import Entry
 from aad.repositories.ldap_settings import DN_MARKER, MARKER, LdapSettings
 
 MOST_GROUPS = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aad.core.grants import Table, value
 from aad.radius.granting import Granting
 from aad.radius.vocabulary import shipped
-from aad.repositories.ldap_line import Entry
+from aad.repositories.ldap_answers import Entry
 from aad.repositories.ldap_settings import LdapSettings
 from aad.repositories.ldap_user import Reader
 
