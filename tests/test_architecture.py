@@ -94,7 +94,7 @@ DOORS = {
     "Cryptodome": "radius/mschap.py, senders/oauth_jwt.py, core/sealed.py",
     "segno": "cli/qr.py",
     "ldap3": "repositories/ldap_dial.py",
-    "aiosmtplib": "senders/smtp_line.py",
+    "aiosmtplib": "senders/smtp_open.py",
     "aiosmtpd": "cli/mailbox.py",
     "systemd": "logbook/journal.py",
     "idna": "senders/address.py",

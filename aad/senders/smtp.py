@@ -1,9 +1,10 @@
 """Mail by SMTP: a sender that keeps connections, and an access token where it logs in with one.
 
 smtp_settings.py has the keys; letter.py makes the mail; smtp_pool.py keeps the connections and smtp_gate.py knows when
-it isn't worth trying; smtp_line.py speaks on one (the door of aiosmtplib), over a socket of smtp_dial.py, by a route of
-smtp_route.py; smtp_words.py reads the answers. oauth_token.py keeps the token; oauth_http.py asks for it in the words
-of oauth.py, signed by oauth_jwt.py (the door to RSA) where oauth_settings.py says so.
+it isn't worth trying. smtp_open.py makes one (the door of aiosmtplib), over a socket of smtp_dial.py, by a route of
+smtp_route.py; smtp_line.py hands mails over on it, in the sentences of smtp_talk.py; smtp_words.py reads the answers.
+oauth_token.py keeps the token; oauth_http.py asks for it in the words of oauth.py, signed by oauth_jwt.py (the door to
+RSA) where oauth_settings.py says so.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from aad.senders.address import parsed
 from aad.senders.oauth_http import Issuer
 from aad.senders.oauth_token import Tokens
 from aad.senders.smtp_dial import Dialler
-from aad.senders.smtp_line import Line, Mail, open_line
+from aad.senders.smtp_line import Line, Mail
+from aad.senders.smtp_open import open_line
 from aad.senders.smtp_pool import Limits, Pool
 from aad.senders.smtp_route import Route, TokenRefused
 from aad.senders.smtp_settings import PORTS, SmtpSettings

@@ -1,0 +1,135 @@
+"""Commands and answers on a connection that stands: several commands may go in one write, if the server says so.
+
+aiosmtplib connects, secures the connection and logs in; what comes after that, mail for mail, is said here, without its
+locks, futures and tasks for each line (RFC 5321 4.2, RFC 2920).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import NamedTuple
+
+_LONGEST = 32768  # octets of all answers to one write
+_CONTROLS = re.compile(rb"[\0-\x1f\x7f]")
+_LINE_ENDS = re.compile(rb"\r\n|\r|\n")
+_LINE = re.compile(rb"([0-9]{3})([ -]?)(.*?)[ \t\r]*\n")
+
+
+class HungUp(Exception):  # noqa: N818 - it is no error of ours
+    """The server closed the connection before it answered."""
+
+
+class Nonsense(Exception):  # noqa: N818 - nor is this
+    """What came is no answer."""
+
+
+class Answer(NamedTuple):
+    """What the server says; the lines of its text are separated by LF."""
+
+    code: int
+    message: str
+
+
+class Talk(asyncio.Protocol):
+    """Speaks on a transport that another protocol has opened; one who asks at a time."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        """Take it over."""
+        self._transport = transport
+        self._heard = b""
+        self._wanted = 0
+        self._answers: list[Answer] = []
+        self._lines: list[bytes] = []  # of an answer that has more of them
+        self._waiting: asyncio.Future[list[Answer]] | None = None
+        self._loop = asyncio.get_running_loop()
+        transport.set_protocol(self)
+
+    @property
+    def open(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        return not self._transport.is_closing()
+
+    async def ask(self, *commands: bytes, timeout: float) -> list[Answer]:  # noqa: ASYNC109 - a timer is cheaper
+        """Say all commands at once; return as many answers, or fewer if the server hung up amid them.
+
+        TimeoutError, HungUp, Nonsense: after these the connection is of no use any more.
+        """
+        if any(map(_CONTROLS.search, commands)):
+            message = "a command with control characters"
+            raise ValueError(message)
+        return await self._answered(b"\r\n".join((*commands, b"")), len(commands), timeout)
+
+    async def content(self, octets: bytes, timeout: float) -> Answer:  # noqa: ASYNC109 - as above
+        """Say what DATA announced, with CRLF at each line's end and dots stuffed (RFC 5321 4.5.2)."""
+        if not octets.count(b"\r\n") == octets.count(b"\r") == octets.count(b"\n"):
+            octets = _LINE_ENDS.sub(b"\r\n", octets)  # Danger: a lone one may end the mail for another server
+        stuffed = (b"\r\n" + octets).replace(b"\r\n.", b"\r\n..")[2:]
+        end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+        return (await self._answered(stuffed + end, 1, timeout))[0]
+
+    def cut(self) -> None:
+        """Close the connection at once: close() would let TLS wait for a server that may be stuck."""
+        self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell who waits; for the event loop."""
+        self._lost(exc)
+
+    def eof_received(self) -> None:
+        """As `connection_lost`; the transport closes itself."""
+        self._lost(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what comes, if anybody waits: what wasn't asked for is no answer to what will be."""
+        if not self._waiting or self._waiting.done():
+            return
+        self._heard += data
+        if len(self._heard) > _LONGEST:
+            self._waiting.set_exception(Nonsense())
+            return
+        self._read(self._waiting)
+
+    def _read(self, waiting: asyncio.Future[list[Answer]]) -> None:
+        end = self._heard.rfind(b"\n") + 1
+        lines, self._heard = self._heard[:end], self._heard[end:]
+        for line in lines.splitlines(keepends=True):
+            if not (match := _LINE.fullmatch(line)):
+                waiting.set_exception(Nonsense())
+                return
+            self._lines.append(match[3])
+            if match[2] == b"-":
+                continue
+            text = b"\n".join(self._lines).decode(errors="surrogateescape")
+            self._answers.append(Answer(int(match[1]), text))
+            self._lines = []
+            if len(self._answers) == self._wanted:
+                waiting.set_result(self._answers)
+                return
+
+    def _lost(self, error: Exception | None) -> None:
+        if not self._waiting or self._waiting.done():
+            return
+        if self._answers:
+            self._waiting.set_result(self._answers)
+        else:
+            self._waiting.set_exception(error if isinstance(error, OSError) else HungUp())
+
+    async def _answered(self, octets: bytes, wanted: int, seconds: float) -> list[Answer]:
+        if self._transport.is_closing():
+            raise HungUp
+        self._wanted, self._answers, self._lines, self._heard = wanted, [], [], b""
+        waiting: asyncio.Future[list[Answer]] = self._loop.create_future()
+        self._waiting = waiting
+        timer = self._loop.call_later(seconds, _late, waiting)
+        self._transport.write(octets)
+        try:
+            return await waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
+
+
+def _late(waiting: asyncio.Future[list[Answer]]) -> None:
+    if not waiting.done():
+        waiting.set_exception(TimeoutError())
