@@ -18,6 +18,7 @@ from aad.config import Config, ConfigError, load
 from aad.core.conversation import Login
 from aad.core.grants import Granted
 from aad.log import Log
+from aad.loop import run
 from aad.outages import Outages
 from aad.ports import Record, Sender, Store, Unavailable
 from aad.radius.accountant import Accountant
@@ -38,7 +39,7 @@ PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configu
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. OSError, BadSocket: no port, or no file for the log. Unavailable: no store."""
     faulthandler.enable()  # the watchdog ends a loop that hangs by SIGABRT: it shall say where
-    asyncio.run(Daemon(config).run())
+    run(Daemon(config).run())
 
 
 class Daemon:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from aad import assembly, registry
 from aad.config import Config, ConfigError, load
 from aad.daemon import Daemon
+from aad.loop import run
 from aad.ports import Unavailable
 from aad.radius import relay
 from aad.radius.udp import UdpSocket
@@ -136,7 +137,7 @@ class Workers:
         sockets = {kind: [relay.Relayed(pipes[kind], those)] if those else [] for kind, those in self._sockets.items()}
         worker = Worker(number, self._count, sockets, Service.of(said, self._patience))
         try:
-            asyncio.run(Daemon(self._config, worker).run())
+            run(Daemon(self._config, worker).run())
         except (Unavailable, OSError) as error:
             print(f"aad: worker {number + 1}: {error}", flush=True)  # noqa: T201 - there is no log yet
             return os.EX_UNAVAILABLE

@@ -69,7 +69,8 @@ MAY_KNOW = {
     "metrics": {"aad", "core", "metrics", "ports"},
     "watch": {"config", "log", "metrics", "ports", "radius", "registry"},
     "sockets": {"config", "radius", "service"},
-    "workers": {"assembly", "config", "daemon", "ports", "radius", "registry", "service", "sockets"},
+    "loop": set(),
+    "workers": {"assembly", "config", "daemon", "loop", "ports", "radius", "registry", "service", "sockets"},
     "daemon": {
         "sockets",
         "aad",
@@ -77,6 +78,7 @@ MAY_KNOW = {
         "config",
         "core",
         "log",
+        "loop",
         "outages",
         "ports",
         "radius",
@@ -96,6 +98,7 @@ DOORS = {
     "ldap3": "repositories/ldap_dial.py",
     "aiosmtplib": "senders/smtp_open.py",
     "aiosmtpd": "cli/mailbox.py",
+    "uvloop": "loop.py",
     "systemd": "logbook/journal.py",
     "idna": "senders/address.py",
 }
