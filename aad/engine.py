@@ -7,8 +7,10 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from aad.claim import Claim
 from aad.core import choice
 from aad.core.answer import mangled
 from aad.core.choice import Choice
@@ -19,7 +21,7 @@ from aad.core.outcome import UNCOUNTED, Outcome, Reason
 from aad.identify import Identify
 from aad.lockout import Lockout
 from aad.outages import Outages
-from aad.pending import Pending
+from aad.pending import Pending, owner
 from aad.ports import Method, Record, Unavailable
 from aad.story import Story
 
@@ -144,6 +146,13 @@ class Engine:
 
     async def _walk(self, state: State, story: Story, attempt: Attempt) -> tuple[Reply, bool]:
         """Run methods until the login is settled; say too whether it became a failed one, by a guess."""
+        claim = self.pending.claim(attempt.deadline)
+        try:
+            return await self._walked(state, story, attempt, claim)
+        finally:
+            await claim.end()
+
+    async def _walked(self, state: State, story: Story, attempt: Attempt, claim: Claim) -> tuple[Reply, bool]:
         failed, code = isinstance(state, Rejected) and state.reason not in UNCOUNTED, attempt.code
         while isinstance(state, Running):
             if code and (kept := await self._waiting(state)):  # the code to a challenge of before came with it
@@ -154,7 +163,7 @@ class Engine:
                 except Unavailable:
                     await self.pending.put_back(*kept)
                     raise
-            if served := await self._served(state):
+            if served := await self._served(state, claim):
                 return _asked(*served, story, self.now(), because="begun again"), failed
             outcome = await self._outcome(state, story, attempt.deadline)
             if isinstance(outcome, Running):
@@ -178,10 +187,11 @@ class Engine:
         story.end("login.accepted")
         return replace(state, granted=granted.attributes), failed
 
-    async def _served(self, running: Running) -> tuple[bytes, Waiting] | None:
+    async def _served(self, running: Running, claim: Claim) -> tuple[bytes, Waiting] | None:
         """Return the challenge that waits already, if a method would begin that would send another one."""
         begins = running.memo is None and (running.answer is None or running.answer.empty)
-        return await self.pending.serving(running, self.now()) if begins else None
+        serving = partial(self.pending.serving, running, self.now)
+        return await claim.unless(owner(running.login), serving) if begins else None
 
     async def _waiting(self, running: Running) -> tuple[bytes, Waiting] | None:
         """Take the challenge that this login, begun again, answers; None: there is none."""

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aad.claim import Claim
 from aad.core.choice import Choice
 from aad.core.conversation import Login, Running, Waiting
 from aad.core.identity import User
@@ -42,22 +43,26 @@ class Pending:
 
     async def put_back(self, ticket: bytes, waiting: Waiting) -> None:
         """Keep a login under a ticket that it had: its answer could not be checked now."""
-        await self._store.keep(ticket, _owner(waiting.login), encoded(waiting), waiting.challenge.expires)
+        await self._store.keep(ticket, owner(waiting.login), encoded(waiting), waiting.challenge.expires)
 
     async def take(self, ticket: bytes) -> Waiting | None:
         """Return the login and forget it; None: no such ticket, used already, or expired long ago."""
         kept = await self._store.take(ticket)
         return None if kept is None else self._decoded(kept)
 
-    async def serving(self, running: Running, now: float) -> tuple[bytes, Waiting] | None:
+    def claim(self, deadline: float) -> Claim:
+        """Return what keeps a login from being begun by two nodes at once; nothing is claimed yet."""
+        return Claim(self._store, deadline)
+
+    async def serving(self, running: Running, now: Callable[[], float]) -> tuple[bytes, Waiting] | None:
         """Return ticket and login of a challenge that serves `running` too, which goes on waiting."""
-        kept = await self._store.again(_owner(running.login))
+        kept = await self._store.again(owner(running.login))
         waiting = self._decoded(kept[1]) if kept else None
-        return (kept[0], waiting) if kept and waiting and waiting.serves(running, now) else None
+        return (kept[0], waiting) if kept and waiting and waiting.serves(running, now()) else None
 
     async def answerable(self, running: Running, now: float) -> tuple[bytes, Waiting] | None:
         """Return ticket and login of a challenge whose answer may come with `running`, the same login begun again."""
-        kept = await self._store.again(_owner(running.login))
+        kept = await self._store.again(owner(running.login))
         waiting = self._decoded(kept[1]) if kept else None
         return (kept[0], waiting) if kept and waiting and waiting.same(running, now) else None
 
@@ -138,5 +143,6 @@ def _chain(kept: Mapping[str, Any]) -> Chain:
     return Chain(**{**kept, "methods": tuple(kept["methods"])})
 
 
-def _owner(login: Login) -> str:
+def owner(login: Login) -> str:
+    """Return what two logins have in common of which one serves the other."""
     return f"{login.event}\0{login.endpoint}\0{login.user.repository}\0{login.user.key}"

@@ -27,6 +27,9 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
     Times are seconds of the store's own clock, `now()`, which no step of the wall clock touches (requirement: a
     code's life) and which goes on over a restart of the daemon.
+
+    One in which nobody else begins logins of the same users may say so, `shared = False`: else each is claimed first
+    (`aad.claim`).
     """
 
     Settings: ClassVar[type]

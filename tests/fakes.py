@@ -48,6 +48,8 @@ class Opened:
 class MemoryStore(Opened):
     """A store that lasts as long as the test; its clock is set by hand."""
 
+    shared: ClassVar[bool] = True
+
     def __init__(self) -> None:
         self.time = 1000.0
         self.logins: dict[bytes, tuple[str, bytes, float]] = {}

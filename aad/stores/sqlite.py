@@ -41,6 +41,7 @@ class Sqlite:
     """
 
     Settings: ClassVar[type] = SqliteSettings
+    shared: ClassVar[bool] = False
 
     def __init__(self, settings: SqliteSettings, wiring: Wiring) -> None:  # noqa: ARG002 - what every plugin gets
         """Keep what it gets."""

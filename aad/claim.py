@@ -1,0 +1,59 @@
+"""Who of several nodes (or workers) lets a method begin: one at a time for each owner; the others get his challenge.
+
+A NAS that fails over re-sends its request to the second node while the first is at work: a second mail would go out.
+So, once the password is right and before a method begins, the owner is claimed in the store; it is a counter with the
+limit 1, which no node outlives by more than `SLACK`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from aad.ports import Store, Tally, Unavailable
+
+T = TypeVar("T")
+KIND = "claim"
+PAUSE = 0.05  # seconds from one look for another node's challenge to the next
+SLACK, LONGEST = 1.0, 60.0  # seconds: what a claim lasts beyond its login's deadline, and at most
+
+
+class Claim:
+    """The claim of one login at work, until `deadline` (`time.monotonic()` seconds). A store of our own needs none."""
+
+    def __init__(self, store: Store, deadline: float) -> None:
+        """Claim nothing yet."""
+        self._store, self._deadline, self._owner = store, deadline, ""
+        self._shared = getattr(store, "shared", True)
+
+    async def unless(self, owner: str, served: Callable[[], Awaitable[T | None]]) -> T | None:
+        """Return what serves the login already, or None once it is ours. Unavailable: another node has it for long."""
+        if not self._shared or self._owner == owner:
+            return await served()
+        while True:
+            claimed = await self._claimed(owner)
+            if claimed:
+                self._owner = owner
+            # Asked for after the claim: whoever had it before has kept his challenge by then.
+            if (found := await served()) is not None or claimed:
+                return found
+            if time.monotonic() + PAUSE >= self._deadline:
+                what = "another node is at work on the same login"
+                raise Unavailable(what)
+            await asyncio.sleep(PAUSE)
+
+    async def end(self) -> None:
+        """Let others claim it. If that can't be said now, it ends by itself."""
+        if self._owner:
+            owner, self._owner = self._owner, ""
+            with contextlib.suppress(Unavailable):
+                await self._store.forget(KIND, "", owner)
+
+    async def _claimed(self, owner: str) -> bool:
+        life = min(max(self._deadline - time.monotonic(), 0.0) + SLACK, LONGEST)
+        until = self._store.now() + life
+        tally = Tally(kind=KIND, scope="", name=owner, count=0, until=until)
+        return bool(await self._store.spend(tally, 1, extend=False))
