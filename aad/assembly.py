@@ -63,16 +63,20 @@ def events(config: Config) -> dict[str, Event]:
 
 
 def installation_key(config: Config) -> Secret:
-    """Return the installation's key: as configured, or kept beside the store's file, made at the first start (0600)."""
+    """Return the installation's key: as configured, or kept beside the store's file, made at the first start (0600).
+
+    A store without a file needs a configured one: `aad.config` sees to it.
+    """
     if config.key is not None:
         return config.key
     return key_at(Path(config.store.settings.path).with_name("installation.key"))
 
 
 @asynccontextmanager
-async def opened_store(config: Config) -> AsyncIterator[Store]:
-    """Open the store, alone: for whoever looks at it beside a running daemon."""
-    async with built(config.store, Wiring(name="store", key=Secret(b""))) as store:
+async def opened_store(config: Config, outages: Outages | None = None) -> AsyncIterator[Store]:
+    """Open the store; alone, for whoever looks at it beside a running daemon, or with who hears of its `outages`."""
+    wiring = Wiring(name="store", key=Secret(b""), outage=outages.noticed if outages else None)
+    async with built(config.store, wiring) as store:
         yield store
 
 

@@ -64,16 +64,17 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         try:
-            async with assembly.opened_store(self._config) as store:
-                await self._serve(store, stop)
+            outages = Outages(self._record)
+            async with assembly.opened_store(self._config, outages) as store:
+                await self._serve(Lasting(self._record, store, outages), stop)
             self._record("daemon.stopped")
         finally:
             await self._plugins.aclose()
             self._log.close()
             self._service.close()
 
-    async def _serve(self, store: Store, stop: asyncio.Event) -> None:
-        lasting = Lasting(self._record, store, Outages(self._record))
+    async def _serve(self, lasting: Lasting, stop: asyncio.Event) -> None:
+        store = lasting.store
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
         worker = self._worker
         opened = Opened(dict(worker.sockets), worker.words) if worker else sockets.opened(self._config, self._service)

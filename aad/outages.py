@@ -20,6 +20,13 @@ class Outages:
             kind, _, name = error.where.partition(" ")
             self._record(f"{kind}.down", reason=error.what, **({kind: name} if name else {}))
 
+    def noticed(self, error: Unavailable, *, over: bool) -> None:
+        """Note what a back end says by itself: that it is out of order, or works again."""
+        if over:
+            self.up(error.where)
+        else:
+            self.down(error)
+
     def up(self, where: str) -> None:
         """Note that something works; written if it did not."""
         if where in self._down:

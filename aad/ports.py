@@ -200,12 +200,20 @@ class Sent:
     facts: tuple[Fact, ...] = ()
 
 
+class Outage(Protocol):
+    """Who hears, once each time, that a back end is out of order, or that it works again (`over`)."""
+
+    def __call__(self, error: Unavailable, *, over: bool) -> None:
+        """Note it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
     """What a plugin gets besides its settings: its own name, and the rest of the house that it may use.
 
     `key` is the installation's; `repositories`, `post` and `vault` are there for methods only. `attributes`: what a
     repository should read of a user besides what it needs itself, for `User.attributes`, by these names.
+    `outage`: for a store that notices by itself when it is out of order, or goes on without its server.
     """
 
     name: str
@@ -214,3 +222,4 @@ class Wiring:
     post: Post | None = None
     vault: Vault | None = None
     attributes: tuple[str, ...] = ()
+    outage: Outage | None = None

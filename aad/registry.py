@@ -26,7 +26,7 @@ BUILT_IN = {
     },
     "repositories": {"ldap": "aad.repositories.ldap:Ldap", "file": "aad.repositories.file:File"},
     "senders": {"smtp": "aad.senders.smtp:Smtp"},
-    "stores": {"sqlite": "aad.stores.sqlite:Sqlite"},
+    "stores": {"sqlite": "aad.stores.sqlite:Sqlite", "valkey": "aad.stores.valkey:Valkey"},
 }
 _PORTS: dict[str, Any] = {"methods": Method, "repositories": Repository, "senders": Sender, "stores": Store}
 

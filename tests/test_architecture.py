@@ -96,6 +96,7 @@ DOORS = {
     # three libraries in one: MD4 and DES; RSA; ChaCha20-Poly1305
     "Cryptodome": "radius/mschap.py, senders/oauth_jwt.py, core/sealed.py",
     "segno": "cli/qr.py",
+    "hiredis": "stores/valkey_line.py",
     "ldap3": "repositories/ldap_dial.py",
     "aiosmtplib": "senders/smtp_open.py",
     "aiosmtpd": "cli/mailbox.py",
@@ -116,6 +117,8 @@ PURE = [
     PACKAGE / "repositories" / "ldap_ber.py",
     PACKAGE / "repositories" / "ldap_reasons.py",
     PACKAGE / "senders" / "address.py",
+    PACKAGE / "stores" / "aside.py",
+    PACKAGE / "stores" / "valkey_lua.py",
     *(
         PACKAGE / "radius" / f"{name}.py"
         for name in (

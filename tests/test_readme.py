@@ -80,11 +80,13 @@ def test_the_example_names_every_key_and_its_default() -> None:
         "methods.recovery_codes": ("methods", "recovery_codes"),
         "store": ("stores", "sqlite"),
     }
-    shown = {section.split(" ")[0]: set(keys) for section, keys in sections.items()}
+    shown: dict[str, set[str]] = {}
+    for section, keys in sections.items():
+        shown.setdefault(section.split(" ")[0], set()).update(keys)
     shown["methods.email_otp"].add("texts")  # tables of their own:
     assert shown["methods.email_otp.texts.de"] == {field.name for field in dataclasses.fields(TextSettings)}
     above = tomllib.loads(EXAMPLE)
-    for place, (kind, name) in plugins.items():
+    for place, (kind, name) in [*plugins.items(), ("store", ("stores", "valkey"))]:
         table = above
         for step in place.split("."):
             table = table.get(step, {})

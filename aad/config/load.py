@@ -17,6 +17,7 @@ from aad.config.replies import Reply, Vocabulary, vocabulary
 from aad.core.secret import Secret
 
 S = TypeVar("S")
+_SAME_KEY = "nodes that share a store have the same key; make one with: openssl rand -base64 32 >store.key"
 _SINGLE = ("radius", "lockout", "limits", "store", "log", "metrics")
 _NAMED = ("clients", "repositories", "senders", "methods", "chains", "events", "replies")
 
@@ -98,6 +99,8 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     parts["store"] = _plugin(decoder, types, ("store",), _without(store, "key"), "sqlite")
     common = decoder.settings(sections.Store, {key: store[key] for key in store.keys() & {"key"}}, ("store",))
     parts["key"] = common.key if common else None
+    if common and common.key is None and parts["store"] and not hasattr(parts["store"].settings, "path"):
+        decoder.fault(("store", "key"), f"missing: {_SAME_KEY}")
     for kind, cls in (("clients", Client), ("chains", sections.Chain), ("events", sections.Event)):
         parts[kind] = _each(decoder, kind, cls)
         if not decoder.tables(kind):

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.parts.child import Child
 from tests.parts.namespace import private
@@ -40,6 +40,13 @@ methods = ["password", "email_otp"]
 """
 
 
+VALKEY = """type = "valkey"
+url = "{url}"
+prefix = "aad{folder}:"
+"""
+KEY = b"an installation's key, of 32 octets at least"
+
+
 class Daemon(Part):
     """`aad serve`. `rest` is TOML that follows the usual head; `client` are further keys of the client.
 
@@ -49,6 +56,8 @@ class Daemon(Part):
     host = "127.0.0.1"
     secret = SECRET
     options: Sequence[str] = ("--workers", WORKERS) if WORKERS else ()
+    valkey: ClassVar[str] = ""
+    """The url of what stands in the place of the usual head's store."""
 
     def __init__(
         self,
@@ -76,8 +85,21 @@ class Daemon(Part):
     def configure(self, rest: str) -> None:
         """Write another configuration; `reload` puts it in force."""
         values = {"host": self.host, "port": self.port, "folder": self.folder, "secret": SECRET, "client": self._client}
+        head = self._head.format(**values)
         self.file.touch(mode=0o600)
-        self.file.write_text(self._head.format(**values) + rest)
+        self.file.write_text((self._in_valkey(head) if self.valkey else head) + rest)
+
+    def _in_valkey(self, head: str) -> str:
+        """Put Valkey in the place of the usual file; a head that has a store of its own keeps it."""
+        place = f'path = "{self.folder}/state.db"\n'
+        said = head.partition("[store]")[2].partition(place)[0]
+        if "type = " in said:
+            return head
+        key = self.folder / "installation.key"
+        key.touch(mode=0o600)
+        key.write_bytes(KEY)
+        own = "" if "key = " in said else f'key = {{ file = "{key}" }}\n'
+        return head.replace(place, VALKEY.format(url=self.valkey, folder=self.folder) + own)
 
     def start(self) -> None:
         """Start, and wait until it listens."""

@@ -38,6 +38,7 @@ def packages() -> dict[str, str]:
         "openvpn": "/usr/sbin/openvpn",
         "openvpn-auth-radius": "/usr/lib/openvpn/radiusplugin.so",
         "sudo": "/usr/bin/sudo",
+        "redis-server": "/usr/bin/redis-server",
         "systemd": "/lib/systemd/systemd-journald",
         # systemd-python is compiled
         "gcc": "/usr/bin/gcc",

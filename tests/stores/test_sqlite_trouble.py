@@ -15,14 +15,16 @@ import pytest
 
 from aad.ports import Unavailable
 from aad.stores import sqlite, statefile
-from tests.stores.test_sqlite import OWNER, rows, store_at, tally
+from tests.stores.kept import OWNER, tally
+from tests.stores.test_sqlite import rows, store_at
 
 ROOT = Path(__file__).parents[2]
 PROLOGUE = """
 import asyncio, os, sys
 from pathlib import Path
 from aad.ports import Unavailable
-from tests.stores.test_sqlite import store_at, tally
+from tests.stores.kept import tally
+from tests.stores.test_sqlite import store_at
 """
 KEEPER = """
 async def main():

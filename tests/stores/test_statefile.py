@@ -13,7 +13,8 @@ import pytest
 
 from aad.ports import Unavailable
 from aad.stores import statefile
-from tests.stores.test_sqlite import OWNER, store_at
+from tests.stores.kept import OWNER
+from tests.stores.test_sqlite import store_at
 
 
 @pytest.fixture

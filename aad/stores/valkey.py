@@ -1,0 +1,131 @@
+"""Waiting logins and counters in Valkey or Redis, common to several nodes; or this node's own while that is away."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Self, TypeVar
+
+from aad.ports import Tally, Unavailable, Wiring
+from aad.stores.aside import Aside
+from aad.stores.valkey_common import Common
+from aad.stores.valkey_settings import ValkeySettings
+from aad.storing import LARGEST
+
+T = TypeVar("T")
+ENDLESS = 10**9  # the limit of what was counted elsewhere already
+
+
+class Valkey:
+    """The common state, and what to do without it.
+
+    With `on_unavailable = "refuse"` every call fails at once while the server is away. With "local" new logins and
+    counters are this node's own meanwhile: they wait here and are answered here, also after the server's return, when
+    the counters are added to the common ones. A login that waits at the server is Unavailable until then, never
+    unknown; and what users are enrolled with is never guessed.
+    """
+
+    Settings: ClassVar[type] = ValkeySettings
+    shared: ClassVar[bool] = True
+
+    def __init__(self, settings: ValkeySettings, wiring: Wiring) -> None:
+        """Keep what it gets."""
+        self._common = Common(settings)
+        # A command that looks at the store beside the daemon has no state of its own to go on with.
+        self._local = settings.on_unavailable == "local" and wiring.outage is not None
+        self._aside = Aside(self._common.clock.now)
+        self._common.swept = self._aside.sweep
+        self._common.link.returned = self._carry
+        if wiring.outage is not None:
+            outage, where = wiring.outage, self._common.link.where
+            self._common.link.told = lambda what: outage(Unavailable(what, where=where), over=not what)
+
+    async def __aenter__(self) -> Self:
+        """Connect. Unavailable: why it can't be, unless this node may go on with its own state."""
+        await self._common.open(patient=self._local)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the connection."""
+        await self._common.close()
+
+    def now(self) -> float:
+        """Return the time that all nodes have in common, about; see `valkey_clock`."""
+        return self._common.clock.now()
+
+    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
+        """Keep a waiting login."""
+        await self._either(
+            lambda: self._common.keep(ticket, owner, login, expires),
+            lambda: self._aside.keep(ticket, owner, login, expires),
+        )
+
+    async def take(self, ticket: bytes) -> bytes | None:
+        """Return the login and forget it: from here, if it waits here."""
+        if self._aside.holds(ticket):
+            return self._aside.take(ticket)
+        return await self._common.take(ticket)
+
+    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
+        """Return ticket and login that were last kept for `owner`, unless expired."""
+        here = self._aside.again(owner)
+        return here or await self._either(lambda: self._common.again(owner), lambda: None)
+
+    async def waiting(self) -> int:
+        """Count the waiting logins, about."""
+        return self._aside.waiting() + await self._either(self._common.waiting, lambda: 0)
+
+    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
+        """Count one more, unless at the `limit`."""
+        return await self._either(
+            lambda: self._common.spend(tally, limit, extend=extend),
+            lambda: self._aside.spend(tally, limit, extend=extend),
+        )
+
+    async def refund(self, kind: str, scope: str, name: str) -> None:
+        """Take one back."""
+        await self._either(
+            lambda: self._common.refund(kind, scope, name), lambda: self._aside.refund(kind, scope, name)
+        )
+
+    async def forget(self, kind: str, scope: str, name: str) -> bool:
+        """Remove a counter, or with an empty `scope` those of every scope; say whether any still counted."""
+        here = self._aside.forget(kind, scope, name)
+        return await self._either(lambda: self._common.forget(kind, scope, name), lambda: False) or here
+
+    async def tallies(self, kind: str) -> list[Tally]:
+        """Return the counters of a kind that still count."""
+        return await self._common.tallies(kind)
+
+    async def find(self, kind: str, name: str) -> bytes | None:
+        """Return what is held."""
+        return await self._common.find(kind, name)
+
+    async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
+        """Hold `new` instead of `old`."""
+        if new is not None and len(new) > LARGEST:
+            message = f"{len(new)} octets are too many to be held, {LARGEST} at most"
+            raise ValueError(message)
+        return await self._common.swap(kind, name, old, new)
+
+    async def names(self, kind: str) -> list[str]:
+        """Return the names, in order."""
+        return await self._common.names(kind)
+
+    async def probe(self) -> str:
+        """Try the server, and say what could be better there."""
+        return f"{self._common.link.place}: {await self._common.probe()}"
+
+    async def _either(self, common: Callable[[], Awaitable[T]], here: Callable[[], T]) -> T:
+        """Do it in common; while the server is away, here, if that is wanted."""
+        try:
+            return await common()
+        except Unavailable:
+            if not self._local or self._common.link.up:
+                raise
+        self._common.link.missed()
+        return here()
+
+    async def _carry(self) -> None:
+        """Add what was counted here to the common counters: a lockout holds, and a mail budget stays spent."""
+        for tally in self._aside.carried():
+            await self._common.spend(tally, ENDLESS, extend=True, step=tally.count)

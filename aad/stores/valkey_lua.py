@@ -1,0 +1,145 @@
+"""What the Valkey store has the server do, each in one atomic step.
+
+KEYS are as `Valkey` names them; ARGV[1] is the server's time, in microseconds, after which the step must not be done
+any more: who asked has given up, and said so. Times are seconds of the common clock, as Python wrote them.
+"""
+
+from __future__ import annotations
+
+_IN_TIME = """
+local t = redis.call('TIME')
+if t[1] * 1000000 + t[2] > tonumber(ARGV[1]) then
+  return redis.error_reply('LATE the question was old already, or the clock was set')
+end
+local function lasts(key, seconds)
+  local ms = math.ceil(seconds * 1000)
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, ms) end
+end
+local function counted(held)
+  local count, ends = string.match(held or '', '^(%d+) (.+)$')
+  if count and tonumber(ends) > tonumber(ARGV[2]) then return tonumber(count), ends end
+  return 0, nil
+end
+"""
+# clock | floor (microseconds). Returns the server's time and the shift.
+CLOCK = """
+local t = redis.call('TIME')
+local server = t[1] * 1000000 + t[2]
+local shift = tonumber(redis.call('GET', KEYS[1]) or '0')
+local behind = tonumber(ARGV[1]) - (server + shift)
+if behind > 1000000 then
+  shift = shift + behind
+  redis.call('SET', KEYS[1], string.format('%.0f', shift))
+end
+return {server, shift}
+"""
+# login, owner, waiting | late, now, ticket, owner, login, expires, grace
+KEEP = (
+    _IN_TIME
+    + """
+local now, expires = tonumber(ARGV[2]), tonumber(ARGV[6])
+local left = expires + tonumber(ARGV[7]) - now
+if left > 0 then
+  redis.call('HSET', KEYS[1], 'owner', ARGV[4], 'login', ARGV[5], 'expires', ARGV[6])
+  lasts(KEYS[1], left)
+  redis.call('LREM', KEYS[2], 0, ARGV[3])
+  redis.call('LPUSH', KEYS[2], ARGV[3])
+  redis.call('LTRIM', KEYS[2], 0, 15)
+  lasts(KEYS[2], left)
+  redis.call('ZADD', KEYS[3], expires, ARGV[3])
+  lasts(KEYS[3], left)
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
+return redis.call('ZCARD', KEYS[3])
+"""
+)
+# login, waiting | late, now, ticket, beginning of the owner's key, grace
+TAKE = (
+    _IN_TIME
+    + """
+local found = redis.call('HMGET', KEYS[1], 'login', 'expires', 'owner')
+if not found[1] then return false end
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[3])
+redis.call('LREM', ARGV[4] .. found[3], 0, ARGV[3])
+if tonumber(found[2]) + tonumber(ARGV[5]) <= tonumber(ARGV[2]) then return false end
+return {found[1], redis.call('ZCARD', KEYS[2])}
+"""
+)
+# owner | late, now, beginning of a login's key
+AGAIN = (
+    _IN_TIME
+    + """
+for _, ticket in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local found = redis.call('HMGET', ARGV[3] .. ticket, 'login', 'expires')
+  if found[1] and tonumber(found[2]) > tonumber(ARGV[2]) then return {ticket, found[1]} end
+end
+return false
+"""
+)
+# waiting | late, now
+WAITING = (
+    _IN_TIME
+    + """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2])
+return redis.call('ZCARD', KEYS[1])
+"""
+)
+# counter | late, now, scope, limit, until, extend, by how many, most keys. -1: there are too many counters.
+SPEND = (
+    _IN_TIME
+    + """
+local held = redis.call('HGET', KEYS[1], ARGV[3])
+local count, ends = counted(held)
+if count >= tonumber(ARGV[4]) then return 0 end
+if not held and redis.call('DBSIZE') >= tonumber(ARGV[8]) and redis.call('EXISTS', KEYS[1]) == 0 then return -1 end
+if not ends or ARGV[6] == '1' then ends = ARGV[5] end
+count = count + tonumber(ARGV[7])
+local left = tonumber(ends) - tonumber(ARGV[2])
+if left > 0 then
+  redis.call('HSET', KEYS[1], ARGV[3], count .. ' ' .. ends)
+  lasts(KEYS[1], left)
+end
+return count
+"""
+)
+# counter | late, now, scope
+REFUND = (
+    _IN_TIME
+    + """
+local count, ends = counted(redis.call('HGET', KEYS[1], ARGV[3]))
+if count > 1 then
+  redis.call('HSET', KEYS[1], ARGV[3], (count - 1) .. ' ' .. ends)
+else
+  redis.call('HDEL', KEYS[1], ARGV[3])
+end
+return 1
+"""
+)
+# counter | late, now, scope ('': all)
+FORGET = (
+    _IN_TIME
+    + """
+local any = 0
+for _, held in ipairs(ARGV[3] == '' and redis.call('HVALS', KEYS[1]) or redis.call('HMGET', KEYS[1], ARGV[3])) do
+  if held and counted(held) > 0 then any = 1 end
+end
+if ARGV[3] == '' then redis.call('DEL', KEYS[1]) else redis.call('HDEL', KEYS[1], ARGV[3]) end
+return any
+"""
+)
+# held | late, name, whether there is an old one, old, whether there is a new one, new
+SWAP = (
+    _IN_TIME
+    + """
+local held = redis.call('HGET', KEYS[1], ARGV[2])
+if ARGV[3] == '1' then
+  if held ~= ARGV[4] then return 0 end
+elseif held then
+  return 0
+end
+if ARGV[5] == '1' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[6]) else redis.call('HDEL', KEYS[1], ARGV[2]) end
+return 1
+"""
+)
+ALL = (CLOCK, KEEP, TAKE, AGAIN, WAITING, SPEND, REFUND, FORGET, SWAP)

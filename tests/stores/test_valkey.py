@@ -1,0 +1,358 @@
+"""The Valkey store and the world around it: several nodes, clocks, dead and frozen servers, TLS, passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aad.core.secret import Secret
+from aad.outages import Outages
+from aad.ports import Unavailable, Wiring
+from aad.stores import valkey_common, valkey_lua
+from aad.stores.valkey import Valkey
+from aad.stores.valkey_settings import ValkeySettings
+from tests.parts.authority import Authority
+from tests.parts.ports import free_port
+from tests.parts.redis import Redis, Sentinel
+from tests.stores.conftest import valkey_at
+from tests.stores.kept import OWNER, tally
+
+PREFIX = "aad:"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Redis]:
+    """Run a server of the test's own, which may be killed."""
+    with Redis(tmp_path / "own") as running:
+        yield running
+
+
+class Ears:
+    """Hears what is recorded of outages."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.outages = Outages(self._record)
+
+    def _record(self, name: str, /, **fields: object) -> None:
+        self.heard.append({"store.up": "over", "store.down": str(fields.get("reason"))}[name])
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.heard) < count:  # noqa: ASYNC110 - it is done by a task of the store's own
+                await asyncio.sleep(0.01)
+
+
+def node(server: Redis, ears: Ears | None = None, **more: Any) -> Valkey:
+    given = {"url": server.url, "prefix": PREFIX, **more}
+    outage = ears.outages.noticed if ears else None
+    return Valkey(ValkeySettings(**given), Wiring(name="store", key=Secret(b""), outage=outage))
+
+
+@pytest.fixture
+async def nodes(redis: Redis) -> AsyncIterator[tuple[Valkey, Valkey]]:
+    one = valkey_at(redis)
+    other = valkey_at(redis, prefix=one._common._prefix.decode())
+    async with one, other:
+        yield one, other
+
+
+async def test_a_login_kept_at_one_node_is_taken_once_at_any(nodes: tuple[Valkey, Valkey]) -> None:
+    one, other = nodes
+    await one.keep(b"ticket", OWNER, b"login", one.now() + 60)
+    assert await other.again(OWNER) == (b"ticket", b"login")
+    taken = await asyncio.gather(*(each.take(b"ticket") for _ in range(25) for each in nodes))
+    assert sorted(taken, key=str) == [*[None] * 49, b"login"]
+
+
+async def test_counters_are_common(nodes: tuple[Valkey, Valkey]) -> None:
+    counts = await asyncio.gather(*(each.spend(tally(each), 3, extend=True) for _ in range(20) for each in nodes))
+    assert sorted(counts, reverse=True)[:4] == [3, 2, 1, 0]
+    assert await nodes[0].tallies("lockout") == await nodes[1].tallies("lockout") != []
+    assert await nodes[1].forget("lockout", "", "alice")
+    assert await nodes[0].spend(tally(nodes[0]), 3, extend=True) == 1
+
+
+async def test_two_nodes_have_one_clock(
+    nodes: tuple[Valkey, Valkey], redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = nodes
+    assert abs(one.now() - other.now()) < 0.5
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    late = node(redis, prefix="x:")
+    assert late.now() < 1e6, "its own wall clock, until the server has answered"
+    async with late:
+        assert abs(late.now() - one.now()) < 0.5
+
+
+async def test_the_common_clock_never_goes_back(server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(valkey_common, "EVERY", 0.01)
+    server.say("SET", f"{PREFIX}clock", "3600000000")
+    async with node(server) as one, node(server) as other:
+        before = one.now()
+        assert before > time.time() + 3000
+        server.say("DEL", f"{PREFIX}clock")  # as if another server, an hour behind, had taken over
+        async with asyncio.timeout(10):
+            while server.say("GET", f"{PREFIX}clock") == "$-1\r\n":  # noqa: ASYNC110 - a task of the store's own
+                await asyncio.sleep(0.01)
+        assert before < other.now() < one.now() + 0.5 < before + 20
+        async with node(server) as third:
+            assert abs(third.now() - one.now()) < 0.5
+
+
+async def test_a_clock_set_forward_ends_what_waits(server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with node(server) as store:
+        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        server.say("SET", f"{PREFIX}clock", "3600000000")
+        await store._common._time(
+            lambda: store._common.link.run(valkey_lua.CLOCK, (b"aad:clock",), store._common.clock.floor())
+        )
+        assert await store.again(OWNER) is None
+        assert await store.take(b"ticket") is None
+
+
+async def test_all_keys_but_held_ones_end(server: Redis) -> None:
+    async with node(server) as store:
+        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        await store.spend(tally(store), 3, extend=True)
+        await store.spend(tally(store, scope="wifi", lasts=9000), 3, extend=True)
+        await store.swap("kind", "alice", None, b"value")
+        ends = {
+            key: int(server.say("PTTL", f"{PREFIX}{key}").strip(":\r\n"))
+            for key in ("login:ticket", f"owner:{OWNER}", "waiting", "counter:lockout\0alice", "held:kind")
+        }
+    assert all(119_000 < ends[key] <= 121_000 for key in ("login:ticket", f"owner:{OWNER}", "waiting"))
+    assert 8_990_000 < ends["counter:lockout\0alice"] <= 9_000_000
+    assert ends["held:kind"] == -1
+    assert server.say("DBSIZE") == ":5\r\n"
+
+
+async def test_logins_that_went_well_leave_nothing_behind(server: Redis) -> None:
+    async with node(server) as store:
+        for number in range(20):
+            await store.spend(tally(store, f"user{number}"), 3, extend=True)
+            await store.keep(b"%d" % number, f"{OWNER}{number}", b"login", store.now() + 60)
+            await store.refund("lockout", "vpn", f"user{number}")
+            await store.take(b"%d" % number)
+        assert await store.waiting() == 0
+    assert server.say("DBSIZE") == ":0\r\n"
+
+
+async def test_an_owner_has_few_tickets(server: Redis) -> None:
+    async with node(server) as store:
+        for number in range(40):
+            await store.keep(b"%d" % number, OWNER, b"login", store.now() + 60)
+        assert server.say("LLEN", f"{PREFIX}owner:{OWNER}") == ":16\r\n"
+        assert await store.waiting() == 40
+
+
+async def test_too_many_keys_refuse_new_names_only(server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(valkey_common, "MOST_KEYS", 2)
+    async with node(server) as store:
+        for name in ("alice", "bob"):
+            await store.spend(tally(store, name), 3, extend=True)
+        with pytest.raises(Unavailable, match="2 keys are in the database, so new names are refused"):
+            await store.spend(tally(store, "mallory"), 3, extend=True)
+        assert await store.spend(tally(store, "bob"), 3, extend=True) == 2
+        await store.forget("lockout", "", "alice")
+        assert await store.spend(tally(store, "mallory"), 3, extend=True) == 1
+
+
+async def test_a_full_server_is_said_and_lets_go(server: Redis) -> None:
+    async with node(server) as store:
+        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        server.say("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(Unavailable, match="OOM"):
+            await store.keep(b"another", OWNER, b"login", store.now() + 60)
+        assert await store.take(b"ticket") == b"login"
+        server.say("CONFIG", "SET", "maxmemory", "0")
+        await store.keep(b"another", OWNER, b"login", store.now() + 60)
+
+
+async def test_kill_9_of_the_server_is_told_once_and_loses_nothing(server: Redis) -> None:
+    ears = Ears()
+    async with node(server, ears) as store:
+        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        await store.spend(tally(store), 3, extend=True)
+        server.kill()
+        await ears.until(1)
+        for _ in range(100):
+            began = time.monotonic()
+            with pytest.raises(Unavailable, match=str(server.port)):
+                await store.take(b"ticket")
+            assert time.monotonic() - began < 0.1
+        server.start()
+        await ears.until(2)
+        assert ears.heard[1:] == ["over"]
+        assert await store.take(b"ticket") == b"login"
+        assert await store.spend(tally(store), 3, extend=True) == 2
+
+
+async def test_a_frozen_server_holds_nobody_up_and_does_nothing_late(server: Redis) -> None:
+    ears = Ears()
+    async with node(server, ears, timeout=0.2) as store:
+        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        server.pause()
+        began = time.monotonic()
+        asked = await asyncio.gather(
+            store.take(b"ticket"),
+            *(store.spend(tally(store), 3, extend=True) for _ in range(20)),
+            return_exceptions=True,
+        )
+        assert time.monotonic() - began < 0.2 + 0.3
+        assert all(isinstance(each, Unavailable) for each in asked)
+        with pytest.raises(Unavailable, match="no answer within 200ms"):
+            await store.take(b"ticket")
+        await ears.until(1)
+        server.resume()
+        await ears.until(2)
+        # It read what had been asked, and left it: nobody knew any more.
+        assert await store.take(b"ticket") == b"login"
+        assert await store.tallies("lockout") == []
+
+
+async def test_an_idle_connection_that_was_closed_is_no_outage(server: Redis) -> None:
+    ears = Ears()
+    async with node(server, ears) as store:
+        first = store._common.link._line
+        server.say("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        async with asyncio.timeout(10):
+            while store._common.link._line in (None, first):  # noqa: ASYNC110 - a task of the store's own
+                await asyncio.sleep(0.005)
+        assert await store.waiting() == 0
+    assert ears.heard == []
+
+
+async def test_forgotten_scripts_are_loaded_again(server: Redis) -> None:
+    async with node(server) as store:
+        server.say("SCRIPT", "FLUSH")
+        with pytest.raises(Unavailable, match="NOSCRIPT"):
+            await store.waiting()
+        async with asyncio.timeout(10):
+            while not store._common.link.up:  # noqa: ASYNC110 - a task of the store's own
+                await asyncio.sleep(0.005)
+        assert await store.waiting() == 0
+
+
+async def test_without_its_server_a_node_goes_on_with_its_own_state_if_it_may(server: Redis) -> None:
+    ears = Ears()
+    async with node(server, ears, on_unavailable="local") as store, node(server, on_unavailable="local") as other:
+        await store.keep(b"before", OWNER, b"login before", store.now() + 60)
+        await store.spend(tally(store), 3, extend=True)
+        await store.swap("k", "alice", None, b"held")
+        server.kill()
+        await ears.until(1)
+        await store.keep(b"amid", OWNER, b"login amid", store.now() + 60)
+        assert await store.again(OWNER) == (b"amid", b"login amid")
+        assert [await store.spend(tally(store), 2, extend=True) for _ in range(3)] == [1, 2, 0]
+        with pytest.raises(Unavailable):
+            await store.take(b"before")  # not "unknown": it waits at the server
+        with pytest.raises(Unavailable):
+            await store.find("k", "alice")
+        server.start()
+        await ears.until(2)
+        assert await store.take(b"amid") == b"login amid"
+        assert await store.take(b"before") == b"login before"
+        assert await store.find("k", "alice") == b"held"
+        async with asyncio.timeout(10):
+            # What was counted amid the outage is added by a task of the store's own.
+            while [each.count for each in await other.tallies("lockout")] != [3]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert await store.waiting() == 0
+    assert ears.heard[1:] == ["over"]
+
+
+async def test_a_node_may_start_without_the_server(server: Redis) -> None:
+    server.kill()
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{server.port}: "):
+        await node(server).__aenter__()
+    ears = Ears()
+    async with node(server, ears, on_unavailable="local") as store:
+        assert len(ears.heard) == 1
+        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        server.start()
+        await ears.until(2)
+        assert await store.take(b"ticket") == b"login"
+
+
+@pytest.mark.parametrize("good", [True, False])
+async def test_tls_is_verified(tmp_path: Path, good: bool) -> None:  # noqa: FBT001
+    (tmp_path / "ca").mkdir()
+    (tmp_path / "other").mkdir()
+    authority = Authority(tmp_path / "ca")
+    ca_file = authority.ca_file if good else Authority(tmp_path / "other").ca_file
+    with Redis(tmp_path / "own", certificate=authority.certificate(), ca_file=authority.ca_file) as server:
+        store = node(server, url=f"valkeys://localhost:{server.port}/0", ca_file=ca_file)
+        if good:
+            async with store:
+                assert await store.waiting() == 0
+        else:
+            with pytest.raises(Unavailable, match="its certificate is not good"):
+                await store.__aenter__()
+        plain = node(server, url=f"valkey://localhost:{server.port}/0")
+        with pytest.raises(Unavailable):
+            await plain.__aenter__()
+
+
+async def test_a_password_opens_it_and_is_never_quoted(tmp_path: Path) -> None:
+    with Redis(tmp_path / "own", password="a good password") as server:
+        async with node(server, password=Secret("a good password")) as store:
+            assert "appendonly" not in await store.probe()
+        for wrong in (None, Secret("a bad password")):
+            with pytest.raises(Unavailable, match=r"NOAUTH|WRONGPASS") as raised:
+                await node(server, password=wrong).__aenter__()
+            assert "a bad password" not in str(raised.value)
+
+
+async def test_a_unix_socket_and_another_database(server: Redis) -> None:
+    async with (
+        node(server, url=f"unix://{server.socket}?db=3") as one,
+        node(server, url=f"redis://127.0.0.1:{server.port}/3") as other,
+        node(server) as elsewhere,
+    ):
+        await one.keep(b"ticket", OWNER, b"login", one.now() + 60)
+        assert await elsewhere.take(b"ticket") is None
+        assert await other.take(b"ticket") == b"login"
+        assert (await one.probe()).startswith(f"{server.socket}: version ")
+
+
+async def test_probe_says_what_would_lose_something(server: Redis) -> None:
+    async with node(server) as store:
+        server.say("CONFIG", "SET", "maxmemory", "1gb")
+        server.say("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        server.say("CONFIG", "SET", "appendonly", "no")
+        said = await store.probe()
+    assert "maxmemory-policy should be noeviction, is allkeys-lru: it loses lockouts" in said
+    assert "appendonly should be yes: a restart of the server loses enrolments" in said
+
+
+async def test_sentinels_say_where_the_primary_is(server: Redis, tmp_path: Path) -> None:
+    with Sentinel(tmp_path / "sentinel", server) as sentinel:
+        gone = f"127.0.0.1:{free_port('tcp')}"
+        given: dict[str, Any] = {"url": "valkey://mymaster/0", "sentinels": (gone, f"127.0.0.1:{sentinel.port}")}
+        async with node(server, **given) as store:
+            await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+            assert (await store.probe()).startswith("service mymaster: version ")
+        with pytest.raises(Unavailable, match=r"service other: sentinel 127.0.0.1:[0-9]+ knows no service other"):
+            await node(server, **given | {"url": "valkey://other/0"}).__aenter__()
+    async with node(server) as store:
+        assert await store.take(b"ticket") == b"login"
+
+
+async def test_a_replica_is_out_of_order(server: Redis) -> None:
+    ears = Ears()
+    async with node(server, ears) as store:
+        server.say("REPLICAOF", "127.0.0.1", str(free_port("tcp")))
+        with pytest.raises(Unavailable, match="READONLY"):
+            await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        await ears.until(1)
+        assert "READONLY" in ears.heard[0]
+        server.say("REPLICAOF", "NO", "ONE")
+        await ears.until(2)
+        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+    assert ears.heard[1:] == ["over"]
