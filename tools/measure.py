@@ -27,6 +27,7 @@ from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.journald import Journald, JournalDaemon
 from tests.parts.raw import Request
+from tests.parts.redis import Redis
 from tools.loading import CODE, LOST, Sink, Slot, configuration, people
 
 USERS = 500
@@ -127,6 +128,9 @@ def main() -> int:
         default="stderr",
         help="where records go; a journald is started",
     )
+    parser.add_argument(
+        "--store", choices=("sqlite", "valkey"), default="sqlite", help="valkey: a redis-server is started"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="aad-bench-") as name:
         return measure(Path(name), options)
@@ -152,6 +156,8 @@ def measure(folder: Path, options: argparse.Namespace) -> int:
     with Directory(folder / "ldap", Authority(folder / "ca"), people(USERS)) as directory:
         text = configuration(directory, mail_port, REST, tls=options.tls)
         with ExitStack() as stack:
+            if options.store == "valkey":
+                Daemon.valkey = stack.enter_context(Redis(folder / "redis")).url
             daemon = stack.enter_context(started(stack, folder, text, journal=options.log == "journal"))
             run(daemon, mail_port, max(flights), min(2.0, options.seconds))  # warm
             rows: dict[int, list[Row]] = {flight: [] for flight in flights}

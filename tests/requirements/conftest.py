@@ -8,7 +8,9 @@ import pytest
 
 from tests.login.conftest import PEOPLE, daemon, mailbox, make
 from tests.parts.authority import Authority
+from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory, Person
+from tests.parts.redis import Redis
 from tests.requirements.events import start
 from tests.requirements.machine import Machine
 
@@ -27,6 +29,19 @@ MORE = (
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("ca"))
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    with Redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--store valkey`, or in a module that says so, every daemon keeps its state there."""
+    if "valkey" in (request.config.getoption("--store"), getattr(request.module, "STORE", "")):
+        monkeypatch.setattr(Daemon, "valkey", f"valkey://localhost:{request.getfixturevalue('redis').port}")
 
 
 @pytest.fixture(scope="session")
