@@ -29,6 +29,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports; upstream, users
     users/         a users file at work: read anew, its passwords checked           | core, ports
     upstream/      other RADIUS servers, asked about a password                     | core, ports, radius
+    same.py        a login begun again while it is at work is one login            | core, ports
     claim.py       of several nodes one begins a login, the others wait for him     | ports
     engine.py      does what the conversation says, with pending, lockout, outages, story | core, ports
     post.py        how a method's message leaves, and what becomes of it            | core, ports, delivery, outages

@@ -16,7 +16,7 @@ from aad.core.grants import Granter
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.core.settings import Rate
-from aad.engine import AtWork, Engine
+from aad.engine import Engine, Reply
 from aad.identify import Identify
 from aad.installation import key_at
 from aad.lockout import Lockout
@@ -25,6 +25,7 @@ from aad.pending import Pending
 from aad.ports import Record, Repository, Sender, Store, Wiring
 from aad.post import Post
 from aad.randomness import Randomness
+from aad.same import Same
 from aad.vault import Vault
 
 
@@ -102,7 +103,7 @@ class Lasting:
     record: Record
     store: Store
     outages: Outages
-    at_work: AtWork = field(default_factory=dict)
+    same: Same[Reply] = field(default_factory=Same)
 
 
 async def assembled(
@@ -140,7 +141,7 @@ async def assembled(
         now=store.now,
         randomness=randomness,
         grant=grant,
-        at_work=lasting.at_work,
+        same=lasting.same,
     )
     return engine, mailers
 

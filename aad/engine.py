@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +21,7 @@ from aad.lockout import Lockout
 from aad.outages import Outages
 from aad.pending import Pending, owner
 from aad.ports import Method, Record, Unavailable
+from aad.same import Same
 from aad.story import Story
 
 REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another
@@ -40,15 +39,13 @@ class Asked:
 
 
 Reply = Asked | Accepted | Rejected
-AtWork = dict[tuple[str, ...], asyncio.Future[Reply]]
-"""The logins that are begun now, by what would make another one the same."""
 
 
 @dataclass(kw_only=True)
 class Engine:
     """One configuration at work. `now` is the store's clock; deadlines are `time.monotonic()` seconds.
 
-    `at_work` may outlive a configuration: a login begun before a reload and again after it is one login.
+    `same` may outlive a configuration: a login begun before a reload and again after it is one login.
     """
 
     identify: Identify
@@ -60,28 +57,11 @@ class Engine:
     now: Callable[[], float]
     randomness: Callable[[int], bytes]
     grant: Granter = lambda _login: Granted()
-    at_work: AtWork = field(default_factory=dict)
+    same: Same[Reply] = field(default_factory=Same)
 
     async def begin(self, attempt: Attempt) -> Reply:
-        """Begin a login. Unavailable: nobody could tell.
-
-        Who begins the same login again while it is at work gets the same reply: one bind, one mail.
-        """
-        key = _same(attempt)
-        if key in self.at_work:
-            return await asyncio.shield(self.at_work[key])
-        same: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self.at_work[key] = same
-        try:
-            reply = await self._begin(attempt)
-        except BaseException as error:
-            same.set_exception(error if isinstance(error, Unavailable) else Unavailable("see the record before"))
-            same.exception()  # maybe nobody else waits for it
-            raise
-        finally:
-            del self.at_work[key]
-        same.set_result(reply)
-        return reply
+        """Begin a login, or join the same one that is at work. Unavailable: nobody could tell."""
+        return await self.same.begin(attempt, self._begin)
 
     async def answer(self, ticket: bytes, attempt: Attempt) -> Reply:
         """Go on with a waiting login. Unavailable: nobody could tell; the login goes on waiting."""
@@ -232,16 +212,6 @@ class Engine:
     def _reference(self) -> str:
         octets = self.randomness(REFERENCE_LENGTH)
         return "".join(REFERENCE_LETTERS[octet % len(REFERENCE_LETTERS)] for octet in octets)
-
-
-def _same(attempt: Attempt) -> tuple[str, ...]:
-    """Return what two attempts have in common that are one login begun twice. The password isn't kept, a digest is."""
-    given = [each.text for each in (attempt.answer, attempt.code) if each is not None]
-    octets = [text.reveal() for text in given if text is not None]
-    alike = len(octets) == len(given)
-    digests = [hashlib.sha256(each).hexdigest() for each in octets] if alike else [str(id(attempt))]
-    # The place too: from elsewhere another chain may be asked.
-    return (attempt.event, attempt.endpoint, attempt.name, attempt.place, *digests)
 
 
 def _asked(ticket: bytes, waiting: Waiting, story: Story, now: float, because: str = "") -> Asked:

@@ -16,6 +16,7 @@ from aad.core.settings import Rate
 from aad.engine import Asked, Engine
 from aad.methods.email_otp import EmailOtpSettings
 from aad.ports import Unavailable
+from aad.same import Same
 from tests.fakes import MemorySender, MemoryStore, World, attempt
 
 OWNER = "vpn\0gw\0corp\0alice"
@@ -49,7 +50,7 @@ def claims(store: MemoryStore) -> list[object]:
 
 
 def second_node(world: World) -> Engine:
-    return replace(world.engine, at_work={})
+    return replace(world.engine, same=Same())
 
 
 async def test_begun_at_two_nodes_at_once_is_one_mail_and_one_challenge() -> None:
