@@ -22,7 +22,7 @@ class Same(Generic[R]):
         self._at_work: dict[Key, asyncio.Future[R]] = {}
 
     async def begin(self, attempt: Attempt, work: Callable[[Attempt], Awaitable[R]]) -> R:
-        """Return what `work` replies to the attempt, or to the same one that is at work. Unavailable: nobody could tell."""
+        """Return what `work` replies to this attempt, or to the same one at work. Unavailable: nobody could tell."""
         key = _key(attempt)
         if key in self._at_work:
             return await asyncio.shield(self._at_work[key])
