@@ -61,7 +61,9 @@ class Beside(Part, Generic[S]):
 
 
 def threads(daemon: Daemon) -> int:
-    return len(list(Path(f"/proc/{daemon.child.pid}/task").iterdir()))
+    """Count its threads, without uvloop's four that wait for work from the first time on that it needs one."""
+    names = [(each / "comm").read_text().strip() for each in Path(f"/proc/{daemon.child.pid}/task").iterdir()]
+    return len(names) - names.count("libuv-worker")
 
 
 def descriptors(daemon: Daemon) -> int:
