@@ -13,7 +13,7 @@ import contextlib
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from aad.core.settings import spoken
 from aad.ports import Unavailable
@@ -77,8 +77,7 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # a stream; uvloop's is no heir of asyncio's
 
     def data_received(self, data: bytes) -> None:
         """Hand out answers."""

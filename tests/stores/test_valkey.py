@@ -70,6 +70,16 @@ async def test_a_login_kept_at_one_node_is_taken_once_at_any(nodes: tuple[Valkey
     assert sorted(taken, key=str) == [*[None] * 49, b"login"]
 
 
+def test_it_works_in_uvloop_as_in_asyncio(redis: Redis) -> None:
+    async def taken() -> bytes | None:
+        async with valkey_at(redis) as store:
+            await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+            return await store.take(b"ticket")
+
+    with asyncio.Runner(loop_factory=pytest.importorskip("uvloop").new_event_loop) as runner:
+        assert runner.run(taken()) == b"login"
+
+
 async def test_counters_are_common(nodes: tuple[Valkey, Valkey]) -> None:
     counts = await asyncio.gather(*(each.spend(tally(each), 3, extend=True) for _ in range(20) for each in nodes))
     assert sorted(counts, reverse=True)[:4] == [3, 2, 1, 0]
