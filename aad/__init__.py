@@ -31,6 +31,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     upstream/      other RADIUS servers, asked about a password                     | core, ports, radius
     same.py        a login begun again while it is at work is one login            | core, ports
     claim.py       of several nodes one begins a login, the others wait for him     | ports
+    ahead.py       a challenge kept before its message leaves, for who goes on for a dead node | core, ports, pending
     engine.py      does what the conversation says, with pending, lockout, outages, story | core, ports
     post.py        how a method's message leaves, and what becomes of it            | core, ports, delivery, outages
     delivery.py    one message to one address, by the first sender that takes it    | core, ports, outages

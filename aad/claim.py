@@ -34,12 +34,10 @@ class Claim:
         if not self._shared or self._owner == owner:
             return await served()
         while True:
-            claimed = await self._claimed(owner)
-            if claimed:
+            if await self._claimed(owner):
                 self._owner = owner
-            # Asked for after the claim: whoever had it before has kept his challenge by then.
-            if (found := await served()) is not None or claimed:
-                return found
+                # Asked for after the claim: whoever had it before has sent his message by then, or is dead.
+                return await served()
             if time.monotonic() + PAUSE >= self._deadline:
                 what = "another node is at work on the same login"
                 raise Unavailable(what)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from aad.ahead import Ahead
 from aad.claim import Claim
 from aad.core import choice
 from aad.core.answer import mangled
@@ -126,13 +127,16 @@ class Engine:
 
     async def _walk(self, state: State, story: Story, attempt: Attempt) -> tuple[Reply, bool]:
         """Run methods until the login is settled; say too whether it became a failed one, by a guess."""
-        claim = self.pending.claim(attempt.deadline)
+        claim, ahead = self.pending.claim(attempt.deadline), Ahead(self.pending)
         try:
-            return await self._walked(state, story, attempt, claim)
+            return await self._walked(state, story, attempt, claim, ahead)
         finally:
+            await ahead.end()
             await claim.end()
 
-    async def _walked(self, state: State, story: Story, attempt: Attempt, claim: Claim) -> tuple[Reply, bool]:
+    async def _walked(
+        self, state: State, story: Story, attempt: Attempt, claim: Claim, ahead: Ahead
+    ) -> tuple[Reply, bool]:
         failed, code = isinstance(state, Rejected) and state.reason not in UNCOUNTED, attempt.code
         while isinstance(state, Running):
             if code and (kept := await self._waiting(state)):  # the code to a challenge of before came with it
@@ -145,7 +149,9 @@ class Engine:
                     raise
             if served := await self._served(state, claim):
                 return _asked(*served, story, self.now(), because="begun again"), failed
-            outcome = await self._outcome(state, story, attempt.deadline)
+            now = self.now()
+            await ahead.keep(self._foreseen(state, now))
+            outcome = await self._outcome(state, story, attempt.deadline, now)
             if isinstance(outcome, Running):
                 state = outcome
                 continue
@@ -155,7 +161,7 @@ class Engine:
             if isinstance(state, Waiting) and unasked:
                 state, code = state.answered(replace(attempt, answer=unasked)), None
         if isinstance(state, Waiting):
-            return _asked(await self.pending.keep(state), state, story, self.now()), failed
+            return _asked(await ahead.settle(state), state, story, self.now()), failed
         if isinstance(state, Rejected):
             return _rejected(story, state), failed
         await self.lockout.clear(state.login.event, state.login.user.key)
@@ -169,13 +175,21 @@ class Engine:
 
     async def _served(self, running: Running, claim: Claim) -> tuple[bytes, Waiting] | None:
         """Return the challenge that waits already, if a method would begin that would send another one."""
-        begins = running.memo is None and (running.answer is None or running.answer.empty)
         serving = partial(self.pending.serving, running, self.now)
-        return await claim.unless(owner(running.login), serving) if begins else None
+        return await claim.unless(owner(running.login), serving) if running.begins else None
+
+    def _foreseen(self, running: Running, now: float) -> Waiting | None:
+        """Return what the login will wait for, if a method begins that knows it before it has sent anything."""
+        foreseen = getattr(self.methods[running.method], "foreseen", None)
+        if foreseen is None or not running.begins or running.fork:
+            return None
+        challenge = foreseen(running.login, now)
+        waiting = running.after(challenge) if challenge else None
+        return waiting if isinstance(waiting, Waiting) else None
 
     async def _waiting(self, running: Running) -> tuple[bytes, Waiting] | None:
         """Take the challenge that this login, begun again, answers; None: there is none."""
-        if running.memo is not None or (running.answer is not None and not running.answer.empty):
+        if not running.begins:
             return None
         kept = await self.pending.answerable(running, self.now())
         waiting = await self.pending.take(kept[0]) if kept else None
@@ -184,13 +198,13 @@ class Engine:
     async def _waits(self, running: Running) -> bool:
         return await self.pending.answerable(running, self.now()) is not None
 
-    async def _outcome(self, running: Running, story: Story, deadline: float) -> Outcome[Any] | Running:
+    async def _outcome(self, running: Running, story: Story, deadline: float, now: float) -> Outcome[Any] | Running:
         """Let the method work, and write what happened. Running: the user chose another chain."""
         if isinstance(running.memo, Choice) and running.answer is not None:
-            return choice.answered(running, running.memo, running.answer, self.now())
+            return choice.answered(running, running.memo, running.answer, now)
         if running.memo is None and running.fork:
-            return choice.ask(running, self.now())
-        method, login, now = self.methods[running.method], running.login, self.now()
+            return choice.ask(running, now)
+        method, login = self.methods[running.method], running.login
         began = time.monotonic() if login.proof is None else story.began  # it was asked on the way
         if running.memo is None or running.answer is None:
             outcome = await method.begin(login, running.answer, now, deadline)

@@ -145,6 +145,8 @@ class Method(Protocol[M]):
     - `reads` in its settings: names of the user's attributes that the repositories read for it (`User.attributes`);
     - `asks_repository = True`: its verdict is that of `Repository.authenticate`; search and bind are one job then;
     - `unasked = True`: it takes a code that came with the password, unasked;
+    - `foreseen(login, now) -> Challenge | None`: what `begin` will say if its message goes out; the engine keeps that
+      before, so that another node, which goes on for one that died in between, sends no second message;
     - `async ready(user) -> bool`: users are enrolled for it; where it says no, a chain gives way to the next that fits.
     """
 
@@ -189,6 +191,9 @@ class Post(Protocol):
 
         Unavailable: no sender could; it won't arrive.
         """
+
+    def recipient(self, login: Login, senders: Sequence[str], attribute: str) -> str:
+        """Return where a message will go first, masked; empty: nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

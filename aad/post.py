@@ -78,6 +78,11 @@ class Post:
             message = next(messages, None)
         return Sent(refused=Reason.ADDRESS_REFUSED, facts=tuple(facts))
 
+    def recipient(self, login: Login, senders: Sequence[str], attribute: str) -> str:
+        """Return the first address, masked, that a message will go to; empty: there is none."""
+        sender = self._senders[senders[0]]
+        return next((sender.masked(each) for each in login.user.reached_at(attribute) if sender.usable(each)), "")
+
     def _addressed(self, sender: Sender, login: Login, draft: Draft) -> Iterator[Message]:
         """Address the draft to each usable address of the user, in the repository's order."""
         until = time.monotonic() + draft.life

@@ -212,7 +212,7 @@ class World:
     senders: dict[str, MemorySender] = field(default_factory=lambda: {"mail": MemorySender()})
 
     def __post_init__(self) -> None:
-        self.store = MemoryStore()
+        self.store = self.new_store()
         alice = user("alice", "alice@example.com", handle="alice")
         self.repository = MemoryRepository(
             {
@@ -248,6 +248,9 @@ class World:
             now=self.store.now,
             randomness=secrets.token_bytes,
         )
+
+    def new_store(self) -> MemoryStore:
+        return MemoryStore()
 
     @property
     def sender(self) -> MemorySender:

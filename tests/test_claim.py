@@ -11,6 +11,7 @@ import pytest
 
 from aad import claim
 from aad.claim import Claim
+from aad.core.conversation import Accepted, Rejected
 from aad.core.message import Message, Receipt
 from aad.core.settings import Rate
 from aad.engine import Asked, Engine
@@ -120,3 +121,30 @@ async def test_a_store_of_ones_own_is_not_asked() -> None:
     store = Own()
     assert await Claim(store, math.inf).unless(OWNER, nothing) is None
     assert not claims(store)
+
+
+@pytest.mark.parametrize("died", ["after its mail left", "before its mail left"])
+async def test_a_node_that_dies_costs_no_second_mail(died: str) -> None:
+    sender = SlowSender()
+    world = World(senders={"mail": sender})
+    mine = replace(attempt(), deadline=time.monotonic() + 3)
+    dead = asyncio.create_task(world.engine.begin(mine))
+    while not sender.begun:  # noqa: ASYNC110 - it is another task's turn
+        await asyncio.sleep(0)
+    world.store.time += 3 + claim.SLACK
+    reply = await second_node(world).begin(mine)
+    assert isinstance(reply, Asked)
+    assert sender.begun == 1
+    if died == "after its mail left":
+        sender.gate.set()
+        await dead
+        answer = attempt(sender.code)
+        assert isinstance(await second_node(world).answer(reply.ticket, answer), Accepted)
+        assert isinstance(await world.engine.answer(reply.ticket, answer), Rejected)
+        return
+    world.store.time += 30  # nobody got a mail: the next login begun sends one
+    sender.gate.set()
+    again = await second_node(world).begin(replace(mine, deadline=math.inf))
+    assert isinstance(again, Asked)
+    assert again.ticket != reply.ticket
+    await dead

@@ -84,6 +84,11 @@ class Running:
         return self.login.chain.methods[self.position]
 
     @property
+    def begins(self) -> bool:
+        """Whether the method begins, and nothing came with the attempt that it could check."""
+        return self.memo is None and (self.answer is None or self.answer.empty)
+
+    @property
     def fork(self) -> tuple[Chain, ...]:
         """The chains that the user may choose from now: all that was asked so far is the same, what comes is not."""
         if not self.login.others:

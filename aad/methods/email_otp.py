@@ -112,10 +112,12 @@ class EmailOtp:
     async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[Mailed]:
         """Mail a new code."""
         del answer  # of another method, or nothing
-        period, attempts = self._settings.period, self._settings.attempts
-        return await self._mail(
-            login, Mailed(recipient="", expires=now + period, attempts=attempts, sent=now, number=1), now, deadline
-        )
+        return await self._mail(login, self._first(now), now, deadline)
+
+    def foreseen(self, login: Login, now: float) -> Outcome[Mailed] | None:
+        """Return what `begin` will say if the first address takes the mail; None: there is none."""
+        recipient = self._post.recipient(login, self._settings.senders, self._settings.address_attribute)
+        return self._challenge(login, replace(self._first(now), recipient=recipient)) if recipient else None
 
     async def verify(self, login: Login, memo: Mailed, answer: Answer, now: float, deadline: float) -> Outcome[Mailed]:
         """Check the code; an empty answer asks for the mail again, a wrong one for another try."""
@@ -130,6 +132,10 @@ class EmailOtp:
         if memo.attempts <= 1:
             return Failure(Reason.WRONG_CODE)
         return self._challenge(login, replace(memo, attempts=memo.attempts - 1), because=Reason.WRONG_CODE)
+
+    def _first(self, now: float) -> Mailed:
+        expires, attempts = now + self._settings.period, self._settings.attempts
+        return Mailed(recipient="", expires=expires, attempts=attempts, sent=now, number=1)
 
     async def _again(self, login: Login, memo: Mailed, now: float, deadline: float) -> Outcome[Mailed]:
         """Mail the same code: sending it again neither ends nor lengthens its life, nor gives new tries."""

@@ -127,6 +127,21 @@ def test_kill_9_of_a_node_leaves_its_logins_to_the_other(node: Node, mailbox: Ma
         assert replied == ACCESS_CHALLENGE
 
 
+def test_a_mail_that_left_before_kill_9_is_the_only_one_and_its_code_is_good(node: Node, mailbox: Mailbox) -> None:
+    one, other = node(), node()
+    mailbox.hold("data")  # it has arrived; only the answer is late
+    with asking(one) as first, asking(other) as second:
+        first.send(Request("alice", RIGHT).octets)
+        until(lambda: len(mailbox.messages) == 1)
+        one.kill()
+        mailbox.release()
+        again = Request("alice", RIGHT)
+        assert until(lambda: _reply(second, again), seconds=15) == ACCESS_CHALLENGE
+        given = state(second.ask("alice", RIGHT))
+        assert second.ask("alice", code(mailbox), given).code == ACCESS_ACCEPT
+    assert len(mailbox.messages) == 1
+
+
 def test_lockouts_and_limits_are_common_and_the_commands_see_them(node: Node, mailbox: Mailbox, redis: Redis) -> None:
     one, other = (
         node(rest='[limits]\nmails_per_user = "1 per 10m"'),
