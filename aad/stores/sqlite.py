@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from aad.core.settings import option
 from aad.ports import Tally, Unavailable, Wiring
 from aad.stores import statements as say
+from aad.stores.commits import Commits
 from aad.stores.statefile import Connection, begin_log_anew, checkpoint, connected, opened, told
 from aad.storing import LARGEST
 
@@ -19,7 +20,6 @@ GRACE = 60.0  # seconds an expired login is still given out, so that its user is
 EVERY = 1.0  # seconds from one tidying to the next
 BATCH = 300  # expired rows removed at a time: about 3 ms
 CHANGES = 1000  # changed rows from one checkpoint to the next: about 15 MB of log
-STALLED = 2.0  # seconds that others wait for the end of a checkpoint, before the disk is out of order
 MOST_COUNTERS = 1_000_000  # then new names are refused, and known ones go on
 
 
@@ -36,8 +36,9 @@ class SqliteSettings:
 class Sqlite:
     """One connection on the event loop's thread: each call is one or two statements of a few tens of microseconds.
 
-    No commit waits for the disk (synchronous=NORMAL). What does, the checkpoint, is done by other connections in a
-    thread; the loop goes on. `kill -9` loses nothing; a power failure ends the waiting logins anyway.
+    What is written in one turn of the event loop is one transaction (`commits`), and none waits for the disk
+    (synchronous=NORMAL). What does, the checkpoint, is done by other connections in a thread; the loop goes on.
+    `kill -9` loses nothing; a power failure ends the waiting logins anyway.
     """
 
     Settings: ClassVar[type] = SqliteSettings
@@ -48,7 +49,8 @@ class Sqlite:
         self._path = settings.path
         self._connection: Connection
         self._waiting = self._counters = self._checkpointed = 0
-        self._leaving, self._free = asyncio.Event(), asyncio.Event()
+        self._leaving = asyncio.Event()
+        self._commits: Commits
         self._tidying: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
@@ -56,8 +58,8 @@ class Sqlite:
         with told(self._path):
             self._connection = opened(self._path, self.now())
             self._waiting, self._counters = self._connection.execute(say.COUNTS, (self.now(),)).fetchone()
+        self._commits = Commits(self._connection, self._path)
         self._leaving.clear()
-        self._free.set()
         self._tidying = asyncio.create_task(self._tidy_up(), name="store: tidy up")
         return self
 
@@ -82,19 +84,18 @@ class Sqlite:
 
     async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
         """Keep a waiting login."""
-        await self._run("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)", ticket, owner, login, expires)
+        await self._written(say.KEEP, ticket, owner, login, expires)
         self._waiting += 1
 
     async def take(self, ticket: bytes) -> bytes | None:
         """Return the login and forget it. An expired one is given out for 60 s more: its method says it's too late."""
-        grace = self.now() - GRACE
-        rows = await self._run("DELETE FROM waiting WHERE ticket = ? AND expires > ? RETURNING login", ticket, grace)
+        rows = await self._written(say.TAKE, ticket, self.now() - GRACE)
         self._waiting = max(self._waiting - len(rows), 0)
         return rows[0][0] if rows else None
 
     async def again(self, owner: str) -> tuple[bytes, bytes] | None:
         """Return ticket and login that were last kept for `owner`, unless expired."""
-        rows = await self._run(say.AGAIN, owner, self.now())
+        rows = await self._read(say.AGAIN, owner, self.now())
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def waiting(self) -> int:
@@ -108,41 +109,47 @@ class Sqlite:
         await self._make_room(tally)
         values = {"kind": tally.kind, "name": tally.name, "scope": tally.scope, "until": tally.until}
         values |= {"now": self.now(), "extend": extend, "limit": limit}
-        rows = await self._rows(say.SPEND, values)
+        rows = await self._commits.do(lambda file: file.execute(say.SPEND, values).fetchall())
         count: int = rows[0][0] if rows else 0
         self._counters += count == 1
         return count
 
     async def _make_room(self, tally: Tally) -> None:
         """Refuse a new counter if there are too many: whoever floods us with names must not fill the disk."""
-        if self._counters >= MOST_COUNTERS and not await self._run(say.KNOWN, tally.kind, tally.name, tally.scope):
+        if self._counters >= MOST_COUNTERS and not await self._read(say.KNOWN, tally.kind, tally.name, tally.scope):
             message = f"{self._path}: {self._counters} users failed or got mail of late, so new ones are refused"
             raise Unavailable(message, where="store")
 
     async def refund(self, kind: str, scope: str, name: str) -> None:
         """Take one back; a counter of none is removed."""
         which = (kind, name, scope, self.now())
-        if await self._run(say.REMOVE, *which):
-            self._counters -= 1
-        else:
-            await self._run(say.REFUND, *which)
+
+        def refunded(file: Connection) -> bool:
+            removed = bool(file.execute(say.REMOVE, which).fetchall())
+            if not removed:
+                file.execute(say.REFUND, which)
+            return removed
+
+        self._counters -= await self._commits.do(refunded)
 
     async def forget(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter, or with an empty `scope` those of every scope; say whether any still counted."""
-        rows, now = await self._run(say.FORGET, kind, name, scope, scope), self.now()
+        if not await self._read(say.ANY, kind, name, scope, scope):
+            return False  # as nearly always, when whoever logs in has not failed before
+        rows, now = await self._written(say.FORGET, kind, name, scope, scope), self.now()
         self._counters -= len(rows)
         return any(until > now and count for until, count in rows)
 
     async def tallies(self, kind: str) -> list[Tally]:
         """Return the counters of a kind that still count."""
-        rows = await self._run(say.TALLIES, kind, self.now())
+        rows = await self._read(say.TALLIES, kind, self.now())
         return [
             Tally(kind=kind, scope=scope, name=name, count=count, until=until) for scope, name, count, until in rows
         ]
 
     async def find(self, kind: str, name: str) -> bytes | None:
         """Return what is held."""
-        rows = await self._run(say.FIND, kind, name)
+        rows = await self._read(say.FIND, kind, name)
         return rows[0][0] if rows else None
 
     async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
@@ -152,20 +159,22 @@ class Sqlite:
             raise ValueError(message)
         if old is None:
             return (
-                await self.find(kind, name) is None if new is None else bool(await self._run(say.HOLD, new, kind, name))
+                await self.find(kind, name) is None
+                if new is None
+                else bool(await self._written(say.HOLD, new, kind, name))
             )
         if new is None:
-            return bool(await self._run(say.DROP, kind, name, old))
-        return bool(await self._run(say.RENEW, new, kind, name, old))
+            return bool(await self._written(say.DROP, kind, name, old))
+        return bool(await self._written(say.RENEW, new, kind, name, old))
 
     async def names(self, kind: str) -> list[str]:
         """Return the names, in order."""
-        return [name for (name,) in await self._run(say.NAMES, kind)]
+        return [name for (name,) in await self._read(say.NAMES, kind)]
 
     async def probe(self) -> str:
         """Write, so that a full disk shows, and count."""
-        await self._run("INSERT OR REPLACE INTO meta VALUES ('probed', ?)", str(self.now()))
-        ((waiting, counters),) = await self._run(say.COUNTS, self.now())
+        await self._written("INSERT OR REPLACE INTO meta VALUES ('probed', ?)", str(self.now()))
+        ((waiting, counters),) = await self._read(say.COUNTS, self.now())
         return f"{self._path}: {waiting} logins wait, {counters} counters"
 
     async def _tidy_up(self) -> None:
@@ -195,11 +204,11 @@ class Sqlite:
         Somebody who always writes would never let the log come to its end, and it would grow without bound.
         """
         await asyncio.to_thread(checkpoint, self._path)
-        self._free.clear()
+        self._commits.hold()
         try:
             await asyncio.to_thread(begin_log_anew, self._path, self.now())
         finally:
-            self._free.set()
+            self._commits.release()
         self._checkpointed = self._connection.total_changes
 
     def _swept(self) -> int:
@@ -209,24 +218,15 @@ class Sqlite:
             logins = self._connection.execute(say.SWEEP_WAITING, (now - GRACE, BATCH)).rowcount
             return logins + self._connection.execute(say.SWEEP_COUNTERS, (now, BATCH)).rowcount
 
-    async def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        return await self._rows(statement, values)
+    async def _written(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement that writes; return its rows once it is committed."""
+        return await self._commits.do(lambda file: file.execute(statement, values).fetchall())
 
-    async def _rows(self, statement: str, values: Any) -> list[tuple[Any, ...]]:
-        """Run one statement, to its end: it is committed then."""
-        if not self._free.is_set():
-            await self._freed()
+    async def _read(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run one statement that only reads, at once."""
+        await self._commits.freed()
         with told(self._path):
             return self._connection.execute(statement, values).fetchall()
-
-    async def _freed(self) -> None:
-        """Wait until the log is in the file."""
-        try:
-            async with asyncio.timeout(STALLED):
-                await self._free.wait()
-        except TimeoutError:
-            message = f"{self._path}: the disk has written nothing for {STALLED:g} s"
-            raise Unavailable(message, where="store") from None
 
 
 def _counted(path: Path, now: float) -> tuple[int, int]:

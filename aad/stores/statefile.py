@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -52,17 +51,25 @@ _WORDS = {
 }
 
 
-@contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+class told:  # noqa: N801 - read as a word: `with told(path):`
     """Turn SQLite's errors into Unavailable, in words an administrator understands. Misuse is ours, and stays."""
-    try:
-        yield
-    except sqlite3.ProgrammingError:
-        raise
-    except sqlite3.Error as error:
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        """Say it of this file."""
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Say what went wrong."""
+        if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.ProgrammingError):
+            return
         primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says where it happened
         words = _WORDS.get(primary, f"{error} ({getattr(error, 'sqlite_errorname', 'no code')})")
-        raise _unavailable(path, words) from error
+        raise _unavailable(self._path, words) from error
 
 
 def opened(path: Path, now: float) -> Connection:

@@ -12,10 +12,13 @@ ON CONFLICT (kind, name, scope) DO UPDATE SET
 WHERE until <= :now OR count < :limit
 RETURNING count
 """
+KEEP = "INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)"
+TAKE = "DELETE FROM waiting WHERE ticket = ? AND expires > ? RETURNING login"
 AGAIN = "SELECT ticket, login FROM waiting WHERE owner = ? AND expires > ? ORDER BY rowid DESC LIMIT 1"
 KNOWN = "SELECT 1 FROM counter WHERE kind = ? AND name = ? AND scope = ?"
 REMOVE = "DELETE FROM counter WHERE kind = ? AND name = ? AND scope = ? AND count <= 1 AND until > ? RETURNING 1"
 REFUND = "UPDATE counter SET count = count - 1 WHERE kind = ? AND name = ? AND scope = ? AND count > 1 AND until > ?"
+ANY = "SELECT 1 FROM counter WHERE kind = ? AND name = ? AND (scope = ? OR ? = '') LIMIT 1"
 FORGET = "DELETE FROM counter WHERE kind = ? AND name = ? AND (scope = ? OR ? = '') RETURNING until, count"
 TALLIES = """
 SELECT scope, name, count, until FROM counter

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from aad.ports import Unavailable
-from aad.stores import sqlite, statefile
+from aad.stores import commits, sqlite, statefile
 from tests.stores.kept import OWNER, tally
 from tests.stores.test_sqlite import rows, store_at
 
@@ -193,9 +193,9 @@ async def test_tidying_up_goes_on_after_trouble(
 
 
 async def test_a_disk_that_stands_still_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "STALLED", 0.01)
+    monkeypatch.setattr(commits, "STALLED", 0.01)
     async with store_at(path) as store:
-        store._free.clear()
+        store._commits.hold()
         with pytest.raises(Unavailable, match=r"the disk has written nothing for 0\.01 s"):
             await store.take(b"ticket")
 
