@@ -24,6 +24,16 @@ def name_key(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", seen).split())
 
 
+def presentable(name: str) -> str:
+    """Return a name as it may stand in a log or a mail: what can't be printed is U+FFFD."""
+    return name if name.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in name)
+
+
+def odd(name: str) -> bool:
+    """Say whether a name isn't what was typed, or can't be anybody's: nobody should be looked up by it."""
+    return "\ufffd" in name or not name.isprintable()
+
+
 @dataclass(frozen=True)
 class Named:
     """What somebody typed as a name, taken apart.

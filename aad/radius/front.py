@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aad.core import refusal
 from aad.core.answer import Answer
 from aad.core.conversation import Accepted
 from aad.core.identity import Attempt
@@ -21,14 +22,6 @@ from aad.radius.password import MsChap2, Refused
 from aad.radius.wire import Attribute
 
 MARGIN = 0.1  # seconds of a client's deadline that the reply needs to get there
-_TOLD: dict[str, str] = {
-    Reason.PASSWORD_EXPIRED: "Your password has expired.",
-    Reason.PASSWORD_MUST_CHANGE: "Your password must be changed.",
-    Reason.ACCOUNT_DISABLED: "Your account is disabled.",
-    Reason.ACCOUNT_EXPIRED: "Your account has expired.",
-    Reason.LOGIN_HOURS: "You may not log in at this time.",
-    Reason.LOGIN_PLACE: "You may not log in from here.",
-}
 _PROMPTS = {"no-echo": names.NO_ECHO, "echo": names.ECHO}
 
 
@@ -105,21 +98,18 @@ class Front:
                 # Only then, and last: to some NASes (ocserv, Cisco's ASA) Class is also the name of a group.
                 attributes.append(class_of(reply.login.reference))
             return Verdict(names.ACCESS_ACCEPT, attributes)
-        told = _TOLD.get(reply.reason, "") if reply.proven and client.event in self.telling else ""
-        return self._reject(client, told)
+        return self._reject(client, refusal.words(self.reject_message, reply, telling=client.event in self.telling))
 
     def _refused(self, request: Request, client: Client, reason: str) -> Verdict:
         # RFC 2865 2.2: what can't be done is refused, not ignored.
         self.record("login.rejected", user=request.name, client=client.name, login_event=client.event, reason=reason)
-        return self._reject(client)
+        return self._reject(client, self.reject_message)
 
-    def _reject(self, client: Client, told: str = "") -> Verdict:
-        # The same octets whatever the reason, unless it is told: what a stranger can learn is nothing.
-        message = f"{self.reject_message} {told}" if told else self.reject_message
+    def _reject(self, client: Client, message: str) -> Verdict:
         return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, client.wording.octets(message, {}))])
 
     def _unavailable(self, client: Client) -> Verdict | None:
-        return self._reject(client) if self.on_unavailable == "reject" else None
+        return self._reject(client, self.reject_message) if self.on_unavailable == "reject" else None
 
 
 def _challenge(asked: Asked, client: Client) -> list[Attribute]:

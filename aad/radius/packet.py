@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from aad.core.identity import odd, presentable
 from aad.core.secret import Secret
 from aad.radius.names import (
     ACCESS_REQUEST,
@@ -81,13 +82,12 @@ class Request(Packet):
     @property
     def name(self) -> str:
         """The first User-Name, or nothing; what can't be printed, or isn't UTF-8, is U+FFFD."""
-        name = (self.first(USER_NAME) or b"").decode("utf-8", "replace")
-        return name if name.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in name)
+        return presentable((self.first(USER_NAME) or b"").decode("utf-8", "replace"))
 
     @property
     def odd_name(self) -> bool:
         """Whether `name` isn't what was sent, or several were: nobody should be looked up by it."""
-        return "\ufffd" in self.name or self.types.count(USER_NAME) > 1
+        return odd(self.name) or self.types.count(USER_NAME) > 1
 
     @property
     def state(self) -> bytes | None:

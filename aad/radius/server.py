@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from aad.core import refusal
 from aad.core.secret import Secret
 from aad.ports import Record
 from aad.radius import names, packet
@@ -22,7 +23,6 @@ from aad.radius.udp import Origin, UdpSocket
 from aad.radius.wire import PacketError
 
 AT_A_TIME = 64  # datagrams read before the event loop does something else
-JITTER = 0.25  # of the reject delay, added at random
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +146,8 @@ class Server:
             if verdict is None:
                 return
             if verdict.code == names.ACCESS_REJECT:
-                delay = setup.reject_delay * (1 + JITTER * self._jitter())
-                await asyncio.sleep(received + delay - time.monotonic())
+                leaves = received + refusal.delay(setup.reject_delay, self._jitter())
+                await asyncio.sleep(leaves - time.monotonic())
             reply = packet.reply(request, verdict.code, verdict.attributes, secret)
         finally:
             if not reply:
