@@ -36,6 +36,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     post.py        how a method's message leaves, and what becomes of it            | core, ports, delivery, outages
     delivery.py    one message to one address, by the first sender that takes it    | core, ports, outages
     radius/        the RADIUS front, and `nas.py`, a client that asks it            | core, ports, engine
+    https/         the HTTPS front: the API for websites                            | core, ports, engine
+    certificate.py our own certificate: loaded, and until when it is good           | core
     canary/        one login of a test user, its code read out of a mailbox        | core, ports, engine, radius
     records.py     the records there are: name, level, text, MESSAGE_ID             | nothing
     log.py         where records go: `journal.py` (never waits for it), `logfile.py` or stderr | records
@@ -45,6 +47,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     service.py     what systemd hands over and wants to hear                        | nothing
     importing/     Duo's and FreeRADIUS's files -> an aad.toml, for `aad import`     | core
     assembly.py    builds the parts of one configuration                            | all of the above
+    nases.py       the clients of RADIUS as the configuration has them              | config, radius
+    webfront.py    [https] at work; imported only where that is configured          | https, config, engine
     sockets.py     those of aad.toml, or those that systemd hands over              | config, radius, service
     workers.py     several daemons behind the same sockets                          | daemon, sockets
     loop.py        the event loop: uvloop's where that is installed                 | nothing

@@ -11,8 +11,9 @@ import random
 import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aad import __version__, assembly, registry, sockets
+from aad import __version__, assembly, nases, registry, sockets
 from aad.assembly import Lasting
 from aad.config import Config, ConfigError, load
 from aad.core.conversation import Login
@@ -22,17 +23,17 @@ from aad.loop import run
 from aad.outages import Outages
 from aad.ports import Record, Sender, Store, Unavailable
 from aad.radius.accountant import Accountant
-from aad.radius.clients import Client, Clients
 from aad.radius.front import Front
 from aad.radius.granting import Granting
-from aad.radius.onefield import OneField
-from aad.radius.places import Source
-from aad.radius.prompts import Wording
 from aad.radius.server import Server, Setup
 from aad.service import Service
-from aad.sockets import Opened, Worker
+from aad.sockets import Worker
 from aad.watch import Watch
 
+if TYPE_CHECKING:
+    from aad.webfront import WebFront
+
+FIXED = "radius.listen, radius.accounting_listen, https.listen, store, log and metrics"
 PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
 
 
@@ -40,6 +41,14 @@ def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. OSError, BadSocket: no port, or no file for the log. Unavailable: no store."""
     faulthandler.enable()  # the watchdog ends a loop that hangs by SIGABRT: it shall say where
     run(Daemon(config).run())
+
+
+class Made(NamedTuple):
+    """What a reload exchanges: the RADIUS front's, the senders, and what the HTTPS front serves, if there is one."""
+
+    setup: Setup
+    senders: Mapping[str, Sender]
+    website: Any
 
 
 class Daemon:
@@ -57,6 +66,7 @@ class Daemon:
         self._reloading = asyncio.Lock()
         self._service = worker.service if worker else Service(os.environ, os.getpid())
         self._remark = ""  # what an administrator should see in the status
+        self._web: WebFront | None = None
 
     async def run(self) -> None:
         """Open store, plugins and sockets; serve; drain."""
@@ -76,12 +86,14 @@ class Daemon:
     async def _serve(self, lasting: Lasting, stop: asyncio.Event) -> None:
         store = lasting.store
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-        worker = self._worker
-        opened = Opened(dict(worker.sockets), worker.words) if worker else sockets.opened(self._config, self._service)
-        setup, senders = await self._setup(self._config, lasting, self._plugins)
-        if self._watch:
-            self._watch.follow(self._config, senders)
-        server = Server(setup, self._record, random.SystemRandom().random)
+        opened = self._worker.opened() if self._worker else sockets.opened(self._config, self._service)
+        if opened.streams:
+            from aad.webfront import WebFront  # noqa: PLC0415 - only who configures it needs its libraries
+
+            self._web = WebFront(self._record, store)
+        made = await self._made(self._config, lasting, self._plugins)
+        server = Server(made.setup, self._record, random.SystemRandom().random)
+        self._exchange(self._config, made, server)
         accountant = Accountant(
             clients=lambda: server.setup.clients,
             record=self._record,
@@ -98,15 +110,17 @@ class Daemon:
         async with self._watch.serving(server, store) if self._watch else nullcontext():
             server.listen(opened.sockets["radius"])
             accountant.listen(opened.sockets["accounting"])
+            if self._web:
+                self._web.listen(opened.streams)
             self._warn(self._config)
             for reason in opened.warnings:
                 self._record("configuration.warning", reason=reason)
-            listen = ", ".join(each.name for those in opened.sockets.values() for each in those) + opened.words
+            listen = ", ".join(opened.names) + opened.words
             self._record("daemon.started", version=__version__, listen=listen)
             async with self._service.serving(lambda: self._status(store), lambda: self._ailing(server)):
                 await stop.wait()
             accountant.close()
-            await server.drain(PATIENCE)
+            await asyncio.gather(*(each.drain(PATIENCE) for each in (server, self._web) if each))
 
     async def _status(self, store: Store) -> str:
         """Say in a line how things stand."""
@@ -120,9 +134,8 @@ class Daemon:
             self._record("fault", reason=what)
         return what
 
-    async def _setup(
-        self, config: Config, lasting: Lasting, plugins: AsyncExitStack
-    ) -> tuple[Setup, Mapping[str, Sender]]:
+    async def _made(self, config: Config, lasting: Lasting, plugins: AsyncExitStack) -> Made:
+        """Make what a reload exchanges. ConfigError, Unavailable, OSError: it can't be."""
         engine, senders = await assembly.assembled(config, lasting, plugins, granting(config) or _nothing)
         front = Front(
             engine=engine,
@@ -133,12 +146,19 @@ class Daemon:
             accounting=bool(config.radius.accounting_listen),
         )
         setup = Setup(
-            clients=_clients(config),
+            clients=nases.clients(config),
             front=front,
             reject_delay=config.radius.reject_delay,
             at_work=max(1, config.limits.at_work_per_client // (self._worker.count if self._worker else 1)),
         )
-        return setup, senders
+        return Made(setup, senders, self._web.made(config, engine) if self._web else None)
+
+    def _exchange(self, config: Config, made: Made, server: Server) -> None:
+        server.setup = made.setup
+        if self._web:
+            self._web.follow(made.website)
+        if self._watch:
+            self._watch.follow(config, made.senders)
 
     async def _reload(self, server: Server, lasting: Lasting) -> None:
         """Put a new configuration in force. A bad one is logged, and the old one stays."""
@@ -148,7 +168,7 @@ class Daemon:
             plugins = AsyncExitStack()
             try:
                 config = load(self._config.file, registry)
-                setup, senders = await self._setup(config, lasting, plugins)
+                made = await self._made(config, lasting, plugins)
             except (ConfigError, Unavailable, OSError) as error:
                 await plugins.aclose()
                 if self._watch:
@@ -158,18 +178,17 @@ class Daemon:
                 self._remark = "; the last reload was refused, the old configuration is in force"
                 self._service.ready(await self._status(lasting.store))
                 return
-            before, self._plugins, server.setup = self._plugins, plugins, setup
+            before, self._plugins = self._plugins, plugins
+            self._exchange(config, made, server)
             if self._watch:
-                self._watch.follow(config, senders)
                 self._watch.reloaded(successful=True)
             self._warn(config)
             if _fixed(config) != _fixed(self._config):
-                reason = "radius.listen, radius.accounting_listen, store, log and metrics change at the next restart"
-                self._record("configuration.warning", reason=reason)
+                self._record("configuration.warning", reason=f"{FIXED} change at the next restart")
             self._config, self._remark = config, ""
             self._record("configuration.loaded", file=config.file)
             self._service.ready(await self._status(lasting.store))
-            if at_work := server.at_work():
+            if at_work := server.at_work() | (self._web.at_work() if self._web else set()):
                 await asyncio.wait(at_work, timeout=PATIENCE)
             await before.aclose()
             gc.collect()  # the parts of a configuration refer to each other: without this the old ones stay for long
@@ -198,33 +217,5 @@ def _nothing(_login: Login) -> Granted:
 
 def _fixed(config: Config) -> tuple[object, ...]:
     """Return what a reload doesn't change."""
-    return (config.radius.listen, config.radius.accounting_listen, config.store, config.log, config.metrics)
-
-
-def _clients(config: Config) -> Clients:
-    return Clients(
-        [
-            Client(
-                name=name,
-                networks=client.networks,
-                secrets=client.secret,
-                event=client.event,
-                require_message_authenticator=client.require_message_authenticator,
-                deadline=client.deadline,
-                prompt_attribute=client.prompt_attribute,
-                challenge=client.challenge,
-                one_field=OneField(client.code_separator, client.code_length),
-                wording=Wording(client.prompt, client.prompt_charset, client.prompt_limit),
-                source=_source(config, client.event, client.address_attribute),
-            )
-            for name, client in config.clients.items()
-        ]
-    )
-
-
-def _source(config: Config, event: str, attribute: str) -> Source | None:
-    """Return where a client's requests tell the user's address; None: no chain of its event asks for it."""
-    if not any(config.chains[chain].networks for chain in config.events[event].chains):
-        return None
-    found: Source = config.vocabulary.source(attribute) if config.vocabulary else Source()
-    return found
+    https = config.https.listen if config.https else ()
+    return (config.radius.listen, config.radius.accounting_listen, https, config.store, config.log, config.metrics)

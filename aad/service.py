@@ -58,11 +58,12 @@ class Service:
         return service
 
     def sockets(self, name: str) -> list[socket.socket]:
-        """Return the UDP sockets handed over under this name. BadSocket.
+        """Return the UDP sockets handed over under this name, the listening ones for "https". BadSocket.
 
-        Those that have neither name are for logins: "radius".
+        Those that have no name that is known are for logins: "radius".
         """
-        return [_udp(descriptor) for descriptor, called in self._handed if name == _kind(called)]
+        taken = _listening if name == "https" else _udp
+        return [taken(descriptor) for descriptor, called in self._handed if name == _kind(called)]
 
     def ready(self, status: str) -> None:
         """Say that it serves: for the first time, or again after `reloading`."""
@@ -142,7 +143,7 @@ class Told:
 
 
 def _kind(called: str) -> str:
-    return called if called == "accounting" else "radius"
+    return called if called in {"accounting", "https"} else "radius"
 
 
 def _number(text: str) -> int:
@@ -150,11 +151,19 @@ def _number(text: str) -> int:
 
 
 def _udp(descriptor: int) -> socket.socket:
+    return _handed(descriptor, socket.SOCK_DGRAM, "no UDP socket: aad.socket should have ListenDatagram=ADDRESS:PORT")
+
+
+def _listening(descriptor: int) -> socket.socket:
+    right = "no TCP socket: aad-https.socket should have ListenStream=ADDRESS:PORT"
+    return _handed(descriptor, socket.SOCK_STREAM, right)
+
+
+def _handed(descriptor: int, kind: socket.SocketKind, right: str) -> socket.socket:
     with contextlib.suppress(OSError):  # it is no socket at all
         handed = socket.socket(fileno=descriptor)
-        if handed.family in {socket.AF_INET, socket.AF_INET6} and handed.type == socket.SOCK_DGRAM:
+        if handed.family in {socket.AF_INET, socket.AF_INET6} and handed.type == kind:
             return handed
         handed.detach()
-    message = f"systemd hands over descriptor {descriptor}, which is no UDP socket: aad.socket should have "
-    message += "ListenDatagram=ADDRESS:PORT"
+    message = f"systemd hands over descriptor {descriptor}, which is {right}"
     raise BadSocket(message)

@@ -55,6 +55,7 @@ class Workers:
         self._count = count
         self._service = Service(os.environ, os.getpid())
         self._sockets: dict[str, Sequence[UdpSocket]] = {}
+        self._streams: Sequence[socket.socket] = ()
         self._children: dict[int, Child] = {}
         self._dead: dict[int, float] = {}  # worker -> when it may be started again
         self._selector = selectors.DefaultSelector()
@@ -65,8 +66,11 @@ class Workers:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code. OSError, BadSocket: no port. Unavailable: no store."""
         asyncio.run(self._prepare())
-        found = opened(self._config, self._service).sockets
-        self._sockets = {kind: [each for each in those if isinstance(each, UdpSocket)] for kind, those in found.items()}
+        found = opened(self._config, self._service)
+        self._streams = found.streams
+        self._sockets = {
+            kind: [each for each in those if isinstance(each, UdpSocket)] for kind, those in found.sockets.items()
+        }
         woken, wake = socket.socketpair()
         for end in (woken, wake):
             end.setblocking(False)
@@ -135,7 +139,9 @@ class Workers:
                 end.close()
         faulthandler.enable()
         sockets = {kind: [relay.Relayed(pipes[kind], those)] if those else [] for kind, those in self._sockets.items()}
-        worker = Worker(number, self._count, sockets, Service.of(said, self._patience))
+        # The first one serves HTTPS: nobody hands out a user's connections to the worker that has his other logins.
+        streams = () if number else self._streams
+        worker = Worker(number, self._count, sockets, Service.of(said, self._patience), streams)
         try:
             run(Daemon(self._config, worker).run())
         except (Unavailable, OSError) as error:

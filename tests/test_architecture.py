@@ -22,7 +22,8 @@ MAY_KNOW = {
     "texts": set(),
     "storing": set(),
     "ports": {"core", "storing"},
-    "config": {"core", "config"},
+    "certificate": {"core"},
+    "config": {"certificate", "core", "config"},
     "registry": {"ports", "config"},
     "records": set(),
     "journal": set(),
@@ -51,6 +52,8 @@ MAY_KNOW = {
     "senders": {"core", "ports"},
     "stores": {"core", "ports", "storing"},
     "radius": {"core", "ports", "engine", "radius"},
+    "https": {"core", "ports", "engine", "https"},
+    "webfront": {"certificate", "config", "core", "engine", "https", "ports"},
     "canary": {"canary", "core", "engine", "ports", "radius"},
     "assembly": {
         "aad",
@@ -72,10 +75,12 @@ MAY_KNOW = {
     "importing": {"core", "importing"},
     "metrics": {"aad", "core", "metrics", "ports"},
     "watch": {"config", "log", "metrics", "ports", "radius", "registry"},
+    "nases": {"config", "radius"},
     "sockets": {"config", "radius", "service"},
     "loop": set(),
     "workers": {"assembly", "config", "daemon", "loop", "ports", "radius", "registry", "service", "sockets"},
     "daemon": {
+        "nases",
         "sockets",
         "aad",
         "assembly",
@@ -89,6 +94,7 @@ MAY_KNOW = {
         "registry",
         "service",
         "watch",
+        "webfront",
     },
     "__main__": {"cli"},
 }
@@ -105,6 +111,7 @@ DOORS = {
     "aiosmtpd": "cli/mailbox.py",
     "uvloop": "loop.py",
     "systemd": "logbook/journal.py",
+    "h11": "https/wire.py",
     "idna": "senders/address.py",
 }
 WORLD = {"asyncio", "time", "random", "secrets", "logging", "socket", "threading", "os", "subprocess", "datetime"}
@@ -115,6 +122,7 @@ PURE = [
     PACKAGE / "metrics" / "text.py",
     PACKAGE / "canary" / "letters.py",
     PACKAGE / "canary" / "report.py",
+    *(PACKAGE / "https" / f"{name}.py" for name in ("callers",)),
     PACKAGE / "senders" / "oauth.py",
     PACKAGE / "repositories" / "ldap_answers.py",
     PACKAGE / "repositories" / "ldap_ber.py",

@@ -38,6 +38,16 @@ class Decoder:
             self.fault((kind, name), f"should be a table: [{kind}.{name}]")
         return {name: table for name, table in found.items() if isinstance(table, dict)}
 
+    def websites(self) -> set[str]:
+        """Return the names of the API keys."""
+        https = self.tree.tables.get("https")
+        keys = https.get("keys") if isinstance(https, dict) else None
+        return set(keys) if isinstance(keys, dict) else set()
+
+    def names(self, kind: str) -> list[str]:
+        """Return what may be named as one of [kind.*]: a website with an API key is a client too."""
+        return [*self.tables(kind), *(sorted(self.websites()) if kind == "clients" else ())]
+
     def settings(self, cls: type[S], table: Table, at: KeyPath) -> S | None:
         """Decode `table` as `cls`; None if anything is wrong with it (it is in `findings` then)."""
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # a dataclass
@@ -67,7 +77,7 @@ class Decoder:
 
     def _all(self, kind: str, at: KeyPath) -> Any:
         """Return every name of a table, for a key that was left out."""
-        known = tuple(self.tables(kind))
+        known = tuple(self.names(kind))
         if not known:
             self.fault(at, f"needs at least one [{kind}.NAME]")
         return known or _BROKEN
@@ -102,7 +112,7 @@ class Decoder:
         """Hold names against the table they come from; ValueError."""
         if not kind:
             return
-        known = self.tables(kind)
+        known = self.names(kind)
         for name in (value,) if isinstance(value, str) else value:
             if name not in known:
                 message = f'"{name}" is defined nowhere as [{kind}.{name}]: {did_you_mean(name, known)}'

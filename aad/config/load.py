@@ -13,12 +13,13 @@ from aad.config.client import Client
 from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
+from aad.config.https import Https
 from aad.config.replies import Reply, Vocabulary, vocabulary
 from aad.core.secret import Secret
 
 S = TypeVar("S")
 _SAME_KEY = "nodes that share a store have the same key; make one with: openssl rand -base64 32 >store.key"
-_SINGLE = ("radius", "lockout", "limits", "store", "log", "metrics")
+_SINGLE = ("radius", "lockout", "limits", "store", "log", "metrics", "https")
 _NAMED = ("clients", "repositories", "senders", "methods", "chains", "events", "replies")
 
 
@@ -68,6 +69,7 @@ class Config:
     key: Secret | None
     log: sections.Log
     metrics: sections.Metrics
+    https: Https | None = None
     vocabulary: Vocabulary | None = None
     warnings: tuple[Fault, ...] = ()
 
@@ -103,12 +105,15 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
         decoder.fault(("store", "key"), f"missing: {_SAME_KEY}")
     for kind, cls in (("clients", Client), ("chains", sections.Chain), ("events", sections.Event)):
         parts[kind] = _each(decoder, kind, cls)
-        if not decoder.tables(kind):
+        if not decoder.names(kind):
             decoder.fault((kind,), f"missing: there should be at least one [{kind}.NAME]")
     parts["replies"] = _each(decoder, "replies", Reply)
     _each_network_once(decoder, parts["clients"])
     for name, section in _SECTIONS.items():
         parts[name] = decoder.settings(section, tables.get(name, {}), (name,))
+    parts["https"] = decoder.settings(Https, tables["https"], ("https",)) if "https" in tables else None
+    for name in decoder.websites() & decoder.tables("clients").keys():
+        decoder.fault(("https", "keys", name), f"clients.{name} has this name already")
     _sessions_are_written(decoder, parts["radius"], parts["log"])
     said = (parts["radius"], parts["clients"], parts["replies"])
     parts["vocabulary"] = vocabulary(decoder, types.vocabulary, *said)

@@ -17,7 +17,7 @@ _TOLD: dict[str, str] = {
 
 
 def words(message: str, rejected: Rejected, *, telling: bool) -> str:
-    """Return what he reads: `message`, the same whatever the reason, but where his event is `telling` and he proved who he is.
+    """Return what he reads: `message`, whatever the reason; more where his event is `telling` and he proved it is he.
 
     What a stranger can learn is nothing.
     """

@@ -122,7 +122,9 @@ def test_every_fault_at_once(tmp_path: Path) -> None:
     mails_per_user = "many"
     """
     macros = "{user} {endpoint} {event} {number} {otp} {reference} {minutes}"
-    sections = "radius, lockout, limits, store, log, metrics, clients, repositories, senders, methods, chains, events"
+    sections = (
+        "radius, lockout, limits, store, log, metrics, https, clients, repositories, senders, methods, chains, events"
+    )
     sections += ", replies"
     assert sorted(faults(tmp_path, text)) == sorted(
         [

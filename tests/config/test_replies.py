@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from aad.config.replies import asked_for
-from aad.daemon import _clients, granting
+from aad.daemon import granting
+from aad.nases import clients
 from aad.radius.places import Source
 from tests.config.test_load import SMALLEST, faults, loaded
 
@@ -108,7 +109,7 @@ def test_the_address_is_read_where_a_chain_asks_for_it(
     text = SMALLEST.replace("[chains.both]", f"[chains.both]\n{networks}").replace(
         "[clients.gw]", f"[clients.gw]\n{key}"
     )
-    client = _clients(loaded(tmp_path, text)).find("192.0.2.10")
+    client = clients(loaded(tmp_path, text)).find("192.0.2.10")
     assert client is not None
     assert client.source == source
 

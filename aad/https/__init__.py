@@ -1,0 +1,1 @@
+"""The HTTPS front: a website logs its users in, by the same engine as RADIUS does."""

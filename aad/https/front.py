@@ -1,0 +1,108 @@
+"""A login as a website or a page asks for it -> the engine -> its reply, a refusal delayed as RADIUS delays it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aad.core import refusal
+from aad.core.answer import Plain
+from aad.core.conversation import Accepted, Rejected
+from aad.core.identity import Attempt
+from aad.core.secret import Secret
+from aad.engine import Asked, Engine
+from aad.https import problems
+from aad.https.problems import Problem, again_in
+from aad.ports import Record, Unavailable
+
+MARGIN = 0.1  # seconds of a deadline that the response needs to get there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """Who asks, and for what. `endpoint`: the API key's name, or the portal's own; `deadline`: seconds it waits.
+
+    `place`: the user's own address, as far as it is known; may be empty. `caller`: the same, as it is logged.
+    """
+
+    endpoint: str
+    event: str
+    deadline: float
+    place: str = ""
+    caller: str = ""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Somebody isn't let in; `words` are all that he may learn."""
+
+    words: str
+
+
+Told = Asked | Accepted | Refused
+
+
+@dataclass(kw_only=True)
+class Front:
+    """Translates between HTTPS and the conversation. It decides nothing about who gets in.
+
+    `reject_delay`: seconds; `at_work`: new logins of one endpoint at the same time, at most; `random()`: from 0 to 1;
+    `telling`: the events whose users learn why they are refused, once they have proved who they are.
+    """
+
+    engine: Engine
+    record: Record
+    reject_message: str
+    reject_delay: float
+    at_work: int
+    random: Callable[[], float]
+    telling: frozenset[str] = frozenset()
+    _at_work: Counter[str] = field(default_factory=Counter)
+
+    async def begin(self, asking: Asking, name: str, password: Secret, received: float) -> Told:
+        """Begin a login. `received`: `time.monotonic()` seconds. Problem: nobody could tell, or too many are at work.
+
+        An empty password is none at all: who gives none is asked for what his chain begins with, or refused.
+        """
+        if self._at_work[asking.endpoint] >= self.at_work:
+            # One website's flood would make all others wait for the directory; who answers a challenge always passes.
+            raise Problem(problems.TOO_MANY_LOGINS, headers=again_in(1))
+        self._at_work[asking.endpoint] += 1
+        try:
+            return await self._told(self._attempt(asking, name, password, received), None, received)
+        finally:
+            self._at_work[asking.endpoint] -= 1
+
+    async def answer(self, asking: Asking, name: str, ticket: bytes, answer: Secret, received: float) -> Told:
+        """Answer a challenge by the ticket of `Asked`, with the same `asking` and name as it was begun. Problem."""
+        return await self._told(self._attempt(asking, name, answer, received), ticket, received)
+
+    async def refused(self, received: float, words: str = "") -> Refused:
+        """Return a refusal, no sooner than any other one leaves."""
+        await asyncio.sleep(received + refusal.delay(self.reject_delay, self.random()) - time.monotonic())
+        return Refused(words or self.reject_message)
+
+    async def _told(self, attempt: Attempt, ticket: bytes | None, received: float) -> Told:
+        try:
+            reply = await (self.engine.begin(attempt) if ticket is None else self.engine.answer(ticket, attempt))
+        except Unavailable:
+            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
+        if isinstance(reply, Rejected):
+            telling = attempt.event in self.telling
+            return await self.refused(received, refusal.words(self.reject_message, reply, telling=telling))
+        return reply
+
+    @staticmethod
+    def _attempt(asking: Asking, name: str, typed: Secret, received: float) -> Attempt:
+        return Attempt(
+            event=asking.event,
+            endpoint=asking.endpoint,
+            name=name,
+            answer=Plain(typed),
+            deadline=received + asking.deadline - MARGIN,
+            place=asking.place,
+            caller=asking.caller,
+        )

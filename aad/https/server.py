@@ -1,0 +1,146 @@
+"""The sockets: whoever connects gets TLS, a bound on what he may hold, and the site that is in force."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aad.https.callers import Networks
+from aad.https.problems import Problem
+from aad.https.site import Site
+from aad.https.web import Request, Response
+from aad.https.wire import HEAD_OCTETS, Line
+
+HANDSHAKE = 5.0  # seconds for TLS
+PAUSE = 0.2  # seconds, when no more files may be opened
+EACH = 4  # one address holds at most a part of all connections: one over this, but never fewer than `FEW`
+FEW = 16
+_GOODBYE = 1.0  # seconds to take leave
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a reload exchanges as a whole. `connections`: at the same time, at most."""
+
+    site: Site
+    tls: ssl.SSLContext
+    trusted: Networks
+    connections: int
+
+
+class Server:
+    """Serves HTTPS on some listening sockets, in the event loop of the daemon: one task a connection."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Serve nobody yet."""
+        self.setup = setup
+        self._accepting: list[asyncio.Task[None]] = []
+        self._sockets: Sequence[socket.socket] = []
+        self._lines: dict[asyncio.Task[None], Line | None] = {}  # the oldest first; None: no TLS yet
+        self._held: Counter[str] = Counter()
+        self._at_work: set[asyncio.Task[Response]] = set()
+
+    def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Begin to serve these sockets."""
+        self._sockets = sockets
+        self._accepting = [asyncio.create_task(self._accept(each), name="https: accept") for each in sockets]
+
+    def at_work(self) -> set[asyncio.Task[Response]]:
+        """Return the requests that are at work now."""
+        return set(self._at_work)
+
+    async def drain(self, patience: float) -> None:
+        """Take no more requests, and wait up to `patience` seconds for the responses that are due."""
+        for task in self._accepting:
+            task.cancel()
+        for each in self._sockets:
+            each.close()
+        for task, line in list(self._lines.items()):
+            if line is not None and line.at_work:
+                line.ending = True
+            else:
+                task.cancel()
+        if self._lines:
+            await asyncio.wait(list(self._lines), timeout=patience)
+        for task in list(self._lines):
+            task.cancel()
+        if self._lines:
+            await asyncio.wait(list(self._lines), timeout=_GOODBYE)
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, peer = await loop.sock_accept(listening)
+            except OSError:  # no more files may be opened, or it was gone before we saw it
+                await asyncio.sleep(PAUSE)
+                continue
+            address = peer[0]
+            if self._greedy(address) or not self._room():
+                accepted.close()
+                continue
+            self._held[address] += 1
+            task = loop.create_task(self._serve(accepted, address), name="https: connection")
+            self._lines[task] = None
+            task.add_done_callback(lambda done: self._lines.pop(done, None))
+
+    def _greedy(self, address: str) -> bool:
+        """Say whether so many come from an address that others would find no place."""
+        held = self._held.get(address, 0)
+        return held >= max(self.setup.connections // EACH, FEW) and address not in self.setup.trusted
+
+    def _room(self) -> bool:
+        """Say whether one more may come. When all places are taken, the oldest that isn't at work has to go."""
+        if len(self._lines) < self.setup.connections:
+            return True
+        for task, line in self._lines.items():
+            if line is None or not line.at_work:
+                del self._lines[task]
+                task.cancel()
+                return True
+        return False
+
+    async def _answer(self, request: Request) -> Response:
+        """Let the site that is in force answer, to the end, even if the client is gone: a mail may be on its way."""
+        task = asyncio.get_running_loop().create_task(self.setup.site.answer(request), name="https: request")
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+        return await asyncio.shield(task)
+
+    def _problem(self, problem: Problem) -> Response:
+        return self.setup.site.problem(problem)
+
+    async def _serve(self, accepted: socket.socket, address: str) -> None:
+        """Do TLS, and serve what comes."""
+        loop, transport = asyncio.get_running_loop(), None
+        reader = asyncio.StreamReader(limit=HEAD_OCTETS)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            transport, _ = await loop.connect_accepted_socket(
+                lambda: protocol,
+                accepted,
+                ssl=self.setup.tls,
+                ssl_handshake_timeout=HANDSHAKE,
+                ssl_shutdown_timeout=_GOODBYE,
+            )
+            line = Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop), self.setup.trusted)
+            me = asyncio.current_task()
+            if me in self._lines:
+                self._lines[me] = line
+            await line.serve(self._answer, self._problem)
+        except (OSError, asyncio.CancelledError):
+            pass  # no TLS, or none that we speak; or it had to go
+        finally:
+            self._held[address] -= 1
+            if not self._held[address]:
+                del self._held[address]
+            if transport is not None:
+                transport.abort()
+            with contextlib.suppress(OSError):
+                accepted.close()

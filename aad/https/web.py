@@ -1,0 +1,165 @@
+"""A request, a response, a route: what pages and API are made of. PURE: what came over the wire is a value here.
+
+Forms are `application/x-www-form-urlencoded`: nobody uploads files to us, and no parser for that is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+_MOST_FIELDS = 50
+
+
+class Unreadable(ValueError):  # noqa: N818 - it says what the body is
+    """The body or query isn't what it should be; says what is wrong, and quotes nothing."""
+
+
+class OtherKind(ValueError):  # noqa: N818
+    """The body is of another kind than the one that is taken here; says which that is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One request, all of it. `headers`: names in lower case; one that came several times is joined by ", ".
+
+    `caller`: the address it comes from, behind the proxies that are trusted. `received`: `time.monotonic()` seconds,
+    when its head was there. Headers, query and body aren't printed: there are secrets among them.
+    """
+
+    method: str
+    path: str
+    caller: str
+    received: float
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    raw_query: str = field(repr=False, default="")
+    body: bytes = field(repr=False, default=b"")
+
+    @cached_property
+    def kind(self) -> str:
+        """The media type of the body, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The query's fields. Unreadable."""
+        return _fields(self.raw_query, "the query")
+
+    @cached_property
+    def cookies(self) -> dict[str, str]:
+        """The cookies; of two with one name the first."""
+        found: dict[str, str] = {}
+        for pair in self.headers.get("cookie", "").split(";"):
+            name, equals, value = pair.strip().partition("=")
+            if equals:
+                found.setdefault(name, value)
+        return found
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        """The form's fields. OtherKind, Unreadable."""
+        if self.kind != FORM:
+            message = f"the body should be {FORM}"
+            raise OtherKind(message)
+        try:
+            text = self.body.decode("ascii")
+        except UnicodeDecodeError:
+            message = "the form isn't encoded"
+            raise Unreadable(message) from None
+        return _fields(text, "the form")
+
+    @cached_property
+    def json(self) -> Any:
+        """The body's JSON. OtherKind, Unreadable: it is none, names something twice, or goes too deep."""
+        if self.kind != JSON:
+            message = f"the body should be {JSON}"
+            raise OtherKind(message)
+        try:
+            return json.loads(self.body.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            message = "the body isn't JSON (RFC 8259), or names something twice"
+            raise Unreadable(message) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cookie:
+    """A cookie that no script reads, that goes over TLS only and comes from our own pages only.
+
+    A name that begins with "__Host-" is held to that by the browser. `seconds`: until it ends; None: with the browser;
+    0: now.
+    """
+
+    name: str
+    value: str = field(repr=False)
+    seconds: int | None = None
+
+    def __str__(self) -> str:
+        """Write it as the value of Set-Cookie."""
+        age = "" if self.seconds is None else f"; Max-Age={self.seconds}"
+        return f"{self.name}={self.value}{age}; Path=/; Secure; HttpOnly; SameSite=Strict"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """What goes back. A header given here goes before the one of this name that every response has (`site`)."""
+
+    status: HTTPStatus = HTTPStatus.OK
+    body: bytes = field(repr=False, default=b"")
+    kind: str = HTML
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[Cookie, ...] = ()
+
+
+Answering = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """Who answers a method ("GET", which is HEAD too, or "POST") at a path. What varies goes into query or body."""
+
+    method: str
+    path: str
+    answer: Answering
+
+
+def written(value: object, status: HTTPStatus = HTTPStatus.OK, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """Return a value as JSON."""
+    return Response(status=status, body=json.dumps(value).encode(), kind=JSON, headers=headers)
+
+
+def elsewhere(path: str, *cookies: Cookie) -> Response:
+    """Send the browser to a path of ours, with GET (after a form: reloading the page posts nothing again)."""
+    return Response(status=HTTPStatus.SEE_OTHER, headers=(("Location", path),), cookies=cookies)
+
+
+def _fields(text: str, what: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        message = f"{what} isn't encoded as UTF-8, or has too many fields"
+        raise Unreadable(message) from None
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        message = f"{what} has a field twice"
+        raise Unreadable(message)
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Which of two values counts is read differently by different programs: an old way past a check.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _no_constant(_name: str) -> None:
+    raise ValueError

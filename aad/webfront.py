@@ -1,0 +1,84 @@
+"""[https] at work: the site of one configuration, and the server that outlives it. Imported where it is configured."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Iterator, Sequence
+
+from aad import certificate
+from aad.config import Config
+from aad.config.https import Https
+from aad.engine import Engine
+from aad.https import hello
+from aad.https.callers import Networks
+from aad.https.front import Front
+from aad.https.server import Server, Setup
+from aad.https.site import Site
+from aad.https.web import Response, Route
+from aad.ports import Record, Store
+
+
+class WebFront:
+    """Serves HTTPS; a reload exchanges what it serves and the certificate, its sockets stay."""
+
+    def __init__(self, record: Record, store: Store) -> None:
+        """Keep what lasts."""
+        self._record = record
+        self._store = store
+        self._random = random.SystemRandom().random
+        self._server: Server | None = None
+
+    def made(self, config: Config, engine: Engine) -> Setup | None:
+        """Make the site of a configuration; nothing changes yet. OSError: its certificate is gone. None: no [https]."""
+        https = config.https
+        if https is None:
+            return None
+        try:
+            tls = certificate.context(https.chain(), https.key)
+        except ValueError as error:  # since it was checked, a moment ago, another one was put there
+            message = f"{https.certificate} {error}"
+            raise OSError(message) from None
+        return Setup(
+            site=Site(self._routes(config, https, engine), self._record),
+            tls=tls,
+            trusted=Networks(https.trusted_proxies),
+            connections=https.connections,
+        )
+
+    def follow(self, setup: Setup | None) -> None:
+        """Serve this from now on; who is connected already keeps his TLS. None: as before, until the next restart."""
+        if setup is None:
+            return
+        if self._server is None:
+            self._server = Server(setup)
+        self._server.setup = setup
+
+    def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Begin to serve these sockets."""
+        if self._server is not None:
+            self._server.listen(sockets)
+
+    def at_work(self) -> set[asyncio.Task[Response]]:
+        """Return the requests that are at work now."""
+        return self._server.at_work() if self._server else set()
+
+    async def drain(self, patience: float) -> None:
+        """Take no more requests, and wait up to `patience` seconds for the responses that are due."""
+        if self._server is not None:
+            await self._server.drain(patience)
+
+    def _routes(self, config: Config, https: Https, engine: Engine) -> Iterator[Route]:
+        """Yield all that there is. A further part (the portal) is yielded here, from the tables of its own."""
+        front = Front(
+            engine=engine,
+            record=self._record,
+            reject_message=config.radius.reject_message,
+            reject_delay=config.radius.reject_delay,
+            at_work=config.limits.at_work_per_client,
+            random=self._random,
+            telling=frozenset(name for name, event in config.events.items() if event.tell_reasons),
+        )
+        del front, https
+        yield from hello.ROUTES
