@@ -37,6 +37,7 @@ _TABLE = {
     "user.enrolled": ("notice", "{user} is enrolled for {method}"),
     "user.unenrolled": ("notice", "{user} is no longer enrolled for {method}"),
     "request.discarded": ("warning", "request from {client} discarded: {reason}"),
+    "request.refused": ("warning", "request of {client} refused: {reason}"),
     "client.secret": ("notice", "client {client} uses {reason}"),
     "repository.down": ("error", "repository {repository} is out of order: {reason}"),
     "repository.up": ("notice", "repository {repository} works again"),

@@ -7,17 +7,25 @@ import random
 import socket
 from collections.abc import Iterator, Sequence
 
-from aad import certificate
+from aad import assembly, certificate
 from aad.config import Config
 from aad.config.https import Https
+from aad.core import refusal
+from aad.core.secret import Secret
+from aad.discards import Discards
 from aad.engine import Engine
-from aad.https import hello
+from aad.https.api import Api
 from aad.https.callers import Networks
 from aad.https.front import Front
+from aad.https.keys import Key, Keys
+from aad.https.once import Once
 from aad.https.server import Server, Setup
 from aad.https.site import Site
 from aad.https.web import Response, Route
 from aad.ports import Record, Store
+from aad.randomness import Randomness
+
+SLACK = 1.0  # seconds: what a request at work may take beyond its deadline and the delay of a refusal
 
 
 class WebFront:
@@ -28,6 +36,8 @@ class WebFront:
         self._record = record
         self._store = store
         self._random = random.SystemRandom().random
+        self._randomness = Randomness()
+        self._discards = Discards(record, "request.refused")
         self._server: Server | None = None
 
     def made(self, config: Config, engine: Engine) -> Setup | None:
@@ -80,5 +90,26 @@ class WebFront:
             random=self._random,
             telling=frozenset(name for name, event in config.events.items() if event.tell_reasons),
         )
-        del front, https
-        yield from hello.ROUTES
+        yield from self._api(https, front, assembly.installation_key(config)).routes()
+
+    def _api(self, https: Https, front: Front, key: Secret) -> Api:
+        keys = Keys(
+            Key(
+                name=name,
+                hashes=tuple(filter(None, (each.hash, each.old_hash))),
+                events=(each.event, *each.further_events),
+                deadline=each.deadline,
+                networks=Networks(each.networks) if each.networks else None,
+                tell_groups=each.tell_groups,
+            )
+            for name, each in https.keys.items()
+        )
+        return Api(
+            front=front,
+            keys=keys,
+            once=Once(self._store, key, self._randomness, refusal.latest(front.reject_delay) + SLACK),
+            key=key,
+            randomness=self._randomness,
+            discards=self._discards,
+            record=self._record,
+        )

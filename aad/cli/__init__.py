@@ -25,6 +25,7 @@ COMMANDS = {
     "totp": "enrol users for an app or a key fob that shows codes (QR code), remove them, list or import them",
     "recovery": "make a user's recovery codes, remove them, or list who has any",
     "make-secret": "make a shared secret that nobody guesses",
+    "make-key": "make an API key for a website, and the lines of aad.toml for it",
     "hash-password": "make a password's hash for a users file",
     "import": "print the aad.toml that another server's file comes to (Duo, FreeRADIUS)",
     "plugins": "list the methods, repositories, senders and stores there are, and which package brings each",

@@ -27,6 +27,10 @@ class ApiKey:
     hash: str = option(doc="SHA-256 of its key, in hex; aad make-key NAME makes both.")
     old_hash: str = option("", "That of the key before, while it is being changed.")
     event: str = option(doc="The event its users log in for.", names="events")
+    further_events: tuple[str, ...] = option(
+        (), "Other events that a request may name instead.", names="events", every=False
+    )
+    tell_groups: bool = option(default=False, doc="true tells the website the groups of who is let in.")
     networks: tuple[str, ...] = option((), "Addresses or networks that may use it; default: all.")
     deadline: Duration = option(
         Duration(10.0), "How long the website waits for an answer; LDAP and SMTP share it.", at_least=0.1, at_most=60.0

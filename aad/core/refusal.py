@@ -28,3 +28,8 @@ def words(message: str, rejected: Rejected, *, telling: bool) -> str:
 def delay(least: float, random: float) -> float:
     """Return how many seconds after the request a refusal leaves. `random`: from 0 to 1; the jitter hides the rest."""
     return least * (1 + JITTER * random)
+
+
+def latest(least: float) -> float:
+    """Return how many seconds after its request a refusal leaves at the latest."""
+    return delay(least, 1.0)

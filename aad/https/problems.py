@@ -20,6 +20,11 @@ class Sort:
     detail: str
 
     @property
+    def title(self) -> str:
+        """The name in words."""
+        return self.name.replace("-", " ")
+
+    @property
     def type(self) -> str:
         """The URI that RFC 9457 wants."""
         return f"urn:aad:problem:{self.name}"
@@ -27,11 +32,21 @@ class Sort:
 
 NO_HTTP = Sort("no-http", HTTPStatus.BAD_REQUEST, "This is no request of HTTP/1.1.")
 UNREADABLE = Sort("unreadable", HTTPStatus.BAD_REQUEST, "The request can't be read.")
+BAD_IDEMPOTENCY_KEY = Sort(
+    "bad-idempotency-key", HTTPStatus.BAD_REQUEST, "Idempotency-Key should have 1 to 128 printable characters of ASCII."
+)
+NO_KEY = Sort("no-key", HTTPStatus.UNAUTHORIZED, "Authorization should be: Bearer, and an API key that is good here.")
+OTHER_EVENT = Sort("other-event", HTTPStatus.FORBIDDEN, "This key isn't for this event.")
 NOTHING_HERE = Sort("nothing-here", HTTPStatus.NOT_FOUND, "There is nothing at this path.")
 OTHER_METHOD = Sort("other-method", HTTPStatus.METHOD_NOT_ALLOWED, "This path doesn't take this method.")
 TOO_SLOW = Sort("too-slow", HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.")
+UNDER_WAY = Sort("under-way", HTTPStatus.CONFLICT, "A request with this Idempotency-Key is at work. Ask again.")
 TOO_LARGE = Sort("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
 OTHER_KIND = Sort("other-kind", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is of another kind than is taken here.")
+WRONG_SHAPE = Sort("wrong-shape", HTTPStatus.UNPROCESSABLE_ENTITY, "The body isn't what the document asks for.")
+KEY_REUSED = Sort(
+    "idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key came with another request before."
+)
 HEAD_TOO_LARGE = Sort("head-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large.")
 TOO_MANY_LOGINS = Sort("too-many-logins", HTTPStatus.TOO_MANY_REQUESTS, "Too many logins of this key are at work.")
 FAULT = Sort("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here. It is in the log.")
@@ -41,20 +56,33 @@ UNAVAILABLE = Sort(
 
 
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457
-    """What is wrong with this request. `headers` go with the response: Retry-After, Allow, WWW-Authenticate."""
+    """What is wrong with this request. `headers` go with the response: Retry-After, Allow, WWW-Authenticate.
 
-    def __init__(self, sort: Sort, detail: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
+    `errors`: what is wrong where in the body (JSON Pointer).
+    """
+
+    def __init__(
+        self,
+        sort: Sort,
+        detail: str = "",
+        headers: tuple[tuple[str, str], ...] = (),
+        errors: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         """Be of a `sort`; `detail`: more than that says of itself."""
         super().__init__(sort.name)
         self.sort = sort
         self.detail = detail or sort.detail
         self.headers = headers
+        self.errors = errors
 
     @property
     def document(self) -> dict[str, object]:
         """The problem as RFC 9457 3 has it."""
-        status = self.sort.status
-        return {"type": self.sort.type, "title": status.phrase, "status": status.value, "detail": self.detail}
+        said: dict[str, object] = {"type": self.sort.type, "title": self.sort.title, "detail": self.detail}
+        said["status"] = self.sort.status.value
+        if self.errors:
+            said["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in self.errors]
+        return said
 
 
 def shown(_request: Request | None, problem: Problem) -> Response:

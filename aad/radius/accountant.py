@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aad.core.secret import Secret
+from aad.discards import Discards
 from aad.ports import Record
 from aad.radius import accounting, names, packet
 from aad.radius.clients import Client, Clients
-from aad.radius.discards import Discards
 from aad.radius.duplicates import NEW, Duplicates, key_of
 from aad.radius.packet import Request
 from aad.radius.relay import Relayed

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from aad.core import refusal
 from aad.core.secret import Secret
+from aad.discards import Discards
 from aad.ports import Record
 from aad.radius import names, packet
 from aad.radius.clients import Client, Clients
-from aad.radius.discards import Discards
 from aad.radius.duplicates import AT_WORK, FULL, NEW, Duplicates, key_of
 from aad.radius.front import Front
 from aad.radius.packet import Request

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.core.secret import Secret
+from aad.discards import Discards
 from aad.radius import asking, names
 from aad.radius.accountant import Accountant
 from aad.radius.accounting import class_of, decode, record_of
 from aad.radius.clients import Client, Clients
-from aad.radius.discards import Discards
 from aad.radius.names import Flaw
 from aad.radius.udp import Origin
 from aad.radius.wire import Attribute, PacketError, split

@@ -1,4 +1,4 @@
-"""Requests that get no reply on purpose: one record for each kind of them, then a count. PURE but for the record."""
+"""Requests that are turned away by a front itself: one record for each kind of them, then a count."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ class Discards:
     Whatever arrives, there are at most `MOST` records in `WHILE` seconds; unknown sources share one.
     """
 
-    def __init__(self, record: Record) -> None:
-        """Write to `record`."""
+    def __init__(self, record: Record, name: str = "request.discarded") -> None:
+        """Write records of this `name` to `record`."""
+        self._name = name
         self._record = record
         self.totals: Counter[tuple[str, str]] = Counter()  # by client and reason, which are few
         self._counts: dict[tuple[str, str], tuple[float, int]] = {}
@@ -34,4 +35,4 @@ class Discards:
             self._counts.clear()
         self._counts[key] = (now, 0)
         counted = f" ({more} more in the last {now - since:.0f} s)" if more else ""
-        self._record("request.discarded", client=client or "an unknown address", reason=reason + counted, source=source)
+        self._record(self._name, client=client or "an unknown address", reason=reason + counted, source=source)

@@ -1,0 +1,192 @@
+"""The API for websites: a login is begun, and its challenge answered. Each operation stands in one table below."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aad.core import sealed
+from aad.core.conversation import Accepted
+from aad.core.identity import odd, presentable
+from aad.core.outcome import Reason
+from aad.core.secret import Secret
+from aad.discards import Discards
+from aad.engine import Asked
+from aad.https import openapi, problems, shapes
+from aad.https.callers import plain
+from aad.https.front import Asking, Front, Told
+from aad.https.keys import Elsewhere, Key, Keys
+from aad.https.once import Document, Once, Post, key_of
+from aad.https.openapi import Operation
+from aad.https.problems import Problem
+from aad.https.shapes import Field
+from aad.https.web import OtherKind, Request, Response, Route, Unreadable, written
+from aad.ports import Record
+
+_BOUND = b"https login\0"
+_LOGIN = (
+    Field(name="name", doc="Who wants in, as he typed it.", least=1, required=True),
+    Field(name="password", doc="What he typed; left out, the chain begins without.", most=512, secret=True),
+    Field(name="event", doc="What he wants in for, if it isn't the key's first event.", most=100),
+    Field(name="caller", doc="The user's own address, for chains that ask where he is.", address=True),
+)
+_ANSWER = (
+    Field(name="login", doc="What the challenge gave as its login.", least=1, most=4096, required=True, secret=True),
+    Field(
+        name="answer", doc="What he typed; nothing: he wants the code once more.", most=512, required=True, secret=True
+    ),
+    Field(name="caller", doc="The user's own address.", address=True),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """Answers websites. `key`: the installation's; a handle that it sealed for one API key opens for no other."""
+
+    front: Front
+    keys: Keys
+    once: Once
+    key: Secret
+    randomness: Callable[[int], bytes]
+    discards: Discards
+    record: Record
+
+    def routes(self) -> Iterator[Route]:
+        """Yield the routes; the document is made of the same tables."""
+        document = openapi.document(OPERATIONS)
+        for operation in OPERATIONS:
+            yield Route("POST", operation.path, self._answering(operation))
+        yield Route("GET", "/openapi.json", _says(document))
+        yield Route("GET", "/health", _says({"result": "serving"}))
+
+    def _answering(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+        work = _WORK[operation.path]
+
+        async def answer(request: Request) -> Response:
+            key: Key | None = None
+            try:
+                key = self.keys.of(request)
+                body = shapes.checked(request.json, operation.fields)
+                return written(await self._once(operation, request, key, lambda: work(self, request, key, body)))
+            except (Problem, OtherKind, Unreadable) as error:
+                self._turned_away(error, request, key)
+                raise
+
+        return answer
+
+    async def _once(
+        self, operation: Operation, request: Request, key: Key, work: Callable[[], Awaitable[Document]]
+    ) -> Document:
+        header = request.headers.get("idempotency-key")
+        if header is None:
+            return await work()
+        deadline = request.received + key.deadline
+        post = Post(key.name, operation.path, key_of(header), request.body, deadline)
+        return await self.once.answered(post, work)
+
+    def _turned_away(self, error: Exception, request: Request, key: Key | None) -> None:
+        """Note it, in one record for many: a website that is set up wrongly, or somebody who tries keys."""
+        if isinstance(error, Problem) and error.sort in {problems.UNAVAILABLE, problems.UNDER_WAY}:
+            return
+        reason = error.sort.title if isinstance(error, Problem) else str(error)
+        name = key.name if key else ""
+        if isinstance(error, Elsewhere):
+            name, reason = error.name, "its key, from an address that isn't in its networks"
+        self.discards.discard(reason, time.monotonic(), client=name, source=request.caller)
+
+    async def login(self, request: Request, key: Key, body: Mapping[str, str]) -> Document:
+        """Begin a login."""
+        event = body.get("event", key.events[0])
+        if event not in key.events:
+            raise Problem(problems.OTHER_EVENT)
+        asking = _asking(key, event, body)
+        if odd(body["name"]):
+            what = "a name that nobody could have"
+            self._rejected(key, event, what, user=presentable(body["name"]))
+            return _refused((await self.front.refused(request.received)).words)
+        told = await self.front.begin(asking, body["name"], Secret(body.get("password", "")), request.received)
+        return self._said(told, key, event, body["name"])
+
+    async def answer(self, request: Request, key: Key, body: Mapping[str, str]) -> Document:
+        """Answer a challenge."""
+        try:
+            octets = base64.urlsafe_b64decode(body["login"].encode("ascii"))
+            ticket, event, name = json.loads(sealed.opened(self.key, _bound(key), octets).reveal())
+        except ValueError:  # no handle of ours, or another key's: its login goes on waiting for whom it belongs to
+            self._rejected(key, key.events[0], Reason.STATE_UNKNOWN)
+            return _refused((await self.front.refused(request.received)).words)
+        asking = _asking(key, event, body)
+        told = await self.front.answer(asking, name, ticket.encode(), Secret(body["answer"]), request.received)
+        return self._said(told, key, event, name)
+
+    def _rejected(self, key: Key, event: str, reason: str, user: str = "") -> None:
+        self.record("login.rejected", user=user, client=key.name, login_event=event, reason=reason)
+
+    def _said(self, told: Told, key: Key, event: str, name: str) -> Document:
+        """Return what the website reads."""
+        if isinstance(told, Accepted):
+            user: dict[str, Any] = {"name": told.login.user.name, "repository": told.login.user.repository}
+            if key.tell_groups:
+                user |= {"groups": sorted(told.login.user.groups)}
+            return {"result": "accepted", "reference": told.login.reference, "event": event, "user": user}
+        if isinstance(told, Asked):
+            return {
+                "result": "challenge",
+                "login": self._handle(told, key, event, name),
+                "prompt": told.prompt,
+                "expires_in": max(1, math.floor(told.seconds)),
+                "values": dict(told.values),
+            }
+        return _refused(told.words)
+
+    def _handle(self, asked: Asked, key: Key, event: str, name: str) -> str:
+        # Sealed: what the website passes through a browser shows nobody who logs in, and can't be made into another.
+        held = Secret(json.dumps([asked.ticket.decode(), event, name]))
+        octets = sealed.seal(self.key, _bound(key), held, self.randomness(sealed.NONCE_OCTETS))
+        return base64.urlsafe_b64encode(octets).decode()
+
+
+def _bound(key: Key) -> bytes:
+    return _BOUND + key.name.encode()
+
+
+def _asking(key: Key, event: str, body: Mapping[str, str]) -> Asking:
+    caller = str(plain(body["caller"])) if "caller" in body else ""
+    return Asking(endpoint=key.name, event=event, deadline=key.deadline, place=caller, caller=caller)
+
+
+def _refused(words: str) -> Document:
+    return {"result": "refused", "message": words}
+
+
+def _says(document: Mapping[str, Any]) -> Callable[[Request], Awaitable[Response]]:
+    response = written(document)
+
+    async def say(_request: Request) -> Response:
+        return response
+
+    return say
+
+
+OPERATIONS = (
+    Operation(
+        path="/v1/logins",
+        name="login",
+        doc="Begin a login. Begun again with the same name and password while its code is fresh, it gets a challenge "
+        "for the same code, and no second mail.",
+        fields=_LOGIN,
+        problems=(problems.OTHER_EVENT, problems.TOO_MANY_LOGINS),
+    ),
+    Operation(
+        path="/v1/answers",
+        name="answer",
+        doc="Answer a challenge. Each challenge is answered once: what comes back is the end, or another challenge.",
+        fields=_ANSWER,
+    ),
+)
+_WORK = {"/v1/logins": Api.login, "/v1/answers": Api.answer}
