@@ -108,10 +108,6 @@ class Lately:
             return self._said
 
 
-def _websites(config: Config) -> dict[str, str]:
-    return {name: key.event for name, key in config.https.keys.items()} if config.https else {}
-
-
 def _names(config: Config) -> Names:
     back_ends = [("store", "store"), *(("sender", name) for name in config.senders)]
     for name, plugin in config.repositories.items():
@@ -120,7 +116,7 @@ def _names(config: Config) -> Names:
     for plugin in config.methods.values():
         back_ends += [("server", server) for server in getattr(plugin.settings, "servers", ())]
     return Names(
-        clients={name: client.event for name, client in config.clients.items()} | _websites(config),
+        clients={name: events[0] for name, events in config.endpoints.items()},
         senders=tuple(config.senders),
         proofs=frozenset(registry.plugin_class("methods", plugin.type).proves for plugin in config.methods.values()),
         back_ends=tuple(back_ends),

@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     takes_config(parser)
     parser.add_argument("user", metavar="USER", help="the name, as typed at the NAS")
     parser.add_argument("--event", required=True, metavar="NAME", help="which of [events.*]")
-    parser.add_argument("--client", metavar="NAME", help="which of [clients.*] asks: its prompt is shown")
+    parser.add_argument("--client", metavar="NAME", help="which of [clients.*] or [https.keys.*] asks")
     parser.add_argument("--address", default="", metavar="IP", help="where the user is, as the client would tell it")
     parser.add_argument("--show-address", action="store_true", help="show addresses whole")
 
@@ -41,10 +41,10 @@ def run(options: argparse.Namespace) -> int:
     config = configured(options)
     if options.event not in config.events:
         return failed(f"no event {options.event!r}: {did_you_mean(options.event, config.events)}", EX_USAGE)
-    if options.client and options.client not in config.clients:
-        return failed(f"no client {options.client!r}: {did_you_mean(options.client, config.clients)}", EX_USAGE)
-    if options.client and config.clients[options.client].event != options.event:
-        print(f"client: {options.client} asks for event {config.clients[options.client].event}, not {options.event}")
+    if options.client and options.client not in config.endpoints:
+        return failed(f"no client {options.client!r}: {did_you_mean(options.client, config.endpoints)}", EX_USAGE)
+    if options.client and options.event not in (known := config.endpoints[options.client]):
+        print(f"client: {options.client} asks for event {known[0]}, not {options.event}")
     return asyncio.run(_explain(config, options))
 
 

@@ -22,9 +22,9 @@ _LONG_NUMBER = "+123456789012345"  # E.164: at most 15 digits
 
 def wording(config: Config, client: str) -> Wording:
     """Return how a client wants what the user reads; an empty name: as most do."""
-    if not client:
+    known = config.clients.get(client)
+    if known is None:  # none is named, or a website, which shows whatever there is
         return Wording()
-    known = config.clients[client]
     return Wording(known.prompt, known.prompt_charset, known.prompt_limit)
 
 

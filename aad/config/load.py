@@ -73,6 +73,14 @@ class Config:
     vocabulary: Vocabulary | None = None
     warnings: tuple[Fault, ...] = ()
 
+    @property
+    def endpoints(self) -> dict[str, tuple[str, ...]]:
+        """Who may ask, clients and websites, each with the events it asks for; the first is the usual one."""
+        websites = self.https.keys if self.https else {}
+        return {name: (client.event,) for name, client in self.clients.items()} | {
+            name: (key.event, *key.further_events) for name, key in websites.items()
+        }
+
 
 def load(file: Path, types: Types) -> Config:
     """Read `file` and its drop-ins. ConfigError holds every fault there is, not just the first."""

@@ -80,7 +80,7 @@ class Line:
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _head(self, patience: float) -> h11.Request | None:
-        """Return the head of the next request; None: there is none. TimeoutError: it began, and doesn't end."""
+        """Return the head of the next request; None: there is none. TimeoutError: no end of it. Problem: too large."""
         event = self._http.next_event()
         if event is h11.NEED_DATA:
             try:
@@ -90,7 +90,12 @@ class Line:
                 return None
             async with asyncio.timeout(HEAD):
                 event = await self._event()
-        return event if isinstance(event, h11.Request) else None
+        if not isinstance(event, h11.Request):
+            return None
+        # h11 bounds what is incomplete; a head that came in one piece may be larger.
+        if len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers) > HEAD_OCTETS:
+            raise Problem(problems.HEAD_TOO_LARGE)
+        return event
 
     async def _event(self) -> type[h11.NEED_DATA | h11.PAUSED] | h11.Event:
         while (event := self._http.next_event()) is h11.NEED_DATA:
