@@ -62,8 +62,11 @@ class Beside(Part, Generic[S]):
 
 def threads(daemon: Daemon) -> int:
     """Count its threads, without uvloop's four that wait for work from the first time on that it needs one."""
-    names = [(each / "comm").read_text().strip() for each in Path(f"/proc/{daemon.child.pid}/task").iterdir()]
-    return len(names) - names.count("libuv-worker")
+    count = 0
+    for each in Path(f"/proc/{daemon.child.pid}/task").iterdir():
+        with suppress(OSError):  # it ended meanwhile
+            count += (each / "comm").read_text().strip() != "libuv-worker"
+    return count
 
 
 def descriptors(daemon: Daemon) -> int:
