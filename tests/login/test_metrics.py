@@ -116,8 +116,8 @@ def test_what_waits_is_seen(make: Make, mailbox: Mailbox) -> None:
         mailbox.release()
         for _ in range(3):
             client.receive()
-        until(lambda: scraped(port).value("aad_challenges_waiting") == 3)
-        assert scraped(port).value("aad_mails_queued", sender="mail") == 0
+        until(lambda: scraped(port).value("aad_mails_queued", sender="mail") == 0)
+        assert scraped(port).value("aad_challenges_waiting") == 3
 
 
 def test_strangers_names_make_no_series_and_rubbish_stops_nobody(make: Make) -> None:
