@@ -167,7 +167,7 @@ class Daemon:
             self._reopen_log()
             plugins = AsyncExitStack()
             try:
-                config = load(self._config.file, registry)
+                config = await asyncio.to_thread(load, self._config.file, registry)  # of 20,000 clients it takes 3 s
                 made = await self._made(config, lasting, plugins)
             except (ConfigError, Unavailable, OSError) as error:
                 await plugins.aclose()

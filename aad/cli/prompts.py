@@ -77,11 +77,13 @@ def asking(config: Config, chain: tuple[str, ...]) -> Iterator[Asking]:
 
 def warnings(config: Config) -> Iterator[Fault]:
     """Yield what each client would cut or couldn't show, and what would be right."""
+    refused = Asking("radius", None, {"": {"reject_message": config.radius.reject_message}}, {})
+    asked = {
+        name: {one.where: one for chain in event.chains for one in asking(config, config.chains[chain].methods)}
+        for name, event in config.events.items()
+    }
     for name, client in config.clients.items():
-        chains = config.events[client.event].chains
-        asked = {one.where: one for chain in chains for one in asking(config, config.chains[chain].methods)}
-        refused = Asking("radius", None, {"": {"reject_message": config.radius.reject_message}}, {})
-        for one in (*asked.values(), refused):
+        for one in (*asked[client.event].values(), refused):
             for key, what in _wrong(one, wording(config, name), f"clients.{name}"):
                 yield Fault(config.file, f"clients.{name}.{key}", what)
 

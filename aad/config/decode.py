@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -51,7 +52,7 @@ class Decoder:
     def settings(self, cls: type[S], table: Table, at: KeyPath) -> S | None:
         """Decode `table` as `cls`; None if anything is wrong with it (it is in `findings` then)."""
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # a dataclass
-        hints = get_type_hints(cls)
+        hints = _hints(cls)  # type: ignore[arg-type]  # a class can be hashed
         for key in table.keys() - fields.keys():
             self.fault((*at, key), f"unknown key: {did_you_mean(key, fields)}")
         values = {
@@ -130,9 +131,14 @@ class Decoder:
         return bool(said)
 
 
+@cache  # it is compiled anew at each call, and there may be thousands of clients
+def _hints(cls: Any) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
 def undecodable(cls: type) -> Iterator[str]:
     """Yield what keeps a dataclass from being decoded, for those who wrote it."""
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     for field in dataclasses.fields(cls):
         hint = hints[field.name]
         if "names" not in field.metadata:

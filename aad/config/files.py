@@ -36,8 +36,8 @@ class Tree:
             if isinstance(value, dict) and isinstance(into.get(key), dict) and not _is_secret(value):
                 self._merge(file, into[key], value, here)
                 continue
-            # What an earlier file said below this key is gone.
-            self.origins = {path: said for path, said in self.origins.items() if path[: len(here)] != here}
+            if isinstance(into.get(key), dict):  # what an earlier file said below this key is gone
+                self.origins = {path: said for path, said in self.origins.items() if path[: len(here)] != here}
             self.origins[here] = file
             into[key] = {}
             if isinstance(value, dict):

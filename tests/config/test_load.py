@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -393,3 +395,36 @@ def test_accounting_that_no_log_holds_is_warned_about(tmp_path: Path) -> None:
     assert not loaded(tmp_path, f'{text}"info"').warnings
     (warning,) = loaded(tmp_path, f'{text}"warning"').warnings
     assert warning.key == "log.level"
+
+
+def calls(folder: Path, clients: int) -> int:
+    """Return how many functions are called, those in C included, until so many clients are read."""
+    more = "".join(
+        f'[clients.c{n}]\nnetworks = ["10.0.{n // 256}.{n % 256}"]\nsecret = "a secret of number {n}"\nevent = "vpn"\n'
+        for n in range(clients)
+    )
+    (folder / "users.toml").touch()
+    file, number = written(folder, SMALLEST + more), count()
+    before = sys.getprofile()
+    sys.setprofile(lambda *_: next(number) and None)
+    try:
+        config = load(file, registry)
+    finally:
+        sys.setprofile(before)
+    assert len(config.clients) == clients + 1
+    return next(number)
+
+
+def test_twice_as_many_clients_are_twice_the_work(tmp_path: Path) -> None:
+    calls(tmp_path, 0)  # what is done but once
+    few, many = calls(tmp_path, 200), calls(tmp_path, 400)
+    assert many < 2.1 * few
+
+
+def test_what_a_later_file_replaces_is_gone_with_all_below_it(tmp_path: Path) -> None:
+    file = written(tmp_path, SMALLEST + "[clients.gw.secret]\nfile = 3\nrest = 4\n".replace("gw", "other"))
+    written(tmp_path / "aad.toml.d", '[clients.other]\nsecret = { env = "NOWHERE" }\n', "1.toml")
+    with pytest.raises(ConfigError) as error:
+        load(file, registry)
+    secrets = [fault for fault in error.value.faults if fault.key.startswith("clients.other.secret")]
+    assert [fault.file.name for fault in secrets] == ["1.toml"]

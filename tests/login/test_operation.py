@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -58,6 +60,33 @@ def test_a_reload_puts_a_new_configuration_in_force(
         daemon.reload()
         assert client.ask("alice", RIGHT).first(names.REPLY_MESSAGE) == b"Code please"
     assert any("nonsense" in record["reason"] for record in daemon.records("configuration.refused"))
+
+
+def test_logins_go_on_while_a_long_configuration_is_read(daemon: Daemon) -> None:
+    daemon.stop()
+    daemon.options = ()
+    daemon.start()
+    slow = daemon.folder / "aad.toml.d" / "1.toml"
+    slow.parent.mkdir()
+    os.mkfifo(slow, 0o600)
+    daemon.child.signal(signal.SIGHUP)
+    file = until(lambda: writer(slow))
+    assert file is not None
+    with file, Raw(daemon.host, daemon.port) as client:  # it is being read
+        assert client.ask("alice", RIGHT).code == ACCESS_CHALLENGE
+        assert not daemon.records("configuration.loaded")
+        file.write('[radius]\nreject_message = "Sorry."\n')
+    until(lambda: daemon.records("configuration.loaded"))
+    with Raw(daemon.host, daemon.port) as client:
+        assert client.ask("alice", "wrong").first(names.REPLY_MESSAGE) == b"Sorry."
+
+
+def writer(fifo: Path) -> TextIO | None:
+    """Open a FIFO for writing, if somebody reads it."""
+    try:
+        return os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "w")
+    except OSError:
+        return None
 
 
 def test_one_client_s_flood_leaves_room_for_others(make: Make, mailbox: Mailbox, directory: Directory) -> None:
