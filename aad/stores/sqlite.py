@@ -13,7 +13,7 @@ from aad.core.settings import option
 from aad.ports import Tally, Unavailable, Wiring
 from aad.stores import statements as say
 from aad.stores.commits import Commits
-from aad.stores.statefile import Connection, begin_log_anew, checkpoint, connected, opened, told
+from aad.stores.statefile import Connection, begin_log_anew, checkpoint, counted, opened, rest, told
 from aad.storing import LARGEST
 
 GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
@@ -48,7 +48,7 @@ class Sqlite:
         """Keep what it gets."""
         self._path = settings.path
         self._connection: Connection
-        self._waiting = self._counters = self._checkpointed = 0
+        self._waiting = self._counters = self._checkpointed = self._rest = 0
         self._leaving = asyncio.Event()
         self._commits: Commits
         self._tidying: asyncio.Task[None]
@@ -99,7 +99,7 @@ class Sqlite:
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def waiting(self) -> int:
-        """Count the waiting logins. What other processes did in the last second or so isn't in it."""
+        """Count the waiting logins. What other processes did in the last seconds isn't in it."""
         return self._waiting
 
     async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
@@ -191,12 +191,20 @@ class Sqlite:
         """Tidy up once. Other tasks run between the batches; whatever may take longer is done in a thread."""
         while self._swept() >= BATCH:  # noqa: ASYNC110 - nothing is waited for, it is just the others' turn
             await asyncio.sleep(0)
-        before = self._waiting, self._counters
-        waiting, counters = await asyncio.to_thread(_counted, self._path, self.now())
-        # What was done here meanwhile may be counted twice or not: about is enough, and the next time it is right.
-        self._waiting, self._counters = waiting + self._waiting - before[0], counters + self._counters - before[1]
+        if self._rest:
+            self._rest -= 1
+        else:
+            await self._count()
         if self._connection.total_changes - self._checkpointed >= CHANGES:
             await self._checkpoint()
+
+    async def _count(self) -> None:
+        """Hold against the file what was counted here: other processes write, too."""
+        before = self._waiting, self._counters
+        waiting, counters, took = await asyncio.to_thread(counted, self._path, self.now())
+        # What was done here meanwhile may be counted twice or not: about is enough, and the next time it is right.
+        self._waiting, self._counters = waiting + self._waiting - before[0], counters + self._counters - before[1]
+        self._rest = rest(took, EVERY)
 
     async def _checkpoint(self) -> None:
         """Bring the log into the file and begin it anew: most of it while others write, the rest while they await us.
@@ -227,10 +235,3 @@ class Sqlite:
         await self._commits.freed()
         with told(self._path):
             return self._connection.execute(statement, values).fetchall()
-
-
-def _counted(path: Path, now: float) -> tuple[int, int]:
-    """Count logins and counters."""
-    with told(path), contextlib.closing(connected(path)) as connection:
-        waiting, counters = connection.execute(say.COUNTS, (now,)).fetchone()
-    return waiting, counters

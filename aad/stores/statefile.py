@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from pathlib import Path
 from sqlite3 import Connection
 
 from aad.ports import Unavailable
+from aad.stores.statements import COUNTS
 
-__all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "opened", "told"]
+__all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "counted", "opened", "rest", "told"]
 
 SCHEMA = 3
 _BEFORE = 2  # had all but what users are enrolled with; a file of then is brought up to date
 PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
 LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
 CACHE = 512  # KiB of pages kept in memory; the rest is in the system's cache anyway
+SHARE = 0.01  # of a core that counting may take; with a million counters it is done seldom
+LONGEST_REST = 10  # times, at most, that it is left out
 PAGE = 2048  # octets: each change writes whole pages to the log, and a login fits into one
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -94,6 +98,19 @@ def connected(path: Path) -> Connection:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute(f"PRAGMA cache_size = -{CACHE}")
     return connection
+
+
+def counted(path: Path, now: float) -> tuple[int, int, float]:
+    """Count logins that wait and counters; and the seconds of CPU that it took."""
+    began = time.thread_time()
+    with told(path), contextlib.closing(connected(path)) as connection:
+        waiting, counters = connection.execute(COUNTS, (now,)).fetchone()
+    return waiting, counters, time.thread_time() - began
+
+
+def rest(took: float, every: float) -> int:
+    """Return how often counting is left out, after it took so many seconds of CPU; `every`: from one time to the next."""
+    return min(int(took / (SHARE * every)), LONGEST_REST)
 
 
 def checkpoint(path: Path) -> None:

@@ -14,6 +14,7 @@ from aad.core.secret import Secret
 from aad.ports import Wiring
 from aad.stores import sqlite
 from aad.stores.sqlite import Sqlite, SqliteSettings
+from aad.stores.statefile import rest
 from tests.stores.kept import OWNER, tally
 
 
@@ -81,6 +82,20 @@ async def test_it_tidies_up_by_itself(path: Path, monkeypatch: pytest.MonkeyPatc
         async with asyncio.timeout(10):
             while rows(path, "waiting"):  # noqa: ASYNC110 - it is done by a task of the store's own
                 await asyncio.sleep(0.001)
+
+
+def test_counting_many_is_done_seldom() -> None:
+    assert [rest(took, 1.0) for took in (0.0001, 0.009, 0.05, 3.0)] == [0, 0, 5, 10]
+
+
+async def test_what_others_do_is_counted_again_after_a_rest(store: Sqlite, path: Path) -> None:
+    store._rest = 1
+    async with store_at(path) as other:
+        await other.keep(b"ticket", "owner", b"login", other.now() + 60)
+        await store._tidied()
+        assert await store.waiting() == 0
+        await store._tidied()
+        assert await store.waiting() == 1
 
 
 async def test_somebody_who_always_writes_does_not_make_the_log_grow(
