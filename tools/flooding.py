@@ -26,8 +26,7 @@ from tests.parts.directory import Directory
 from tests.parts.ports import free_port
 from tests.parts.raw import Request
 from tools.loading import CODE, Sink, Slot, configuration, people
-from tools.measure import cpu
-from tools.watching import memory
+from tools.watching import cpu, memory
 
 KNOWN = "127.0.0.1"
 DEADLINE = 2.5  # seconds that the known client waits

@@ -77,7 +77,7 @@ class Daemon(Part):
         self._head = head
         self._client = client
         self._binds = binds
-        self._within = within
+        self.within = within
         self._starts = 0
         self._child: Child | None = None
         self.configure(rest)
@@ -105,7 +105,7 @@ class Daemon(Part):
         """Start, and wait until it listens."""
         self._starts += 1
         log = self.folder / f"daemon-{self._starts}.log"
-        command = [*self._within, sys.executable, "-m", "aad", "serve", "-c", str(self.file), *self.options]
+        command = [*self.within, sys.executable, "-m", "aad", "serve", "-c", str(self.file), *self.options]
         self._child = Child(private(command, self._binds) if self._binds else command, log)
         self._child.start()
         self._child.ready(lambda: bool(self.records("daemon.started")))

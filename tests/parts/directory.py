@@ -33,7 +33,7 @@ TLSVerifyClient never
 database mdb
 suffix "{base}"
 directory {folder}/data
-maxsize 16777216
+maxsize {octets}
 dbnosync
 rootdn "cn=root,{base}"
 index objectClass,uid,mail eq
@@ -75,6 +75,7 @@ class Directory(Part):
         config.write_text(
             CONFIG.format(
                 folder=folder,
+                octets=max(16 * 2**20, 4096 * len(people)),
                 base=BASE,
                 service=SERVICE,
                 ca_file=self.ca_file,
@@ -109,6 +110,11 @@ class Directory(Part):
     def resume(self) -> None:
         """Let a paused slapd go on."""
         self._slapd.signal(signal.SIGCONT)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._slapd.pid
 
     def log(self) -> str:
         """Return what slapd wrote since its last start: each connection, bind and search on a line."""
