@@ -44,6 +44,12 @@ def cpu(pid: int) -> float:
     return ticks / TICK
 
 
+def busy() -> float:
+    """Return how long all cores of this machine together have been busy, for whomever, in seconds."""
+    user, nice, system, _idle, _waiting, *rest = map(int, _read(Path("/proc/stat")).split(maxsplit=9)[1:9])
+    return (user + nice + system + sum(rest)) / TICK
+
+
 def peak(pid: int) -> int:
     """Return the most that was resident of a process and its family, in octets; shared pages count for each."""
     return _octets(pid, "status", "VmHWM")

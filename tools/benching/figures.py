@@ -40,7 +40,10 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run in figures: milliseconds, MiB. `cpu_ms`: of aad alone, all its processes, for one login."""
+    """One run in figures: milliseconds, MiB. `cpu_ms`: of aad alone, all its processes, for one login.
+
+    `strangers`: which part of the machine went to what has nothing to do with the measurement, 0 to 1.
+    """
 
     per_second: float
     challenge_p50: float
@@ -55,17 +58,22 @@ class Run:
     load_ms: float
     shed: int
     behind: float
+    strangers: float
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run cost: seconds of CPU of aad, of the directory and of load and mail sink; memory of aad, in MiB."""
+    """What a run cost: seconds of CPU of aad, of the directory and of load and mail sink; memory of aad, in MiB.
+
+    `strangers`: as in a Run.
+    """
 
     cpu: float
     directory: float
     load: float
     peak: float
     pss: float
+    strangers: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,7 @@ def run_of(tally: Tally, cost: Cost) -> Run:
         load_ms=cost.load * by_login,
         shed=tally.shed,
         behind=tally.behind,
+        strangers=cost.strangers,
     )
 
 

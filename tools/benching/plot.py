@@ -40,7 +40,7 @@ def draw(runs: Runs, names: Sequence[str], title: str, file: Path) -> None:
             ("accept_p99", "accept p99", "-.", "^"),
         ):
             look = {"color": colour, "label": of + label, "linestyle": style, "marker": marker}
-            _line(latency, rates, _points(runs, name, key), look)
+            _line(latency, rates, _points(runs, name, key), look, between=key == "challenge_p99")
     achieved.set_ylabel("accepted (logins/s)")
     achieved.set_ylim(bottom=0)
     latency.set_ylabel("latency (ms, logarithmic)")
@@ -59,8 +59,11 @@ def _points(runs: Runs, name: str, key: str) -> list[Spread]:
     return [spread([getattr(run, key) for run in each]) for _, each in found]
 
 
-def _line(axes: Any, rates: Sequence[float], points: Sequence[Spread], look: dict[str, str]) -> None:
-    """Draw medians, and around them what the rounds came to."""
+def _line(
+    axes: Any, rates: Sequence[float], points: Sequence[Spread], look: dict[str, str], *, between: bool = True
+) -> None:
+    """Draw medians, and around them what the rounds came to, where that doesn't hide the others."""
     axes.plot(rates, [point.median for point in points], **{"marker": "o", "markersize": 4, **look})
-    between = ([point.least for point in points], [point.most for point in points])
-    axes.fill_between(rates, *between, color=look["color"], alpha=0.12, linewidth=0)
+    if between:
+        edges = ([point.least for point in points], [point.most for point in points])
+        axes.fill_between(rates, *edges, color=look["color"], alpha=0.12, linewidth=0)

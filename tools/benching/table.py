@@ -19,6 +19,7 @@ COLUMNS = (  # of a Run; its heading; digits behind the point
     ("lost", "lost", 0),
 )
 NOISE = "~"
+ALONE = 0.05  # of a machine that others may use
 
 
 def table(runs: Runs, names: Sequence[str]) -> str:
@@ -52,6 +53,11 @@ def notes(runs: Runs, names: Sequence[str]) -> Iterator[str]:
     if len(names) > 1:
         few = f"; fewer than {FEW} rounds can't tell" if rounds < FEW else ""
         yield f"ratio: {names[0]} by {names[1]}; {NOISE} within the noise: not every round says the same{few}"
+    if (strangers := max(run.strangers for run in every)) > ALONE:
+        yield (
+            f"up to {strangers:.0%} of this machine went to programs that have nothing to do with it: "
+            "the figures are worse than aad; only those of alternating rounds can be compared"
+        )
     if shed := sum(run.shed for run in every):
         yield f"{shed} logins were not begun, since too many were under way: more is offered than is done"
     if (behind := max(run.behind for run in every)) > 50:  # noqa: PLR2004 - milliseconds; then it is no open loop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ from tools.benching.figures import Cost, Run, Tally, run_of
 from tools.benching.load import Order
 from tools.benching.options import Options
 from tools.loading import configuration, people
-from tools.watching import cpu, peak, shared_once
+from tools.watching import busy, cpu, peak, shared_once
 
 REST = """
 [methods.email_otp]
@@ -107,11 +108,18 @@ class Yard(Part):
     def run(self, daemon: Daemon, order: Order, passing: Callable[[int], None]) -> tuple[Run, Tally]:
         """Let the load run against a daemon; return the figures and what they are from. CannotMeasureError: it died."""
         pids = (daemon.child.pid, self._directory.pid, self._driver.pid)
-        before = [cpu(pid) for pid in pids]
+        before, began = [cpu(pid) for pid in pids], self._strangers()
         tally = self._driver.run(order, passing)
+        strangers = [now - earlier for now, earlier in zip(self._strangers(), began, strict=True)]
         aad, slapd, load = (cpu(pid) - earlier for pid, earlier in zip(pids, before, strict=True))
         if not daemon.child.alive:
             message = f"the daemon ended with {daemon.child.returncode}:\n" + daemon.child.output()[-2000:]
             raise CannotMeasureError(message)
-        cost = Cost(aad, slapd, load, peak(daemon.child.pid) / 2**20, shared_once(daemon.child.pid) / 2**20)
+        memory = (peak(daemon.child.pid) / 2**20, shared_once(daemon.child.pid) / 2**20)
+        cost = Cost(aad, slapd, load, *memory, max(0.0, strangers[0] / strangers[1]))
         return run_of(tally, cost), tally
+
+    @staticmethod
+    def _strangers() -> tuple[float, float]:
+        """Return what all cores did for others, and could have done, in seconds; all parts are children of the tool."""
+        return busy() - cpu(os.getpid()), time.monotonic() * (os.cpu_count() or 1)
