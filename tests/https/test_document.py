@@ -1,0 +1,82 @@
+"""The API answers what its OpenAPI document says, whatever is asked; and only who configures it loads it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aad.https.api import OPERATIONS
+from tests.parts.authority import Authority
+from tests.parts.daemon import HEAD, Daemon
+from tests.parts.ports import free_port
+from tests.parts.website import KEY, Website, head
+
+ROOT = Path(__file__).parents[2]
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+PARTS = """
+[repositories.local]
+type = "file"
+path = "users.toml"
+[senders.mail]
+host = "127.0.0.1"
+security = "none"
+sender_email = "noreply@example.com"
+"""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+def made(folder: Path, head_: str) -> Daemon:
+    daemon = Daemon(folder, PARTS, head=head_.replace('"50ms"', '"0s"'))
+    (folder / "users.toml").touch(mode=0o600)
+    return daemon
+
+
+@pytest.fixture
+def website(tmp_path: Path, authority: Authority) -> Iterator[Website]:
+    port = free_port()
+    with made(tmp_path / "aad", head(port, authority.certificate())) as daemon:
+        yield Website(port, authority)
+        assert not daemon.strays()
+        assert not daemon.records("fault")
+
+
+def test_whatever_is_asked_the_document_has_the_answer(website: Website, authority: Authority, tmp_path: Path) -> None:
+    """Made up by schemathesis: bodies that are right and wrong, other methods, no key, a wrong key."""
+    url = f"https://localhost:{website.port}/openapi.json"
+    authorization = f"Authorization: Bearer {KEY}"
+    command = [str(SCHEMATHESIS), "run", url, "--tls-verify", str(authority.ca_file), "--header", authorization]
+    # That check leaves Authorization out, which --header puts back; "ignored_auth" looks at the same.
+    command += ["--exclude-checks", "missing_required_header"]
+    command += ["--checks", "all", "--max-examples", "60", "--phases", "examples,coverage,fuzzing", "--no-color"]
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.https.hooks", "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert f"{len(OPERATIONS) + 1} selected" in ran.stdout, ran.stdout  # all, and /health
+
+
+def test_only_who_configures_it_loads_it(tmp_path: Path, authority: Authority) -> None:
+    """Seen in what a running daemon has mapped or imported: by its own import log."""
+    with_it, without = (
+        made(tmp_path / "with", head(free_port(), authority.certificate())),
+        made(tmp_path / "without", HEAD),
+    )
+    for daemon in (with_it, without):
+        daemon._within = ["env", "PYTHONPROFILEIMPORTTIME=1"]
+        with daemon:
+            imported = {line.rpartition("|")[2].strip() for line in daemon.strays() if line.startswith("import time:")}
+        assert "aad.daemon" in imported
+        assert ({"h11", "aad.webfront", "aad.https.site"} <= imported) is (daemon is with_it)
+        assert bool({name for name in imported if name.startswith(("h11", "aad.https", "jinja2"))}) is (
+            daemon is with_it
+        )
