@@ -53,7 +53,8 @@ class Section:
 
 def tables() -> Iterator[Section]:
     """Return every section, in the order of `Config`."""
-    for name, hint in get_type_hints(Config).items():
+    for name, stated in get_type_hints(Config).items():
+        hint = get_args(stated)[0] if isinstance(stated, UnionType) else stated  # "Https | None": or not at all
         inner = _named(hint)
         heading = f"[{name}.NAME]" if inner else f"[{name}]"
         if inner is Plugin:

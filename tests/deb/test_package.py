@@ -47,6 +47,7 @@ def content(package: Path, place: str) -> str:
         ("/etc/aad/aad.toml.d/", "drwxr-x---"),
         ("/usr/lib/systemd/system/aad.service", "-rw-r--r--"),
         ("/usr/lib/systemd/system/aad.socket", "-rw-r--r--"),
+        ("/usr/lib/systemd/system/aad-https.socket", "-rw-r--r--"),
         ("/usr/lib/systemd/catalog/aad.catalog", "-rw-r--r--"),
         ("/etc/logrotate.d/aad", "-rw-r--r--"),
         ("/usr/lib/sysusers.d/aad.conf", "-rw-r--r--"),

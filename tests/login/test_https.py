@@ -375,3 +375,42 @@ def test_what_is_wrong_is_said(site: Site, body: bytes, headers: dict[str, str],
     assert json.loads(response.body)["status"] == status
     assert re.fullmatch(r"max-age=\d+", response.headers["strict-transport-security"])
     assert response.headers["cache-control"] == "no-store"
+
+
+def test_one_website_s_flood_does_not_take_all_places(start: Start, directory: Directory, mailbox: Mailbox) -> None:
+    """14: told when to come again; others go on, and whoever answers a challenge always passes."""
+    site = start("[limits]\nat_work_per_client = 1\n")
+    login = site.website.login("alice", RIGHT).document["login"]
+    directory.pause()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(site.website.login, "user01", "pw-01")
+        until(lambda: len(site.daemon.records("login.started")) == 2)
+        second = site.website.login("user02", "pw-02")
+        assert (second.status, second.result, second.headers["retry-after"]) == (429, "too-many-logins", "1")
+        other = pool.submit(site.other.login, "user03", "pw-03")
+        until(lambda: len(site.daemon.records("login.started")) == 3)
+        assert site.website.answer(login, code(mailbox)).result == "accepted"
+        directory.resume()
+        assert first.result().result == other.result().result == "challenge"
+
+
+def test_a_key_may_be_for_several_events(start: Start, mailbox: Mailbox) -> None:
+    two = f'[https.keys.two]\nhash = "{hashed("two")}"\nevent = "vpn"\nfurther_events = ["mail"]\n'
+    site = start(two + '[chains.one]\nmethods = ["password"]\n[events.mail]\nchains = ["one"]\n')
+    site.website.key = "two"
+    assert site.website.login("alice", RIGHT).result == "challenge"
+    accepted = site.website.post("/v1/logins", {"name": "alice", "password": RIGHT, "event": "mail"})
+    assert (accepted.result, accepted.document["event"]) == ("accepted", "mail")
+    assert "groups" not in accepted.document["user"]
+
+
+def test_a_chain_may_be_for_one_website_and_place(start: Start) -> None:
+    """As `clients` and `networks` of a chain have it for a NAS."""
+    near = '[chains.near]\nmethods = ["password"]\nclients = ["far"]\nnetworks = ["198.51.100.0/24"]\n'
+    event = '[events.far]\nchains = ["near", "both"]\n'
+    keys = [f'[https.keys.{name}]\nhash = "{hashed(name)}"\nevent = "far"\n' for name in ("far", "farther")]
+    site = start(near + event + "".join(keys))
+    results = []
+    for site.website.key, caller in (("far", "198.51.100.7"), ("far", "192.0.2.7"), ("farther", "198.51.100.7")):
+        results.append(site.website.post("/v1/logins", {"name": "alice", "password": RIGHT, "caller": caller}).result)
+    assert results == ["accepted", "challenge", "challenge"]

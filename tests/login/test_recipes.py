@@ -31,7 +31,10 @@ def test_what_goes_into_aad_toml_is_sound(name: str, block: recipes.Block, tmp_p
     assert block.place == f"/etc/aad/aad.toml.d/{name}.toml"
     for folder in ("aad.toml.d", "credentials"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "aad.toml.d" / f"{name}.toml").write_text(block.text)
+    served = Authority(tmp_path / "ca").certificate()
+    text = block.text.replace("/etc/aad/tls/fullchain.pem", str(served.cert_file))
+    text = text.replace("/etc/aad/tls/key.pem", str(served.key_file))
+    (tmp_path / "aad.toml.d" / f"{name}.toml").write_text(text)
     for secret in ("vpn-gateway.secret", "ldap.password", "smtp.password", f"credentials/{name}.secret"):
         (tmp_path / secret).touch(mode=0o600)
         (tmp_path / secret).write_text("a secret, long enough for everybody")
