@@ -68,6 +68,8 @@ def opened(config: Config, service: Service) -> Opened:
         found.sockets[kind] = handed or _bound(listen)
     if config.https is not None:
         streams = service.sockets("https")
+        if streams:
+            found.words = " (handed over by systemd)"
         if streams and {named(each) for each in streams} != set(config.https.listen):
             found.warnings.append("https.listen is not used: systemd hands the sockets over")
         found.streams = streams or _listening(config.https.listen)
