@@ -109,7 +109,7 @@ def counted(path: Path, now: float) -> tuple[int, int, float]:
 
 
 def rest(took: float, every: float) -> int:
-    """Return how often counting is left out, after it took so many seconds of CPU; `every`: from one time to the next."""
+    """Return how often counting is left out after it took so many seconds of CPU. `every`: seconds between two."""
     return min(int(took / (SHARE * every)), LONGEST_REST)
 
 

@@ -72,7 +72,7 @@ def test_only_who_configures_it_loads_it(tmp_path: Path, authority: Authority) -
         made(tmp_path / "without", HEAD),
     )
     for daemon in (with_it, without):
-        daemon._within = ["env", "PYTHONPROFILEIMPORTTIME=1"]
+        daemon.within = ["env", "PYTHONPROFILEIMPORTTIME=1"]
         with daemon:
             imported = {line.rpartition("|")[2].strip() for line in daemon.strays() if line.startswith("import time:")}
         assert "aad.daemon" in imported
