@@ -27,6 +27,7 @@ from aad.story import Story
 
 REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another
 REFERENCE_LENGTH = 6
+STRAGGLES = 0.5  # seconds: nobody has read a mail and typed its code sooner
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class Engine:
             if isinstance(state, Running):
                 story.user(state.login.user.name)
                 state, attempt = await self.identify.read(state, attempt, self._waits)
+                await self._not_late(story, event, key)
             reply, failed = await self._walk(state, story, attempt)
         finally:
             if failures and not failed:
@@ -124,6 +126,12 @@ class Engine:
         if failed and self.lockout.locks(failures):
             story.tell("user.locked", reason=f"{failures} failed logins in a row")
         return reply
+
+    async def _not_late(self, story: Story, event: str, key: str) -> None:
+        """Raise Unavailable if the user has logged in since this, the same login begun again at a slow node, began."""
+        if time.monotonic() >= story.began + STRAGGLES and await self.lockout.cleared(event, key):
+            what = "the user has logged in meanwhile"
+            raise Unavailable(what)
 
     async def _walk(self, state: State, story: Story, attempt: Attempt) -> tuple[Reply, bool]:
         """Run methods until the login is settled; say too whether it became a failed one, by a guess."""

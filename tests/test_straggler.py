@@ -1,0 +1,70 @@
+"""A login begun twice, whose second request is worked on so slowly that the user has logged in by then: no new mail."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from aad import engine
+from aad.core.conversation import Accepted
+from aad.engine import Asked
+from aad.ports import Unavailable
+from aad.same import Same
+from tests.fakes import World, attempt
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(engine, "STRAGGLES", 0.0)
+    return World()
+
+
+def slow(world: World) -> asyncio.Event:
+    gate = asyncio.Event()
+    world.repository.gate = gate.wait
+    return gate
+
+
+async def straggler(world: World) -> tuple[asyncio.Task[engine.Reply], asyncio.Event]:
+    """Begin a login at another node, where the directory is slow."""
+    gate = slow(world)
+    task = asyncio.create_task(replace(world.engine, same=Same()).begin(attempt()))
+    await asyncio.sleep(0.01)
+    world.repository.gate = None
+    return task, gate
+
+
+async def test_who_has_logged_in_meanwhile_gets_no_second_mail(world: World) -> None:
+    late, gate = await straggler(world)
+    reply = await world.engine.begin(attempt())
+    assert isinstance(reply, Asked)
+    assert isinstance(await world.engine.answer(reply.ticket, attempt(world.sender.code)), Accepted)
+    gate.set()
+    with pytest.raises(Unavailable, match="has logged in meanwhile"):
+        await late
+    assert len(world.sender.messages) == 1
+    assert all(not tally.count for tally in world.store.counters.values())
+    assert isinstance(await world.engine.begin(attempt()), Asked)
+    assert len(world.sender.messages) == 2
+
+
+async def test_who_has_not_is_served(world: World) -> None:
+    late, gate = await straggler(world)
+    gate.set()
+    assert isinstance(await late, Asked)
+    assert all(not tally.count for tally in world.store.counters.values())
+
+
+async def test_a_quick_login_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, counted = World(), []
+    spend = world.store.spend
+
+    async def counting(*given: object, **named: object) -> int:
+        counted.append(given)
+        return await spend(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.store, "spend", counting)
+    await world.engine.begin(attempt())
+    assert len(counted) == 2  # a failure ahead, and the claim
