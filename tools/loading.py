@@ -24,7 +24,7 @@ bind_dn = "{directory.bind_dn}"
 bind_password = "{directory.bind_password}"
 base_dn = "{directory.base_dn}"
 [senders.mail]
-host = "127.0.0.1"
+host = "{mail_host}"
 port = {mail_port}
 security = "none"
 sender_email = "noreply@example.com"
@@ -39,12 +39,22 @@ def people(count: int, word: str = "user") -> list[Person]:
     return [Person(f"{word}{n:04}", f"pw-{n:04}", mail=(f"{word}{n:04}@example.com",)) for n in range(count)]
 
 
-def configuration(directory: Directory, mail_port: int, rest: str = "", *, tls: bool = False) -> str:
+def configuration(
+    directory: Directory,
+    mail_port: int,
+    rest: str = "",
+    *,
+    tls: bool = False,
+    mail_host: str = "127.0.0.1",
+    ldap_host: str = "localhost",
+) -> str:
     """Return what follows the usual head of aad.toml."""
+    ldap = directory.ldaps_uri if tls else directory.ldap_uri
     text = CONFIGURATION.format(
-        ldap=directory.ldaps_uri if tls else directory.ldap_uri,
+        ldap=ldap.replace("localhost", ldap_host),
         ldap_tls=f'ca_file = "{directory.ca_file}"' if tls else "",
         directory=directory,
+        mail_host=mail_host,
         mail_port=mail_port,
     )
     return text + rest

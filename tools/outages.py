@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -68,9 +69,10 @@ class MailRoom:
         self._port = port
         self._server: asyncio.Server | None = None
 
-    async def open(self) -> None:
-        """Take connections."""
-        self._server = await asyncio.get_running_loop().create_server(lambda: MoodySink(self), "127.0.0.1", self._port)
+    async def open(self, listener: socket.socket | None = None) -> None:
+        """Take connections; `listener` is a socket that is bound already, on another host."""
+        where: dict[str, Any] = {"sock": listener} if listener else {"host": "127.0.0.1", "port": self._port}
+        self._server = await asyncio.get_running_loop().create_server(lambda: MoodySink(self), **where)
 
     async def shut(self) -> None:
         """Refuse connections from now on, and cut those that stand."""

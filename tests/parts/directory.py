@@ -14,6 +14,7 @@ from tests.parts.ports import free_port, listening
 
 __all__ = ["STRICT_POLICY", "Directory", "Person"]
 
+ROOM, ROOM_EACH = 16 * 1024 * 1024, 8 * 1024  # octets that the database may have
 CONFIG = """\
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
@@ -33,7 +34,7 @@ TLSVerifyClient never
 database mdb
 suffix "{base}"
 directory {folder}/data
-maxsize {octets}
+maxsize {room}
 dbnosync
 rootdn "cn=root,{base}"
 index objectClass,uid,mail eq
@@ -55,7 +56,7 @@ class Directory(Part):
     bind_dn = SERVICE
     bind_password = "the service's own password"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is, key by key
         self,
         folder: Path,
         authority: Authority,
@@ -64,8 +65,12 @@ class Directory(Part):
         require_tls: bool = False,
         certificate: Certificate | None = None,
         policy: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        """Load the people; `policy` changes the strict password policy, `require_tls` refuses binds in the clear."""
+        """Load the people; `policy` changes the strict password policy, `require_tls` refuses binds in the clear.
+
+        `host`: "0.0.0.0", where it is alone in a network.
+        """
         (folder / "data").mkdir(parents=True, exist_ok=True)
         self.ca_file = authority.ca_file
         self.port, self.tls_port = free_port(), free_port()
@@ -75,7 +80,7 @@ class Directory(Part):
         config.write_text(
             CONFIG.format(
                 folder=folder,
-                octets=max(16 * 2**20, 4096 * len(people)),
+                room=ROOM + len(people) * ROOM_EACH,
                 base=BASE,
                 service=SERVICE,
                 ca_file=self.ca_file,
@@ -91,7 +96,7 @@ class Directory(Part):
         if loaded.returncode:
             msg = f"slapadd: {loaded.stderr}"
             raise AssertionError(msg)
-        listen = f"ldap://127.0.0.1:{self.port} ldaps://127.0.0.1:{self.tls_port}"
+        listen = f"ldap://{host}:{self.port} ldaps://{host}:{self.tls_port}"
         self._slapd = Child(["/usr/sbin/slapd", "-d", "stats", "-h", listen, "-f", config], folder / "slapd.log")
 
     def start(self) -> None:

@@ -22,11 +22,11 @@ def free_port(kind: Literal["tcp", "udp"] = "tcp", low: int = LOW, high: int = H
     raise OSError(msg)
 
 
-def listening(port: int) -> bool:
+def listening(port: int, host: str = "127.0.0.1") -> bool:
     """Say whether a TCP server takes connections on this port."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 def _can_bind(port: int, kind: socket.SocketKind) -> bool:

@@ -16,9 +16,15 @@ class Redis(Part):
     """Listens on 127.0.0.1 and a unix socket, and keeps what it has over `kill` (an append-only file)."""
 
     def __init__(
-        self, folder: Path, *, password: str = "", certificate: Certificate | None = None, ca_file: Path | None = None
+        self,
+        folder: Path,
+        *,
+        password: str = "",
+        certificate: Certificate | None = None,
+        ca_file: Path | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
-        """Choose a port; with a `certificate` it speaks TLS there."""
+        """Choose a port; with a `certificate` it speaks TLS there. `host`: "0.0.0.0", alone in a network."""
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port("tcp")
         self.socket = folder / "redis.sock"
@@ -28,9 +34,9 @@ class Redis(Part):
             port = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
             port += ["--tls-cert-file", str(certificate.cert_file), "--tls-key-file", str(certificate.key_file)]
             port += ["--tls-ca-cert-file", str(ca_file)]
-        command = ["redis-server", *port, "--bind", "127.0.0.1", "--dir", str(folder), "--unixsocket", str(self.socket)]
+        command = ["redis-server", *port, "--bind", host, "--dir", str(folder), "--unixsocket", str(self.socket)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "no", "--daemonize", "no"]
-        command += ["--requirepass", password] if password else []
+        command += ["--requirepass", password] if password else ["--protected-mode", "no"]
         self._child = Child(command, folder / "redis.log")
 
     @property
