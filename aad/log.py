@@ -32,6 +32,7 @@ def _head(name: str, what: Kind) -> str:
 
 _HEADS = {name: _head(name, what) for name, what in KINDS.items()}
 _FIELDS: dict[str, str] = {}  # "login" -> "\nAAD_LOGIN="; the code names few
+_LABELS: dict[str, str] = {}  # "login" -> ', "login": '
 
 
 class Log:
@@ -101,7 +102,7 @@ class Log:
 
 def _datagram(name: str, what: Kind, known: Mapping[str, str]) -> bytes:
     """Write a record as journald reads it: one field a line; no value has a line break."""
-    text = (_HEADS.get(name) or _head(name, what)) + what.text.format_map(_Blank(known))
+    text = (_HEADS.get(name) or _head(name, what)) + _message(what, known)
     for key, value in known.items():
         text += (_FIELDS.get(key) or _field(key)) + value
     return (text + "\n").encode(errors="replace")
@@ -112,15 +113,27 @@ def _field(key: str) -> str:
 
 
 def _json(name: str, what: Kind, known: Mapping[str, str]) -> str:
-    message = what.text.format_map(_Blank(known))
-    fields = {"event": name, "message": message, **known}
-    rest = ", ".join([f"{_QUOTED(key)}: {_QUOTED(value)}" for key, value in fields.items()])
-    return f'{{"time": {time.time():.3f}, "priority": {what.priority}, {rest}}}'
+    text = f'{{"time": {time.time():.3f}, "priority": {what.priority}, "event": {_QUOTED(name)}'
+    text += f', "message": {_QUOTED(_message(what, known))}'
+    for key, value in known.items():
+        text += (_LABELS.get(key) or _label(key)) + _QUOTED(value)
+    return text + "}"
+
+
+def _label(key: str) -> str:
+    return _LABELS.setdefault(key, f", {_QUOTED(key)}: ")
+
+
+def _message(what: Kind, known: Mapping[str, str]) -> str:
+    try:
+        return what.text.format_map(known)
+    except KeyError:  # a field that its text names isn't known
+        return what.text.format_map(_Blank(known))
 
 
 def _text(name: str, what: Kind, known: Mapping[str, str]) -> str:
     """Write a record for people; journald reads the priority (sd-daemon(3))."""
-    message = what.text.format_map(_Blank(known))
+    message = _message(what, known)
     rest = {key: value for key, value in known.items() if value not in message}
     shown = " ".join(f"{key}={json.dumps(value) if ' ' in value else value}" for key, value in rest.items())
     return f"<{what.priority}>{name}: {message}" + (f" ({shown})" if shown else "")
