@@ -52,6 +52,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     sockets.py     those of aad.toml, or those that systemd hands over              | config, radius, service
     workers.py     several daemons behind the same sockets                          | daemon, sockets
     loop.py        the event loop: uvloop's where that is installed                 | nothing
+    garbage.py     the garbage collector, which stops that loop: seldom, and briefly | nothing
     daemon.py      runs until SIGTERM, drains, reloads                       | assembly, radius, service, watch
     cli/           one file a command                                               | everybody
 """

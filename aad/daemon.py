@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import faulthandler
-import gc
 import os
 import random
 import signal
@@ -13,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aad import __version__, assembly, nases, registry, sockets
+from aad import __version__, assembly, garbage, nases, registry, sockets
 from aad.assembly import Lasting
 from aad.config import Config, ConfigError, load
 from aad.core.conversation import Login
@@ -117,6 +116,7 @@ class Daemon:
                 self._record("configuration.warning", reason=reason)
             listen = ", ".join(opened.names) + opened.words
             self._record("daemon.started", version=__version__, listen=listen)
+            garbage.settle()
             async with self._service.serving(lambda: self._status(store), lambda: self._ailing(server)):
                 await stop.wait()
             accountant.close()
@@ -191,7 +191,7 @@ class Daemon:
             if at_work := server.at_work() | (self._web.at_work() if self._web else set()):
                 await asyncio.wait(at_work, timeout=PATIENCE)
             await before.aclose()
-            gc.collect()  # the parts of a configuration refer to each other: without this the old ones stay for long
+            garbage.settle()
 
     def _reopen_log(self) -> None:
         try:

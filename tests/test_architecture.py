@@ -79,6 +79,7 @@ MAY_KNOW = {
     "nases": {"config", "radius"},
     "sockets": {"config", "radius", "service"},
     "loop": set(),
+    "garbage": set(),
     "workers": {"assembly", "config", "daemon", "loop", "ports", "radius", "registry", "service", "sockets"},
     "daemon": {
         "nases",
@@ -87,6 +88,7 @@ MAY_KNOW = {
         "assembly",
         "config",
         "core",
+        "garbage",
         "log",
         "loop",
         "outages",
