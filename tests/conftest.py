@@ -1,5 +1,6 @@
 """What every test shares."""
 
+import os
 import signal
 
 import pytest
@@ -13,4 +14,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    workers = int(os.environ.get("AAD_WORKERS") or 1)
+    parser.addoption("--workers", type=int, default=workers, help="of the requirements' daemons")
     parser.addoption("--store", choices=("sqlite", "valkey"), default="sqlite", help="of the requirements' daemons")

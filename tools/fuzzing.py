@@ -137,12 +137,12 @@ class Fuzzer:
         self.summary.complaints.append(f"an answer to nothing that was asked: {octets.hex()}")
 
     def _look(self) -> None:
-        pid = self._daemon.child.pid
         if not self._daemon.child.alive:
             self.summary.complaints.append("the daemon has ended")
             return
-        self.summary.memory.append(memory(pid))
-        self.summary.descriptors.append(descriptors(pid))
+        pids = self._daemon.pids
+        self.summary.memory.append(sum(map(memory, pids)))
+        self.summary.descriptors.append(sum(map(descriptors, pids)))
         self.summary.complaints += self._complaints.new()
 
     def _progress(self) -> str:

@@ -108,7 +108,7 @@ class Daemon(Part):
         command = [*self.within, sys.executable, "-m", "aad", "serve", "-c", str(self.file), *self.options]
         self._child = Child(private(command, self._binds) if self._binds else command, log)
         self._child.start()
-        self._child.ready(lambda: bool(self.records("daemon.started")))
+        self._child.ready(lambda: len(self.records("daemon.started")) >= self.workers)
 
     def stop(self) -> None:
         """End it by SIGTERM."""
@@ -123,13 +123,26 @@ class Daemon(Part):
         """Send SIGHUP, and wait until it says what became of it."""
         before = len(self.records("configuration.loaded", "configuration.refused"))
         self.child.signal(signal.SIGHUP)
-        until(lambda: len(self.records("configuration.loaded", "configuration.refused")) > before, what="a reload")
+        due = before + self.workers
+        until(lambda: len(self.records("configuration.loaded", "configuration.refused")) >= due, what="a reload")
 
     @property
     def child(self) -> Child:
         """Return the process."""
         assert self._child is not None
         return self._child
+
+    @property
+    def workers(self) -> int:
+        """How many processes serve: each of them tells of a reload, or of an outage that it meets."""
+        given = list(self.options)
+        return int(given[given.index("--workers") + 1]) if "--workers" in given else 1
+
+    @property
+    def pids(self) -> list[int]:
+        """All its processes."""
+        found = Path(f"/proc/{self.child.pid}/task/{self.child.pid}/children").read_text()
+        return [self.child.pid, *map(int, found.split())]
 
     def records(self, *names: str) -> list[dict[str, Any]]:
         """Return the records of these names since the last start, or all of them."""

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from aad.core.secret import Secret
 from aad.radius import asking, names
 from aad.radius.names import ACCESS_CHALLENGE
+from aad.radius.relay import turn
 from aad.radius.wire import Attribute
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.part import Part
@@ -63,14 +64,14 @@ class Beside(Part, Generic[S]):
 def threads(daemon: Daemon) -> int:
     """Count its threads, without uvloop's four that wait for work from the first time on that it needs one."""
     count = 0
-    for each in Path(f"/proc/{daemon.child.pid}/task").iterdir():
+    for each in (task for pid in daemon.pids for task in Path(f"/proc/{pid}/task").iterdir()):
         with suppress(OSError):  # it ended meanwhile
             count += (each / "comm").read_text().strip() != "libuv-worker"
     return count
 
 
 def descriptors(daemon: Daemon) -> int:
-    return len(list(Path(f"/proc/{daemon.child.pid}/fd").iterdir()))
+    return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in daemon.pids)
 
 
 def status_server(*attributes: Attribute, secret: str = SECRET) -> tuple[bytes, Callable[[bytes], asking.Reply]]:
@@ -93,6 +94,11 @@ def kinds(reply: asking.Reply) -> list[int]:
 def only(records: list[dict[str, Any]]) -> Mapping[str, Any]:
     (record,) = records
     return record
+
+
+def once(daemon: Daemon, name: str, times: int = 1) -> None:
+    """Hold that each process that met something told it so many times, and that one did."""
+    assert times <= len(daemon.records(name)) <= times * daemon.workers
 
 
 def again(client: Raw, request: Request) -> bytes:
@@ -119,6 +125,15 @@ def challenged(daemon: Daemon, name: str = "alice", typed: str = "correct horse"
     with Raw(daemon.host, daemon.port, timeout=0.3) as client, suppress(TimeoutError):
         return request.reply(again(client, request)).code == ACCESS_CHALLENGE
     return False
+
+
+def all_challenge(daemon: Daemon) -> bool:
+    """Begin a login at each process, and say whether all go on."""
+    users = {}
+    for number in range(CROWD):
+        name, typed = f"user{number:02}", f"pw-{number:02}"
+        users[turn(Request(name, typed).octets, daemon.host, daemon.workers)] = (name, typed)
+    return all(challenged(daemon, *user) for user in users.values())
 
 
 @contextmanager

@@ -44,6 +44,13 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(Daemon, "valkey", f"valkey://localhost:{request.getfixturevalue('redis').port}")
 
 
+@pytest.fixture(autouse=True)
+def workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--workers N`, or in a module that says so, so many processes serve."""
+    count = max(request.config.getoption("--workers"), getattr(request.module, "WORKERS", 1))
+    monkeypatch.setattr(Daemon, "options", ("--workers", str(count)) if count > 1 else ())
+
+
 @pytest.fixture(scope="session")
 def slapd(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Directory]:
     with Directory(tmp_path_factory.mktemp("directory"), authority, (*PEOPLE, *MORE)) as running:

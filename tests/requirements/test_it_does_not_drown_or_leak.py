@@ -21,8 +21,9 @@ from tests.login.test_radius import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
-from tests.parts.mailbox import Mailbox
+from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw
+from tests.parts.waiting import until
 from tests.requirements.reading import (
     AT_ONCE_AGAIN,
     TWO_CLIENTS,
@@ -100,18 +101,27 @@ def test_26_a_flood_gets_no_octet_and_starves_nobody(tmp_path: Path) -> None:
     assert not figures.replies, figures
     assert figures.asked >= 30, figures
     assert figures.in_time >= 0.95 * figures.asked, figures
-    assert figures.lines <= 2, figures  # one for strangers, one for wrong authenticators
+    assert figures.lines <= 2 * figures.workers, figures  # one for strangers, one for wrong authenticators
 
 
 def test_27_when_all_places_are_waited_in_new_logins_are_refused(make: Make, mailbox: Mailbox) -> None:
     daemon = make("[limits]\nwaiting = 3\n")
     with Raw(daemon.host, daemon.port) as client:
-        given = state(client.ask("alice", RIGHT))
-        codes = [client.ask(*password(number)).code for number in range(5)]
-        assert codes == [ACCESS_CHALLENGE] * 2 + [ACCESS_REJECT] * 3
-        assert len(mailbox.messages) == 3
-        assert client.ask("alice", code(mailbox), given).code == ACCESS_ACCEPT
-        assert client.ask(*password(9)).code == ACCESS_CHALLENGE  # there is room again
+        waiting = {number: client.ask(*password(number)) for number in range(3)}
+        assert [reply.code for reply in waiting.values()] == [ACCESS_CHALLENGE] * 3
+
+        def refused() -> bool:
+            """Say whether no other login is begun; what another process did in the last second, one may not know."""
+            more = {number: client.ask(*password(number)) for number in range(3, 6)}
+            waiting.update({number: reply for number, reply in more.items() if reply.code == ACCESS_CHALLENGE})
+            return [reply.code for reply in more.values()] == [ACCESS_REJECT] * 3
+
+        until(refused)
+        assert len(mailbox.messages) == len(waiting) <= 3 * daemon.workers
+        for number, reply in waiting.items():
+            typed = code_in(mailbox.wait(f"user{number:02}@example.com"))
+            assert client.ask(f"user{number:02}", typed, state(reply)).code == ACCESS_ACCEPT
+        assert until(lambda: client.ask(*password(9)).code == ACCESS_CHALLENGE)  # there is room again
 
 
 def test_27_when_a_million_counters_count_new_names_are_refused(tmp_path: Path, parts: str, mailbox: Mailbox) -> None:
@@ -122,11 +132,11 @@ def test_27_when_a_million_counters_count_new_names_are_refused(tmp_path: Path, 
         given = state(client.ask("alice", RIGHT))
         assert client.ask("bob", "wrong").code == ACCESS_REJECT
         daemon.stop()
-        until = time.clock_gettime(time.CLOCK_BOOTTIME) + 600
+        counts_until = time.clock_gettime(time.CLOCK_BOOTTIME) + 600
         with closing(sqlite3.connect(daemon.folder / "state.db")) as store, store:
             numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
             rows = f"{numbers} SELECT 'lockout', printf('n%07d', i), 'vpn', 1, ?, 600 FROM n"
-            store.execute(f"INSERT INTO counter (kind, name, scope, count, until, length) {rows}", (until,))
+            store.execute(f"INSERT INTO counter (kind, name, scope, count, until, length) {rows}", (counts_until,))
         daemon.start()
         assert client.ask("somebody new", "x").code == ACCESS_REJECT
         assert "users failed or got mail of late" in daemon.records("login.unavailable")[0]["reason"]
@@ -141,18 +151,18 @@ def test_27_distinct_names_leave_nothing_in_memory(tmp_path: Path, mailbox: Mail
     rest = f'[repositories.local]\npath = "{tmp_path}/users.toml"\n' + sender(mailbox.port, authority)
     with Daemon(tmp_path / "aad", rest, head=head) as daemon:
         assert distinct_names(daemon, 0, 3_000) == 3_000
-        before = memory(daemon.child.pid)
+        before = sum(map(memory, daemon.pids))
         assert distinct_names(daemon, 3_000, 6_000) == 6_000
         # A reply kept for 30 s is about 400 octets; one name that stays is as much again.
-        assert memory(daemon.child.pid) - before < 6_000 * 600
+        assert sum(map(memory, daemon.pids)) - before < 6_000 * 600
 
 
 def test_27_clients_remembered_by_address_are_bounded(daemon: Daemon) -> None:
     many_sources(daemon, 1000)
-    before = memory(daemon.child.pid)
+    before = sum(map(memory, daemon.pids))
     many_sources(daemon, 60_000)
     assert queued(daemon.port)
-    assert memory(daemon.child.pid) - before < 6 * 1024 * 1024
+    assert sum(map(memory, daemon.pids)) - before < daemon.workers * 6 * 1024 * 1024
 
 
 def test_28_no_datagram_makes_a_fault_or_leaves_anything_behind(tmp_path: Path) -> None:

@@ -20,11 +20,12 @@ from tests.requirements.beside import (
     CROWD,
     Beside,
     a_crowd,
+    all_challenge,
     ask_status,
     challenged,
     descriptors,
     logged_in,
-    only,
+    once,
     threads,
     timed,
 )
@@ -77,8 +78,8 @@ def slowed(daemon: Daemon, bound: int) -> list[int]:
     with a_crowd(daemon) as crowd:
         sent = time.monotonic()
         assert the_others_are_served(daemon) < max(0.1, 5 * well)
-        assert threads(daemon) <= before[0] + CONNECTIONS  # each may need one, while it is opened
-        assert descriptors(daemon) <= before[1] + bound
+        assert threads(daemon) <= before[0] + CONNECTIONS * daemon.workers  # each may need one, while it is opened
+        assert descriptors(daemon) <= before[1] + bound * daemon.workers
         return settled_in_time(daemon, crowd, sent)
 
 
@@ -98,12 +99,14 @@ def test_14_a_slow_directory_hurts_nobody_else(
         codes = slowed(daemon, bound=2 * CONNECTIONS)
         assert codes == ([ACCESS_REJECT] * CROWD if unavailable == "reject" else [])
         until(lambda: not relay.server._tasks, what="the daemon's connections closed")
-        until(lambda: threads(daemon) <= rested[0] + 1)
-        until(lambda: descriptors(daemon) <= rested[1] + 3 * CONNECTIONS)  # the other directory's are kept
+        until(lambda: threads(daemon) <= rested[0] + daemon.workers)
+        until(
+            lambda: descriptors(daemon) <= rested[1] + 3 * CONNECTIONS * daemon.workers
+        )  # the other directory's are kept
         relay.server.mood = ""
-        until(lambda: challenged(daemon), what="a challenge after the directory's recovery")
-    only(daemon.records("repository.down"))
-    only(daemon.records("repository.up"))
+        until(lambda: all_challenge(daemon), what="a challenge after the directory's recovery")
+    once(daemon, "repository.down")
+    once(daemon, "repository.up")
 
 
 @pytest.mark.parametrize("at", ["banner", "EHLO", "MAIL", "RCPT", "DATA", "end"])
@@ -116,12 +119,14 @@ def test_14_a_slow_mail_server_hurts_nobody_else(start: Start, at: str) -> None:
         codes = slowed(daemon, bound=3 * CONNECTIONS)
         # Where there is a connection the mails go on; where there is none, nobody is asked for a code.
         assert codes == [ACCESS_CHALLENGE] * (0 if at in {"banner", "EHLO"} else CROWD)
-        assert script.server.connections <= 2 * CONNECTIONS
+        assert script.server.connections <= 2 * CONNECTIONS * daemon.workers
         if at in {"DATA", "end"}:  # these get a minute: who gives up early mails twice
             script.stop()
         until(lambda: not script.server.open, what="the daemon's connections closed")
         until(lambda: threads(daemon) <= rested[0])
-        until(lambda: descriptors(daemon) <= rested[1] + 2 * CONNECTIONS)  # those to both directories are kept
+        until(
+            lambda: descriptors(daemon) <= rested[1] + 2 * CONNECTIONS * daemon.workers
+        )  # those to both directories are kept
         script.server.behave()
         script.start()
         until(lambda: challenged(daemon), what="a challenge after the mail server's recovery")
