@@ -20,6 +20,7 @@ class Job:
     mail: Mail
     slow: Callable[[], None]
     committed: bool = False  # it may arrive
+    placed: float = field(default_factory=time.monotonic)
     outcome: asyncio.Future[str] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property

@@ -6,7 +6,9 @@
    is a connection.
 3. A mail may be withdrawn until DATA is said. From then on nobody can tell whether it arrives.
 4. Everything is bounded: connections, mails that wait, and the time each step takes.
-5. Where no connection is to be had, or a mail had to be withdrawn since the server was slow, one caller tries again
+5. A few connections are made at once when they are needed. More are made while mails wait: so that a mail server that
+   takes its time gets many mails at a time, and a fast one is left with few.
+6. Where no connection is to be had, or a mail had to be withdrawn since the server was slow, one caller tries again
    after a pause and the others are told at once.
 """
 
@@ -26,6 +28,9 @@ from aad.senders.smtp_line import Dropped, Line, Mail, Withdrawn
 
 FAREWELL = 2.0
 """Seconds that mails under way get when the sender is left."""
+
+FEW = 8  # connections that are made at once
+SLOW = 0.02  # seconds that a mail waits before there are more
 
 _LATE = "the mail server did not take the mail in time"
 _STOPPED = "stopped before the mail server answered"
@@ -94,12 +99,17 @@ class Pool:
         if len(self._queue) >= self._limits.queue + self._connecting:  # each that connects will take one
             what = f"{len(self._queue)} mails wait for the mail server already"
             raise self._unavailable(what)
-        more = len(self._workers) < self._limits.connections and self._connecting <= len(self._queue)
-        if more and self._gate.lets_try(self._connecting):
+        if self._connecting <= len(self._queue) and self._grows():
             self._hire()
         elif self._gate.shut and len(self._workers) == self._connecting:
             raise self._unavailable(self._gate.reason)
         self._queue.append(job)
+
+    def _grows(self) -> bool:
+        """Say whether to make one more connection now."""
+        workers, waits = len(self._workers), self._queue and time.monotonic() - self._queue[0].placed >= SLOW
+        more = workers < self._limits.connections and (workers < FEW or waits)
+        return bool(more) and self._gate.lets_try(self._connecting)
 
     def _hire(self) -> None:
         self._connecting += 1
@@ -149,6 +159,8 @@ class Pool:
     def _next(self) -> Job | None:
         """Take the first waiting mail that is still of use."""
         self._drop_useless()
+        if self._connecting < len(self._queue) - 1 and self._grows():
+            self._hire()
         return self._queue.popleft() if self._queue else None
 
     def _drop_useless(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from aad.core.message import Message, Receipt
 from aad.ports import Later, Unavailable, Underway
+from aad.senders import smtp_pool
 from aad.senders.smtp import Smtp
 from tests.parts.mailbox import Mailbox, Stage
 from tests.parts.waiting import until
@@ -32,10 +33,29 @@ async def test_many_mails_over_a_few_connections(script: Script, smtp: Make, mes
         assert sorted(letter.recipients for letter in mailbox.messages) == sorted((one,) for one in to)
         assert all(f"code is {letter.recipients[0][4:-12]}." in letter.text for letter in mailbox.messages)
     script.say("end", "250 2.0.0 Ok")
-    async with smtp(script) as sender:
+    async with smtp(script, connections=8) as sender:
         await asyncio.gather(*(sender.send(message(one), within(20)) for one in to))
         assert script.connections <= 8
     assert sum(line.startswith("RCPT") for line in script.heard) == script.heard.count("end") == 64
+
+
+async def test_connections_grow_while_mails_wait(
+    script: Script, smtp: Make, message: Letters, within: Within, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.hold("end")
+    async with smtp(script, connections=12) as sender:
+        monkeypatch.setattr(smtp_pool, "SLOW", 60.0)  # nobody has waited for long
+        sends = [asyncio.create_task(sender.send(message(f"user{n}@example.com"), within(20))) for n in range(64)]
+        await script.until("end", smtp_pool.FEW)
+        assert (script.connections, sender.queued) == (smtp_pool.FEW, 64 - smtp_pool.FEW)
+        monkeypatch.setattr(smtp_pool, "SLOW", 0.0)  # now all have
+        sends.append(asyncio.create_task(sender.send(message("late@example.com"), within(20))))
+        await script.until("end", smtp_pool.FEW + 1)
+        assert script.connections == smtp_pool.FEW + 1
+        script.release()
+        await asyncio.gather(*sends)
+        assert script.connections == 12  # as many as there may be: who takes a mail that has waited sees to another one
+    assert sum(line.startswith("RCPT") for line in script.heard) == 65
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
