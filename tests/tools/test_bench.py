@@ -16,7 +16,7 @@ import pytest
 from tests.parts.child import Child
 from tests.parts.waiting import until
 from tools.benching import growth, plot
-from tools.benching.checkouts import HERE, CannotMeasureError, other, without
+from tools.benching.checkouts import HERE, CannotMeasureError, other, this, without
 from tools.benching.figures import Cost, Demand, Run, Spread, Tally, ratio, run_of, spread
 from tools.benching.options import parsed
 from tools.benching.progress import Progress
@@ -149,6 +149,13 @@ def test_what_makes_no_sense_is_refused(words: str, says: str, capsys: pytest.Ca
 def test_keys_that_the_other_checkout_does_not_know_are_left_out() -> None:
     text = '[limits]\nmails_total = "1 per 1m"\nwaiting = 3\n[senders.mail]\nwaiting = 4\n'
     assert without(text, ["limits.waiting", "limits.mails_total"]) == "[limits]\n[senders.mail]\nwaiting = 4\n"
+
+
+def test_a_checkout_is_asked_which_keys_it_does_not_know(tmp_path: Path) -> None:
+    file = tmp_path / "aad.toml"
+    file.touch(mode=0o600)
+    file.write_text("[limits]\nnonsense = 1\nwaiting = 3\n[senders.mail]\nmoods = 4\n[clients.gw]\n")
+    assert this().unknown(file) == {"limits.nonsense", "senders.mail.moods"}
 
 
 def test_a_checkout_that_is_none(tmp_path: Path) -> None:
