@@ -56,6 +56,8 @@ class Daemon(Part):
     host = "127.0.0.1"
     secret = SECRET
     options: Sequence[str] = ("--workers", WORKERS) if WORKERS else ()
+    patience = 10.0
+    """Seconds that it may take to start."""
     valkey: ClassVar[str] = ""
     """The url of what stands in the place of the usual head's store."""
 
@@ -108,7 +110,7 @@ class Daemon(Part):
         command = [*self.within, sys.executable, "-m", "aad", "serve", "-c", str(self.file), *self.options]
         self._child = Child(private(command, self._binds) if self._binds else command, log)
         self._child.start()
-        self._child.ready(lambda: len(self.records("daemon.started")) >= self.workers)
+        self._child.ready(lambda: len(self.records("daemon.started")) >= self.workers, self.patience)
 
     def stop(self) -> None:
         """End it by SIGTERM."""

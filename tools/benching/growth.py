@@ -20,7 +20,7 @@ from tools.benching.figures import Run
 from tools.benching.load import Order
 from tools.benching.options import Options
 from tools.benching.progress import Progress
-from tools.benching.table import aligned
+from tools.benching.table import aligned, disturbed
 from tools.benching.yard import Yard
 from tools.watching import cpu, memory, peak
 
@@ -60,7 +60,7 @@ def measured(folder: Path, options: Options, progress: Progress) -> str:
             rows += [_clients(yard, count, progress) for count in options.clients]
             note = NOTE_CLIENTS
     progress.clear()
-    return f"{aligned(rows)}\n\n{note}"
+    return "\n".join((aligned(rows), "", note, *disturbed(yard.strangers)))
 
 
 def _names(yard: Yard, folder: Path, count: int, progress: Progress) -> list[str]:

@@ -53,15 +53,20 @@ def notes(runs: Runs, names: Sequence[str]) -> Iterator[str]:
     if len(names) > 1:
         few = f"; fewer than {FEW} rounds can't tell" if rounds < FEW else ""
         yield f"ratio: {names[0]} by {names[1]}; {NOISE} within the noise: not every round says the same{few}"
-    if (strangers := max(run.strangers for run in every)) > ALONE:
-        yield (
-            f"up to {strangers:.0%} of this machine went to programs that have nothing to do with it: "
-            "the figures are worse than aad; only those of alternating rounds can be compared"
-        )
+    yield from disturbed(max(run.strangers for run in every))
     if shed := sum(run.shed for run in every):
         yield f"{shed} logins were not begun, since too many were under way: more is offered than is done"
     if (behind := max(run.behind for run in every)) > 50:  # noqa: PLR2004 - milliseconds; then it is no open loop
         yield f"the load itself was late by up to {behind:.0f} ms: this machine can't offer that much"
+
+
+def disturbed(strangers: float) -> Iterator[str]:
+    """Say that others used the machine, if they did: which part of it, 0 to 1."""
+    if strangers > ALONE:
+        yield (
+            f"up to {strangers:.0%} of this machine went to programs that have nothing to do with it: "
+            "the figures are worse than aad; only those of alternating rounds can be compared"
+        )
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:

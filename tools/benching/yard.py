@@ -30,6 +30,7 @@ resend_after = "0s"
 """
 CLIENT = 'deadline = "30s"'
 AT_WORK = 10_000
+PATIENCE = 120.0  # seconds until a daemon must have started: it may have thousands of clients
 TAIL = 12  # lines of a daemon's output that say why it ended
 
 
@@ -40,6 +41,7 @@ class Yard(Part):
         """Prepare nothing yet; the directory will have so many users."""
         self._folder, self._options, self.users = folder, options, users
         self.seconds = options.seconds
+        self.strangers = 0.0  # the most of any run
         self._stack = ExitStack()
         self._mail_port = free_port()
         self._directory: Directory
@@ -78,6 +80,7 @@ class Yard(Part):
             daemon.within = [*journald.within([]), *checkout.command]
         else:
             daemon = Daemon(place, text, within=checkout.command, **more)
+        daemon.patience = PATIENCE
         daemon.options = ("--workers", str(self._options.workers)) if self._options.workers > 1 else ()
         return daemon
 
@@ -115,8 +118,10 @@ class Yard(Part):
         if not daemon.child.alive:
             message = f"the daemon ended with {daemon.child.returncode}:\n" + daemon.child.output()[-2000:]
             raise CannotMeasureError(message)
+        share = max(0.0, strangers[0] / strangers[1])
+        self.strangers = max(self.strangers, share)
         memory = (peak(daemon.child.pid) / 2**20, shared_once(daemon.child.pid) / 2**20)
-        cost = Cost(aad, slapd, load, *memory, max(0.0, strangers[0] / strangers[1]))
+        cost = Cost(aad, slapd, load, *memory, share)
         return run_of(tally, cost), tally
 
     @staticmethod
