@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from aad.https.callers import Networks
 from aad.https.problems import Problem
@@ -85,9 +85,18 @@ class Server:
                 accepted.close()
                 continue
             self._held[address] += 1
-            task = loop.create_task(self._serve(accepted, address), name="https: connection")
+            task = loop.create_task(self._serve(accepted), name="https: connection")
             self._lines[task] = None
-            task.add_done_callback(lambda done: self._lines.pop(done, None))
+            task.add_done_callback(partial(self._gone, accepted, address))
+            await asyncio.sleep(0)  # a crowd that connects doesn't keep others from their turn
+
+    def _gone(self, accepted: socket.socket, address: str, task: asyncio.Task[None]) -> None:
+        """Forget a connection, also one that had to go before it was served."""
+        self._lines.pop(task, None)
+        self._held[address] -= 1
+        if not self._held[address]:
+            del self._held[address]
+        accepted.close()
 
     def _greedy(self, address: str) -> bool:
         """Say whether so many come from an address that others would find no place."""
@@ -115,7 +124,7 @@ class Server:
     def _problem(self, problem: Problem) -> Response:
         return self.setup.site.problem(problem)
 
-    async def _serve(self, accepted: socket.socket, address: str) -> None:
+    async def _serve(self, accepted: socket.socket) -> None:
         """Do TLS, and serve what comes."""
         loop, transport = asyncio.get_running_loop(), None
         reader = asyncio.StreamReader(limit=HEAD_OCTETS)
@@ -137,10 +146,5 @@ class Server:
         except (OSError, asyncio.CancelledError):
             pass  # no TLS, or none that we speak; or it had to go
         finally:
-            self._held[address] -= 1
-            if not self._held[address]:
-                del self._held[address]
             if transport is not None:
                 transport.abort()
-            with contextlib.suppress(OSError):
-                accepted.close()

@@ -95,6 +95,10 @@ class Line:
         # h11 bounds what is incomplete; a head that came in one piece may be larger.
         if len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers) > HEAD_OCTETS:
             raise Problem(problems.HEAD_TOO_LARGE)
+        if event.http_version not in {b"1.0", b"1.1"}:
+            raise Problem(problems.NO_HTTP)
+        if any(name == b"content-length" and int(value) > BODY_OCTETS for name, value in event.headers):
+            raise _too_large()
         return event
 
     async def _event(self) -> type[h11.NEED_DATA | h11.PAUSED] | h11.Event:
@@ -110,7 +114,7 @@ class Line:
         while isinstance(event := await self._event(), h11.Data):
             body += event.data
             if len(body) > BODY_OCTETS:
-                raise Problem(problems.TOO_LARGE, f"A body has at most {BODY_OCTETS} octets.")
+                raise _too_large()
         return body
 
     def _request(self, head: h11.Request, body: bytes, received: float) -> Request:
@@ -160,3 +164,7 @@ class Line:
         self._writer.write(b"".join(self._http.send(event) or b"" for event in events))
         async with asyncio.timeout(SEND):
             await self._writer.drain()
+
+
+def _too_large() -> Problem:
+    return Problem(problems.TOO_LARGE, f"A body has at most {BODY_OCTETS} octets.")

@@ -187,6 +187,25 @@ def test_a_repeated_post_mails_once_over_a_restart(start: Start, mailbox: Mailbo
     assert site.website.answer(again.document["login"], right).result == "refused"
 
 
+def test_a_repeated_post_after_a_node_died_amid_it_mails_once(
+    start: Start, directory: Directory, mailbox: Mailbox
+) -> None:
+    """18: what it had claimed is free again within a key's deadline and a little."""
+    short = f'[https.keys.short]\nhash = "{hashed("short")}"\nevent = "vpn"\ndeadline = "2s"\n'
+    site = start(short)
+    site.website.key = "short"
+    directory.pause()
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(site.website.login, "alice", RIGHT, Idempotency_Key="one")
+        until(lambda: site.daemon.records("login.started"))
+        site.daemon.kill()
+        directory.resume()
+        assert lost.exception() is not None
+    site.daemon.start()
+    until(lambda: site.website.login("alice", RIGHT, Idempotency_Key="one").result == "challenge", 20)
+    assert len(mailbox.messages) == 1
+
+
 def test_begun_again_it_is_one_login(site: Site, mailbox: Mailbox) -> None:
     """13, without a key too."""
     with ThreadPoolExecutor(8) as pool:
