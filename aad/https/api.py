@@ -146,7 +146,7 @@ class Api:
 
     def _handle(self, asked: Asked, key: Key, event: str, name: str) -> str:
         # Sealed: what the website passes through a browser shows nobody who logs in, and can't be made into another.
-        held = Secret(json.dumps([asked.ticket.decode(), event, name]))
+        held = Secret(json.dumps([asked.ticket.decode(), event, name], ensure_ascii=False))
         octets = sealed.seal(self.key, _bound(key), held, self.randomness(sealed.NONCE_OCTETS))
         return base64.urlsafe_b64encode(octets).decode()
 

@@ -21,7 +21,8 @@ from aad.https.problems import Problem
 from aad.https.site import headers as headers_of
 from aad.https.web import Request, Response
 
-HEAD_OCTETS, BODY_OCTETS = 16 * 1024, 16 * 1024
+HEAD_OCTETS = 16 * 1024
+BODY_OCTETS = 64 * 1024  # whatever `shapes` allows has room, also with every character escaped
 CLOSE = 2.0  # seconds to take leave
 HEAD, BODY, SEND, IDLE = 5.0, 5.0, 5.0, 15.0  # seconds: for a head, a body, a response; until the next request begins
 LINGER, LINGER_OCTETS = 1.0, 4 * 1024 * 1024  # what is still read of a request that was refused before its end

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.https import problems, shapes
+from aad.https.api import OPERATIONS
 from aad.https.callers import Networks, caller
 from aad.https.keys import Key, Keys
 from aad.https.once import key_of
@@ -17,6 +18,7 @@ from aad.https.problems import Problem
 from aad.https.shapes import Field
 from aad.https.site import HEADERS, Site, headers
 from aad.https.web import FORM, JSON, Cookie, OtherKind, Request, Response, Route, Unreadable
+from aad.https.wire import BODY_OCTETS
 
 HERE = "192.0.2.1"
 
@@ -168,3 +170,9 @@ def test_an_idempotency_key_is_plain(header: str) -> None:
     with pytest.raises(Problem):
         key_of(header)
     assert key_of('"8e03978e"') == key_of("8e03978e") == "8e03978e"
+
+
+def test_every_body_that_is_right_has_room() -> None:
+    for operation in OPERATIONS:
+        escaped = 12  # octets of a character beyond the first plane, as JSON's \\uXXXX\\uXXXX
+        assert sum(field.most * escaped + len(field.name) + 10 for field in operation.fields) < BODY_OCTETS

@@ -84,7 +84,7 @@ def test_requests_at_once_are_answered_in_order(served: tuple[Website, Daemon]) 
         (POST + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", [400]),
         (POST + b"X: a\r\n Y: folded\x00\r\n\r\n", [400]),
         (POST + b"Content-Length: 99999\r\n\r\n", [413]),
-        (POST + b"Transfer-Encoding: chunked\r\n\r\n8000\r\n" + b"x" * 0x8000 + b"\r\n", [413]),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n18000\r\n" + b"x" * 0x18000 + b"\r\n", [413]),
         (b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 5000, [431]),
     ],
 )
