@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 LARGEST = 4096  # octets of a value that is held for good
+LARGEST_PASSING = 16_384  # ... of one that ends
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,7 @@ class Tally:
 
 
 class Store(AbstractAsyncContextManager["Store"], Protocol):
-    """What outlives a restart: waiting logins, counters, and values held for good.
+    """What outlives a restart: waiting logins, counters, values held for good, and values that end.
 
     Every method is atomic; Unavailable: out of order.
 
@@ -78,6 +79,15 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
     async def names(self, kind: str) -> list[str]:
         """Return the names that values of a kind are held under, in order."""
+
+    async def recall(self, kind: str, name: str) -> bytes | None:
+        """Return a value that ends, and hasn't yet."""
+
+    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
+        """Hold `new`, until then, where `old` is held; as `swap` for values that end. An ended one is none.
+
+        ValueError: `new` is over `LARGEST_PASSING`.
+        """
 
     async def probe(self) -> str:
         """Try whether this store can be used, and say how in a few words (`aad check --online`)."""

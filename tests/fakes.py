@@ -55,6 +55,7 @@ class MemoryStore(Opened):
         self.logins: dict[bytes, tuple[str, bytes, float]] = {}
         self.counters: dict[tuple[str, str, str], Tally] = {}
         self.held: dict[tuple[str, str], bytes] = {}
+        self.passing: dict[tuple[str, str], tuple[bytes, float]] = {}
 
     def now(self) -> float:
         return self.time
@@ -108,6 +109,18 @@ class MemoryStore(Opened):
         self.held.pop((kind, name), None)
         if new is not None:
             self.held[kind, name] = new
+        return True
+
+    async def recall(self, kind: str, name: str) -> bytes | None:
+        value, until = self.passing.get((kind, name), (b"", 0.0))
+        return value if until > self.time else None
+
+    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
+        if await self.recall(kind, name) != old:
+            return False
+        self.passing.pop((kind, name), None)
+        if new is not None:
+            self.passing[kind, name] = (new, until)
         return True
 
     async def names(self, kind: str) -> list[str]:

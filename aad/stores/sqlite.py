@@ -13,6 +13,7 @@ from aad.core.settings import option
 from aad.ports import Tally, Unavailable, Wiring
 from aad.stores import statements as say
 from aad.stores.commits import Commits
+from aad.stores.sqlite_passing import Passing
 from aad.stores.statefile import Connection, begin_log_anew, checkpoint, counted, opened, rest, told
 from aad.storing import LARGEST
 
@@ -33,7 +34,7 @@ class SqliteSettings:
     )
 
 
-class Sqlite:
+class Sqlite(Passing):
     """One connection on the event loop's thread: each call is one or two statements of a few tens of microseconds.
 
     What is written in one turn of the event loop is one transaction (`commits`), and none waits for the disk
@@ -224,6 +225,7 @@ class Sqlite:
         now = self.now()
         with told(self._path):
             logins = self._connection.execute(say.SWEEP_WAITING, (now - GRACE, BATCH)).rowcount
+            logins += self._connection.execute(say.SWEEP_PASSING, (now, BATCH)).rowcount
             return logins + self._connection.execute(say.SWEEP_COUNTERS, (now, BATCH)).rowcount
 
     async def _written(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

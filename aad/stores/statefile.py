@@ -14,8 +14,8 @@ from aad.stores.statements import COUNTS
 
 __all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "counted", "opened", "rest", "told"]
 
-SCHEMA = 3
-_BEFORE = 2  # had all but what users are enrolled with; a file of then is brought up to date
+SCHEMA = 4
+_FIRST = 2  # a file of this version, or a later one, is brought up to date
 PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
 LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
 CACHE = 512  # KiB of pages kept in memory; the rest is in the system's cache anyway
@@ -38,11 +38,20 @@ CREATE TABLE counter (
 ) WITHOUT ROWID;
 CREATE INDEX counter_until ON counter (until)
 """
-_SINCE_3 = """
+_SINCE = {
+    3: """
 CREATE TABLE held (
     kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, name)
 ) WITHOUT ROWID
-"""
+""",
+    4: """
+CREATE TABLE passing (
+    kind TEXT NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, until REAL NOT NULL, length REAL NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+CREATE INDEX passing_until ON passing (until)
+""",
+}
 _AFRESH = "move it away, and a new one is made (waiting logins, lockouts, mail limits and enrolments end)"
 _WORDS = {
     sqlite3.SQLITE_BUSY: f"another process has been writing for more than {PATIENCE} s",
@@ -162,17 +171,19 @@ def _fit(connection: Connection, path: Path, now: float) -> None:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {_BEFORE}"):
+            for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {_FIRST}"):
                 connection.execute(statement)
-        if _version(connection) == _BEFORE:
-            for statement in (_SINCE_3, f"PRAGMA user_version = {SCHEMA}"):
-                connection.execute(statement)
+        for version, made in _SINCE.items():
+            if _version(connection) == version - 1:
+                for statement in (*made.split(";"), f"PRAGMA user_version = {version}"):
+                    connection.execute(statement)
         if (version := _version(connection)) != SCHEMA:
             words = f"was written by another version of aad (schema {version}, this one reads {SCHEMA}): run that, or"
             raise _unavailable(path, f"{words} {_AFRESH}")
         if _boot_of(connection) != boot:
             connection.execute("DELETE FROM waiting")
             connection.execute("UPDATE counter SET until = ? + length", (now,))
+            connection.execute("UPDATE passing SET until = ? + length", (now,))
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?)", (boot,))
 
 

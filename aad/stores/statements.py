@@ -30,9 +30,26 @@ DELETE FROM waiting WHERE rowid IN (SELECT rowid FROM waiting WHERE expires <= ?
 SWEEP_COUNTERS = """
 DELETE FROM counter WHERE (kind, name, scope) IN (SELECT kind, name, scope FROM counter WHERE until <= ? LIMIT ?)
 """
+SWEEP_PASSING = """
+DELETE FROM passing WHERE (kind, name) IN (SELECT kind, name FROM passing WHERE until <= ? LIMIT ?)
+"""
 COUNTS = "SELECT (SELECT count(*) FROM waiting WHERE expires > ?), (SELECT count(*) FROM counter)"
 HOLD = "INSERT INTO held (value, kind, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1"
 RENEW = "UPDATE held SET value = ? WHERE kind = ? AND name = ? AND value = ? RETURNING 1"
 DROP = "DELETE FROM held WHERE kind = ? AND name = ? AND value = ? RETURNING 1"
 FIND = "SELECT value FROM held WHERE kind = ? AND name = ?"
 NAMES = "SELECT name FROM held WHERE kind = ? ORDER BY name"
+RECALL = "SELECT value FROM passing WHERE kind = ? AND name = ? AND until > ?"
+# ?1 kind, ?2 name, ?3 the old value, ?4 the new one, ?5 until, ?6 now
+BEGIN_PASSING = """
+INSERT INTO passing (kind, name, value, until, length) VALUES (?1, ?2, ?4, ?5, ?5 - ?6)
+ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value, until = excluded.until, length = excluded.length
+WHERE until <= ?6
+RETURNING 1
+"""
+GO_ON_PASSING = """
+UPDATE passing SET value = ?4, until = ?5, length = ?5 - ?6
+WHERE kind = ?1 AND name = ?2 AND value = ?3 AND until > ?6
+RETURNING 1
+"""
+END_PASSING = "DELETE FROM passing WHERE kind = ?1 AND name = ?2 AND value = ?3 AND until > ?6 RETURNING 1"

@@ -9,7 +9,7 @@ from aad.ports import Tally, Unavailable, Wiring
 from aad.stores.aside import Aside
 from aad.stores.valkey_common import Common
 from aad.stores.valkey_settings import ValkeySettings
-from aad.storing import LARGEST
+from aad.storing import LARGEST, LARGEST_PASSING
 
 T = TypeVar("T")
 ENDLESS = 10**9  # the limit of what was counted elsewhere already
@@ -110,6 +110,17 @@ class Valkey:
     async def names(self, kind: str) -> list[str]:
         """Return the names, in order."""
         return await self._common.names(kind)
+
+    async def recall(self, kind: str, name: str) -> bytes | None:
+        """Return a value that hasn't ended."""
+        return await self._common.recall(kind, name)
+
+    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
+        """Hold `new`, until then, instead of `old`."""
+        if new is not None and len(new) > LARGEST_PASSING:
+            message = f"{len(new)} octets are too many to be held for a while, {LARGEST_PASSING} at most"
+            raise ValueError(message)
+        return await self._common.exchange(kind, name, old, new, until)
 
     async def probe(self) -> str:
         """Try the server, and say what could be better there."""

@@ -7,6 +7,7 @@ Keys, after the prefix:
     waiting           sorted    tickets by their end                        | with the last of them
     counter:KIND NAME hash      scope -> "count until"                      | with the last of them
     held:KIND         hash      name -> value                               | stays
+    passing:KIND NAME string    the value                                   | gone at its end
     clock             number    see `valkey_clock`                          | stays
 
 (A zero octet between KIND and NAME.)
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -130,6 +132,18 @@ class Common:
     async def names(self, kind: str) -> list[str]:
         """Return the names, in order."""
         return sorted(_text(name) for name in await self.link.ask(b"HKEYS", self._key("held", _octets(kind))))
+
+    async def recall(self, kind: str, name: str) -> bytes | None:
+        """Return a value that hasn't ended."""
+        found: bytes | None = await self.link.ask(b"GET", self._key("passing", _octets(f"{kind}\0{name}")))
+        return found
+
+    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
+        """Hold `new`, until then, instead of `old`."""
+        values = [part for each in (old, new) for part in ((b"0", b"") if each is None else (b"1", each))]
+        late, keys = self.clock.late(self._timeout), (self._key("passing", _octets(f"{kind}\0{name}")),)
+        milliseconds = max(0, math.ceil((until - self.clock.now()) * 1000))
+        return bool(await self.link.run(lua.EXCHANGE, keys, late, *values, b"%d" % milliseconds))
 
     async def probe(self) -> str:
         """Write, so that a full server shows; say what it is, and what would lose lockouts or enrolments."""

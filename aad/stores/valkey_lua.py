@@ -142,4 +142,22 @@ if ARGV[5] == '1' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[6]) else redis.
 return 1
 """
 )
-ALL = (CLOCK, KEEP, TAKE, AGAIN, WAITING, SPEND, REFUND, FORGET, SWAP)
+# passing | late, whether there is an old one, old, whether there is a new one, new, milliseconds
+EXCHANGE = (
+    _IN_TIME
+    + """
+local held = redis.call('GET', KEYS[1])
+if ARGV[2] == '1' then
+  if held ~= ARGV[3] then return 0 end
+elseif held then
+  return 0
+end
+if ARGV[4] == '1' and tonumber(ARGV[6]) > 0 then
+  redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
+else
+  redis.call('DEL', KEYS[1])
+end
+return 1
+"""
+)
+ALL = (CLOCK, KEEP, TAKE, AGAIN, WAITING, SPEND, REFUND, FORGET, SWAP, EXCHANGE)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from aad.ports import Store, Tally
-from aad.storing import LARGEST
+from aad.storing import LARGEST, LARGEST_PASSING
 from tests.stores.kept import OWNER, tally
 
 
@@ -164,3 +164,40 @@ async def test_what_is_held_is_bounded(store: Store) -> None:
     assert await store.swap("k", "alice", None, bytes(LARGEST))
     with pytest.raises(ValueError, match="4097 octets are too many"):
         await store.swap("k", "alice", bytes(LARGEST), bytes(LARGEST + 1))
+
+
+async def test_a_value_that_ends_is_held_exchanged_and_dropped(store: Store) -> None:
+    until = store.now() + 60
+    assert await store.recall("k", "alice") is None
+    assert await store.exchange("k", "alice", None, b"one", until)
+    assert not await store.exchange("k", "alice", None, b"two", until)
+    assert not await store.exchange("k", "alice", b"two", b"three", until)
+    assert await store.exchange("k", "alice", b"one", bytes(range(256)), until)
+    assert await store.recall("k", "alice") == bytes(range(256))
+    assert await store.recall("k2", "alice") is None
+    assert await store.recall("k", "bob") is None
+    assert not await store.exchange("k", "alice", b"one", None, until)
+    assert not await store.exchange("k", "alice", None, None, until)
+    assert await store.exchange("k", "alice", bytes(range(256)), None, until)
+    assert await store.exchange("k", "alice", None, None, until)
+    assert await store.recall("k", "alice") is None
+
+
+async def test_a_value_that_has_ended_is_none(store: Store) -> None:
+    await store.exchange("k", "alice", None, b"one", store.now() - 1)
+    assert await store.recall("k", "alice") is None
+    assert not await store.exchange("k", "alice", b"one", b"two", store.now() + 60)
+    assert await store.exchange("k", "alice", None, b"two", store.now() + 60)
+    assert await store.recall("k", "alice") == b"two"
+
+
+async def test_of_fifty_who_exchange_it_at_once_one_does(store: Store) -> None:
+    await store.exchange("k", "alice", None, b"old", store.now() + 60)
+    moves = (store.exchange("k", "alice", b"old", b"%d" % number, store.now() + 60) for number in range(50))
+    assert sum(await asyncio.gather(*moves)) == 1
+
+
+async def test_a_value_that_ends_is_bounded(store: Store) -> None:
+    assert await store.exchange("k", "alice", None, bytes(LARGEST_PASSING), store.now() + 60)
+    with pytest.raises(ValueError, match="16385 octets are too many"):
+        await store.exchange("k", "bob", None, bytes(LARGEST_PASSING + 1), store.now() + 60)
