@@ -17,6 +17,7 @@ from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.core.settings import Rate
 from aad.engine import Engine, Reply
+from aad.enrolment import Enrolment
 from aad.identify import Identify
 from aad.installation import key_at
 from aad.lockout import Lockout
@@ -146,12 +147,26 @@ async def assembled(
     return engine, mailers
 
 
-def enrolling(config: Config, store: Store) -> dict[str, Any]:
+def enrolling(config: Config, store: Store) -> dict[str, Enrolment]:
     """Make the methods that users are enrolled for, alone, to see who is. Unavailable."""
     classes = {name: registry.plugin_class("methods", plugin.type) for name, plugin in config.methods.items()}
     names = [name for name, cls in classes.items() if hasattr(cls, "ready")]
     key = installation_key(config) if names else Secret(b"")
-    return {name: built(config.methods[name], wiring(name, store, key)) for name in names}
+    return {name: enrolment(config.methods[name], store, key) for name in names}
+
+
+def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
+    """Return what enrols users for a method."""
+    wired, randomness = wiring(plugin.name, store, key), Randomness()
+    return Enrolment(
+        name=plugin.name,
+        type=plugin.type,
+        settings=plugin.settings,
+        method=built(plugin, wired),
+        vault=Vault(store, key, plugin.name, randomness),
+        key=key,
+        randomness=randomness,
+    )
 
 
 def wiring(name: str, store: Store, key: Secret, **more: Any) -> Wiring:

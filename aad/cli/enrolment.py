@@ -16,10 +16,9 @@ from aad.config import Config, Plugin
 from aad.config.faults import did_you_mean
 from aad.core.identity import User
 from aad.core.secret import Secret
+from aad.enrolment import Enrolment
 from aad.log import Log
 from aad.ports import AmbiguousUser, Repository, Unavailable
-from aad.randomness import Randomness
-from aad.vault import Vault
 
 PATIENCE = 15.0  # seconds
 
@@ -120,12 +119,10 @@ async def directory(config: Config, options: argparse.Namespace) -> AsyncIterato
 
 
 @asynccontextmanager
-async def enrolled(config: Config, plugin: Plugin) -> AsyncIterator[tuple[Vault, Any, Secret]]:
-    """Open what is held for a method's users; give the method too, and the installation's key. Unavailable."""
+async def enrolled(config: Config, plugin: Plugin) -> AsyncIterator[Enrolment]:
+    """Open what is held for a method's users. Unavailable."""
     async with assembly.opened_store(config) as store:
-        key = assembly.installation_key(config)
-        vault = Vault(store, key, plugin.name, Randomness())
-        yield vault, assembly.built(plugin, assembly.wiring(plugin.name, store, key)), key
+        yield assembly.enrolment(plugin, store, assembly.installation_key(config))
 
 
 def told(config: Config, name: str, **fields: object) -> None:
@@ -142,8 +139,8 @@ async def remove(config: Config, plugin: Plugin, options: argparse.Namespace) ->
     """Remove what is held for `options.user`. Refusal: there is nothing."""
     async with directory(config, options) as users:
         user = await users.user(options.user)
-    async with enrolled(config, plugin) as (vault, _, _):
-        gone = await vault.remove(user.repository, user.key)
+    async with enrolled(config, plugin) as enrolment:
+        gone = await enrolment.vault.remove(user.repository, user.key)
     if not gone:
         message = f"{user.name} is not enrolled for {plugin.name}"
         raise Refusal(message)

@@ -110,7 +110,7 @@ async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wa
         print(f"chain {chain.name}: {why}")
     fits = event.chains_for(user, attempt, wanted)
     async with assembly.opened_store(config) as store:
-        methods = assembly.enrolling(config, store)
+        methods = {name: each.method for name, each in assembly.enrolling(config, store).items()}
         lacking = {chain: lacks for chain in fits if (lacks := await not_ready(methods, user, chain))}
         chains = await asked_of(methods, user, fits, choose=event.choose)
     for chain, lacks in lacking.items():

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 
 from aad.cli.enrolment import Refusal, directory, done, enrolled, remove, takes_enrolment, told
 from aad.cli.exits import EX_FINE, EX_USAGE, failed
 from aad.config import Config, Plugin
 from aad.core.identity import User
-from aad.core.recovery import CODES, SALT_OCTETS, Batch, spelled
+from aad.core.recovery import CODES
+from aad.enrolment import Enrolment
 from aad.ports import ForeignSeal
-from aad.vault import Vault
 
 EXAMPLE = "aad recovery make alice"
 TYPES = ("recovery_codes",)
@@ -35,33 +34,32 @@ async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
     """Print new codes, once; those of before are good no longer."""
     async with directory(config, options) as users:
         user = await users.user(options.user)
-    batch = Batch(secrets.token_bytes(SALT_OCTETS))
-    async with enrolled(config, plugin) as (vault, _, key):
-        before = await vault.remove(user.repository, user.key)
-        if not await vault.swap(user, None, batch.encoded()):
-            message = f"somebody else makes codes for {user.name} at this moment"
-            raise Refusal(message)
-        codes = batch.codes(key).values()
+    async with enrolled(config, plugin) as enrolment:
+        made = await enrolment.make_codes(user)
+    if made is None:
+        message = f"somebody else makes codes for {user.name} at this moment"
+        raise Refusal(message)
+    codes, before = made
     told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
-    print(*(spelled(code).text() for code in codes), sep="\n")
+    print(*(code.text() for code in codes), sep="\n")
     print(f"{user.name}: {CODES} codes, each good once" + (", and none of before" if before else ""))
     return EX_FINE
 
 
 async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     del options
-    async with enrolled(config, plugin) as (vault, _, _):
-        for repository, user in await vault.users():
-            print(f"{user}  repository {repository}  method {plugin.name}  {await _left(vault, repository, user)}")
+    async with enrolled(config, plugin) as enrolment:
+        for repository, user in await enrolment.vault.users():
+            print(f"{user}  repository {repository}  method {plugin.name}  {await _left(enrolment, repository, user)}")
     return EX_FINE
 
 
-async def _left(vault: Vault, repository: str, user: str) -> str:
+async def _left(enrolment: Enrolment, repository: str, user: str) -> str:
     try:
-        held = await vault.find(User(name=user, repository=repository, handle=""))
+        left = await enrolment.left(User(name=user, repository=repository, handle=""))
     except ForeignSeal:
         return "made with another installation's key"
-    return f"{len(Batch.decoded(held.value).left)} codes left" if held else "removed at this moment"
+    return "removed at this moment" if left is None else f"{left} codes left"
 
 
 _ACTIONS = {"make": _make, "remove": remove, "list": _list}

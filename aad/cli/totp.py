@@ -5,21 +5,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
-import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from aad.cli import qr
+from aad import qr
 from aad.cli.enrolment import Refusal, directory, done, enrolled, remove, takes_enrolment, told
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed
 from aad.config import Config, Plugin
 from aad.core.answer import Plain
 from aad.core.identity import User
 from aad.core.secret import Secret
-from aad.core.token import SECRET_OCTETS, Token, base32, from_base32, uri
-from aad.vault import Vault
+from aad.core.token import Token, base32, from_base32
+from aad.enrolment import Enrolment
 
 EXAMPLE = "aad totp enroll alice"
 TYPES = ("totp", "hotp")
@@ -48,15 +46,15 @@ def run(options: argparse.Namespace) -> int:
 async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     async with directory(config, options) as users:
         user = await users.user(options.user)
-    async with enrolled(config, plugin) as (vault, _, _):
-        if not options.force and (user.repository, user.key) in await vault.users():
+    async with enrolled(config, plugin) as enrolment:
+        if not options.force and await enrolment.enrolled(user):
             message = f"{user.name} is enrolled for {plugin.name} already; --force makes a new secret and ends the old"
             raise Refusal(message)
-    token = Token(Secret(secrets.token_bytes(SECRET_OCTETS)))
-    _shown(token, plugin, user, draw=options.qr or sys.stdout.isatty())
-    async with enrolled(config, plugin) as (vault, known, _):
-        value = token.encoded() if options.no_confirm else _confirmed(known, user, token)
-        if not await _hold(vault, user, value, force=options.force):
+        token = enrolment.token()
+        _shown(enrolment, token, user, draw=options.qr or sys.stdout.isatty())
+    async with enrolled(config, plugin) as enrolment:  # anew: nobody's phone keeps the store open
+        value = token.encoded() if options.no_confirm else _confirmed(enrolment, user, token)
+        if not await enrolment.hold(user, value, instead=options.force):
             message = f"{user.name} was enrolled by somebody else meanwhile"
             raise Refusal(message)
     told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
@@ -64,9 +62,9 @@ async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -
     return EX_FINE
 
 
-def _shown(token: Token, plugin: Plugin, user: User, *, draw: bool) -> None:
+def _shown(enrolment: Enrolment, token: Token, user: User, *, draw: bool) -> None:
     """Print the secret: here and now, and never again."""
-    address = uri(token, plugin.settings.form, user.name, plugin.settings.issuer)
+    address = enrolment.address(token, user)
     if draw:
         try:
             print(qr.drawn(address))
@@ -75,28 +73,22 @@ def _shown(token: Token, plugin: Plugin, user: User, *, draw: bool) -> None:
     print(f"{address.text()}\nor typed: {base32(token.secret)}", flush=True)
 
 
-def _confirmed(known: Any, user: User, token: Token) -> Secret:
+def _confirmed(enrolment: Enrolment, user: User, token: Token) -> Secret:
     """Ask for a code of the app, and return the token as it is behind that. Refusal: nothing is kept."""
     for _ in range(TRIES):
         with contextlib.suppress(EOFError):
             typed = Plain(Secret(input("A code that it shows now: ")))
-            if (after := known.judged(user, token.encoded(), typed).after) is not None:
-                return Secret(after.reveal())
+            if (after := enrolment.confirmed(token, user, typed)) is not None:
+                return after
             print("Wrong: is the clock of the phone right?")
     message = f"no right code, so {user.name} is not enrolled"
     raise Refusal(message)
 
 
-async def _hold(vault: Vault, user: User, value: Secret, *, force: bool) -> bool:
-    if force:
-        await vault.remove(user.repository, user.key)
-    return await vault.swap(user, None, value)
-
-
 async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     del options
-    async with enrolled(config, plugin) as (vault, _, _):
-        for repository, user in await vault.users():
+    async with enrolled(config, plugin) as enrolment:
+        for repository, user in await enrolment.vault.users():
             print(f"{user}  repository {repository}  method {plugin.name}")
     return EX_FINE
 
@@ -104,12 +96,12 @@ async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
 async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     """Enrol everybody in a file, and say of each line that isn't right why; the others are enrolled."""
     path, wrong, count = Path(options.user), 0, 0
-    async with directory(config, options) as users, enrolled(config, plugin) as (vault, _, _):
+    async with directory(config, options) as users, enrolled(config, plugin) as enrolment:
         for number, row in _rows(path):
             try:
                 token = _token(row)
                 user = await users.user(row[0].strip())
-                if not await _hold(vault, user, token.encoded(), force=options.force):
+                if not await enrolment.hold(user, token.encoded(), instead=options.force):
                     raise Refusal(f"{user.name} is enrolled already; --force ends that")  # noqa: EM102, TRY003, TRY301
             except (Refusal, ValueError) as error:
                 failed(f"{path}:{number}: {error}")
