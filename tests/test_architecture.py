@@ -37,7 +37,7 @@ MAY_KNOW = {
     "vault": {"core", "ports"},
     "enrolment": {"core", "ports", "vault"},
     "qr": {"core"},
-    "history": {"core", "ports"},
+    "history": {"core", "ports", "storing"},
     "outages": {"ports"},
     "discards": {"ports"},
     "delivery": {"core", "ports", "outages"},

@@ -1,0 +1,138 @@
+"""A user's last logins: the records of how each ended, kept in the store for a while, for him and his helpdesk.
+
+Records pass through here on their way to the log; what they say is written to the store later, in batches, by a task.
+A name that nobody has leaves nothing: strangers can't fill the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import astuple, dataclass
+
+from aad.core.identity import name_key
+from aad.core.outcome import Reason
+from aad.ports import Record, Store, Unavailable
+from aad.storing import LARGEST_PASSING
+
+KIND = "history"
+EVERY = 0.5  # seconds in which records gather before they are written
+MOST = 10_000  # ... of them; what is more isn't remembered
+RACES = 5  # nodes that write of one user at the same moment
+_LONGEST = {"client": 64, "event": 64, "reason": 100, "reference": 16}  # characters, so that they fit the store
+_OUTCOMES = {"login.accepted": "accepted", "login.rejected": "rejected", "login.unavailable": "unavailable"}
+_NOBODY = frozenset(
+    {
+        Reason.UNKNOWN_USER,
+        Reason.AMBIGUOUS_USER,
+        Reason.NAME_MANGLED,
+        Reason.TOO_MANY_WAITING,
+        Reason.STATE_UNKNOWN,
+        Reason.STATE_MALFORMED,
+        Reason.OTHER_USER,
+    }
+)
+"""Reasons that say nothing of a user there is."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """One login that has ended. `at`: seconds since 1970; `outcome`: "accepted", "rejected" or "unavailable"."""
+
+    at: int
+    client: str
+    event: str
+    outcome: str
+    reason: str
+    reference: str
+
+
+class History:
+    """A `ports.Record` that passes on, and remembers the ends of logins."""
+
+    def __init__(self, pass_on: Record, *, most: int, lasts: float, but: str = "") -> None:
+        """Remember `most` logins of each user, for `lasts` seconds; `but` not of events whose names begin so."""
+        self._pass_on = pass_on
+        self._most = most
+        self._lasts = lasts
+        self._but = but
+        self._waiting: list[tuple[str, Past]] = []
+        self._any, self._leaving = asyncio.Event(), asyncio.Event()
+
+    def __call__(self, name: str, /, **fields: object) -> None:
+        """Write the record, and remember it if a login ends with it."""
+        self._pass_on(name, **fields)
+        if name in _OUTCOMES and len(self._waiting) < MOST:
+            self._remember(_OUTCOMES[name], {key: str(value) for key, value in fields.items()})
+
+    def _remember(self, outcome: str, fields: Mapping[str, str]) -> None:
+        event = fields.get("login_event", "")
+        if fields.get("reason") in _NOBODY or (self._but and event.startswith(self._but)):
+            return
+        values = {"client": fields.get("client", ""), "event": event, "reason": fields.get("reason", "")}
+        values["reference"] = fields.get("login", "")
+        clipped = {key: value[: _LONGEST[key]] for key, value in values.items()}
+        self._waiting.append((name_key(fields.get("user", "")), Past(at=int(time.time()), outcome=outcome, **clipped)))
+        self._any.set()
+
+    @asynccontextmanager
+    async def kept_in(self, store: Store) -> AsyncIterator[None]:
+        """Write what is remembered to the store, until the end."""
+        task = asyncio.create_task(self._write(store), name="history")
+        try:
+            yield
+        finally:
+            self._leaving.set()
+            self._any.set()
+            await task
+            self._leaving.clear()
+
+    async def _write(self, store: Store) -> None:
+        while True:
+            await self._any.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), EVERY)
+            await self._written(store)
+            if self._leaving.is_set():
+                return
+
+    async def _written(self, store: Store) -> None:
+        self._any.clear()
+        found, self._waiting = self._waiting, []
+        by_user: dict[str, list[Past]] = defaultdict(list)
+        for key, past in found:
+            by_user[key].append(past)
+        for key, news in by_user.items():
+            with suppress(Unavailable):  # whoever needs the store is told; a login goes on without being remembered
+                await self._add(store, key, news)
+
+    async def _add(self, store: Store, key: str, news: Sequence[Past]) -> None:
+        for _ in range(RACES):
+            kept = await store.recall(KIND, key)
+            # Any name is locked out after some failures: only who has failed as somebody there is, is somebody.
+            if kept is None and all(past.reason == Reason.LOCKED for past in news):
+                return
+            least = time.time() - self._lasts
+            everything = [past for past in (*news[::-1], *_read(kept)) if past.at >= least][: self._most]
+            if await store.exchange(KIND, key, kept, _encoded(everything), store.now() + self._lasts):
+                return
+
+
+async def last_logins(store: Store, key: str) -> list[Past]:
+    """Return the last logins of the user of this key, the latest first. Unavailable."""
+    return _read(await store.recall(KIND, key))
+
+
+def _encoded(everything: Sequence[Past]) -> bytes:
+    rows = [astuple(past) for past in everything]
+    while len(octets := json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()) > LARGEST_PASSING:
+        rows.pop()
+    return octets
+
+
+def _read(kept: bytes | None) -> list[Past]:
+    return [Past(*each) for each in json.loads(kept)] if kept else []
