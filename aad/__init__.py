@@ -23,6 +23,9 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     ports.py       what a plugin is: Method, Repository, Sender, Store; Unavailable | core
     storing.py     a part of it: the port Store                                     | nothing
     vault.py       what users are enrolled with, sealed, in the store               | core, ports
+    enrolment.py   enrols users: an app, recovery codes; for command and portal     | core, ports, vault
+    history.py     a user's last logins, out of the records as they pass            | core, ports
+    qr.py          QR codes, for a terminal and for a page                          | core
     config/        aad.toml -> frozen values; every fault by file and key           | core
     installation.py  the installation's key, made at the first start                   | core, ports
     registry.py    a type's name -> a plugin class                                  | ports, config
@@ -48,6 +51,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     importing/     Duo's and FreeRADIUS's files -> an aad.toml, for `aad import`     | core
     assembly.py    builds the parts of one configuration                            | all of the above
     nases.py       the clients of RADIUS as the configuration has them              | config, radius
+    portal/        the self-service portal, and its helpdesk: pages, forms, sessions | https, engine, enrolment, history
+    selfservice.py the portal's parts, out of a configuration                       | assembly, portal
     webfront.py    [https] at work; imported only where that is configured          | https, config, engine
     sockets.py     those of aad.toml, or those that systemd hands over              | config, radius, service
     workers.py     several daemons behind the same sockets                          | daemon, sockets

@@ -17,6 +17,7 @@ from aad.assembly import Lasting
 from aad.config import Config, ConfigError, load
 from aad.core.conversation import Login
 from aad.core.grants import Granted
+from aad.history import History
 from aad.log import Log
 from aad.loop import run
 from aad.outages import Outages
@@ -32,7 +33,7 @@ from aad.watch import Watch
 if TYPE_CHECKING:
     from aad.webfront import WebFront
 
-FIXED = "radius.listen, radius.accounting_listen, https.listen, store, log and metrics"
+FIXED = "radius.listen, radius.accounting_listen, https.listen, https.portal.history, store, log and metrics"
 PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
 
 
@@ -66,6 +67,8 @@ class Daemon:
         self._service = worker.service if worker else Service(os.environ, os.getpid())
         self._remark = ""  # what an administrator should see in the status
         self._web: WebFront | None = None
+        self._history = _history(config, self._record)
+        self._record = self._history or self._record
 
     async def run(self) -> None:
         """Open store, plugins and sockets; serve; drain."""
@@ -74,7 +77,10 @@ class Daemon:
             loop.add_signal_handler(number, stop.set)
         try:
             outages = Outages(self._record)
-            async with assembly.opened_store(self._config, outages) as store:
+            async with (
+                assembly.opened_store(self._config, outages) as store,
+                self._history.kept_in(store) if self._history else nullcontext(),
+            ):
                 await self._serve(Lasting(self._record, store, outages), stop)
             self._record("daemon.stopped")
         finally:
@@ -215,7 +221,19 @@ def _nothing(_login: Login) -> Granted:
     return Granted()
 
 
+def _history(config: Config, record: Record) -> History | None:
+    """Return what remembers logins on their way to the log; None: there is no portal to show them."""
+    remembered = _remembered(config)
+    return History(record, most=remembered[0], lasts=remembered[1]) if remembered else None
+
+
+def _remembered(config: Config) -> tuple[int, float] | None:
+    portal = config.https.portal if config.https else None
+    return (portal.history_logins, portal.history) if portal else None
+
+
 def _fixed(config: Config) -> tuple[object, ...]:
     """Return what a reload doesn't change."""
     https = config.https.listen if config.https else ()
-    return (config.radius.listen, config.radius.accounting_listen, https, config.store, config.log, config.metrics)
+    listen = (config.radius.listen, config.radius.accounting_listen, https)
+    return (*listen, _remembered(config), config.store, config.log, config.metrics)

@@ -38,6 +38,7 @@ class Asked:
     prompt: str
     seconds: float
     values: Mapping[str, str] = field(default_factory=dict)
+    method: str = ""  # which one asks; none: the user has to choose a chain
 
 
 Reply = Asked | Accepted | Rejected
@@ -240,7 +241,8 @@ def _asked(ticket: bytes, waiting: Waiting, story: Story, now: float, because: s
     challenge = waiting.challenge
     story.continues(waiting.login.reference)
     story.end("challenge.sent", reason=because or challenge.because)
-    return Asked(ticket, challenge.prompt, challenge.expires - now, challenge.values)
+    method = "" if isinstance(challenge.memo, Choice) else waiting.login.chain.methods[waiting.position]
+    return Asked(ticket, challenge.prompt, challenge.expires - now, challenge.values, method)
 
 
 def _rejected(story: Story, rejected: Rejected) -> Rejected:

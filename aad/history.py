@@ -20,10 +20,12 @@ from aad.ports import Record, Store, Unavailable
 from aad.storing import LARGEST_PASSING
 
 KIND = "history"
+TEST = "test of "  # what the names of events begin with that are only tests: they are not remembered
 EVERY = 0.5  # seconds in which records gather before they are written
 MOST = 10_000  # ... of them; what is more isn't remembered
 RACES = 5  # nodes that write of one user at the same moment
 _LONGEST = {"client": 64, "event": 64, "reason": 100, "reference": 16}  # characters, so that they fit the store
+_FIELDS = {"client": "client", "event": "login_event", "reason": "reason", "reference": "login"}
 _OUTCOMES = {"login.accepted": "accepted", "login.rejected": "rejected", "login.unavailable": "unavailable"}
 _NOBODY = frozenset(
     {
@@ -54,30 +56,20 @@ class Past:
 class History:
     """A `ports.Record` that passes on, and remembers the ends of logins."""
 
-    def __init__(self, pass_on: Record, *, most: int, lasts: float, but: str = "") -> None:
-        """Remember `most` logins of each user, for `lasts` seconds; `but` not of events whose names begin so."""
+    def __init__(self, pass_on: Record, *, most: int, lasts: float) -> None:
+        """Remember `most` logins of each user, for `lasts` seconds."""
         self._pass_on = pass_on
         self._most = most
         self._lasts = lasts
-        self._but = but
-        self._waiting: list[tuple[str, Past]] = []
+        self._waiting: list[tuple[str, float, Mapping[str, object]]] = []
         self._any, self._leaving = asyncio.Event(), asyncio.Event()
 
     def __call__(self, name: str, /, **fields: object) -> None:
         """Write the record, and remember it if a login ends with it."""
         self._pass_on(name, **fields)
         if name in _OUTCOMES and len(self._waiting) < MOST:
-            self._remember(_OUTCOMES[name], {key: str(value) for key, value in fields.items()})
-
-    def _remember(self, outcome: str, fields: Mapping[str, str]) -> None:
-        event = fields.get("login_event", "")
-        if fields.get("reason") in _NOBODY or (self._but and event.startswith(self._but)):
-            return
-        values = {"client": fields.get("client", ""), "event": event, "reason": fields.get("reason", "")}
-        values["reference"] = fields.get("login", "")
-        clipped = {key: value[: _LONGEST[key]] for key, value in values.items()}
-        self._waiting.append((name_key(fields.get("user", "")), Past(at=int(time.time()), outcome=outcome, **clipped)))
-        self._any.set()
+            self._waiting.append((_OUTCOMES[name], time.time(), fields))
+            self._any.set()
 
     @asynccontextmanager
     async def kept_in(self, store: Store) -> AsyncIterator[None]:
@@ -104,8 +96,9 @@ class History:
         self._any.clear()
         found, self._waiting = self._waiting, []
         by_user: dict[str, list[Past]] = defaultdict(list)
-        for key, past in found:
-            by_user[key].append(past)
+        for outcome, at, fields in found:
+            if fields.get("reason") not in _NOBODY and not str(fields.get("login_event", "")).startswith(TEST):
+                by_user[name_key(str(fields.get("user", "")))].append(_past(outcome, at, fields))
         for key, news in by_user.items():
             with suppress(Unavailable):  # whoever needs the store is told; a login goes on without being remembered
                 await self._add(store, key, news)
@@ -125,6 +118,11 @@ class History:
 async def last_logins(store: Store, key: str) -> list[Past]:
     """Return the last logins of the user of this key, the latest first. Unavailable."""
     return _read(await store.recall(KIND, key))
+
+
+def _past(outcome: str, at: float, fields: Mapping[str, object]) -> Past:
+    said = {key: str(fields.get(field, ""))[: _LONGEST[key]] for key, field in _FIELDS.items()}
+    return Past(at=int(at), outcome=outcome, **said)
 
 
 def _encoded(everything: Sequence[Past]) -> bytes:

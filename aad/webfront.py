@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from aad import assembly, certificate
 from aad.config import Config
@@ -14,13 +14,14 @@ from aad.core import refusal
 from aad.core.secret import Secret
 from aad.discards import Discards
 from aad.engine import Engine
+from aad.https import problems
 from aad.https.api import Api
 from aad.https.callers import Networks
 from aad.https.front import Front
 from aad.https.keys import Key, Keys
 from aad.https.once import Once
 from aad.https.server import Server, Setup
-from aad.https.site import Site
+from aad.https.site import Showing, Site
 from aad.https.web import Response, Route
 from aad.ports import Record, Store
 from aad.randomness import Randomness
@@ -50,8 +51,9 @@ class WebFront:
         except ValueError as error:  # since it was checked, a moment ago, another one was put there
             message = f"{https.certificate} {error}"
             raise OSError(message) from None
+        routes, show = self._routes(config, https, engine)
         return Setup(
-            site=Site(self._routes(config, https, engine), self._record),
+            site=Site(routes, self._record, show),
             tls=tls,
             trusted=Networks(https.trusted_proxies),
             connections=https.connections,
@@ -79,8 +81,8 @@ class WebFront:
         if self._server is not None:
             await self._server.drain(patience)
 
-    def _routes(self, config: Config, https: Https, engine: Engine) -> Iterator[Route]:
-        """Yield all that there is. A further part (the portal) is yielded here, from the tables of its own."""
+    def _routes(self, config: Config, https: Https, engine: Engine) -> tuple[list[Route], Showing]:
+        """Return all that there is, and how a problem is shown."""
         front = Front(
             engine=engine,
             record=self._record,
@@ -90,7 +92,14 @@ class WebFront:
             random=self._random,
             telling=frozenset(name for name, event in config.events.items() if event.tell_reasons),
         )
-        yield from self._api(https, front, assembly.installation_key(config)).routes()
+        routes: list[Route] = list(self._api(https, front, assembly.installation_key(config)).routes())
+        show: Showing = problems.shown
+        if https.portal:
+            from aad import selfservice  # noqa: PLC0415 - only who configures it needs its libraries
+
+            pages, show = selfservice.added(config, https.portal, front, self._store, self._record)
+            routes += pages
+        return routes, show
 
     def _api(self, https: Https, front: Front, key: Secret) -> Api:
         keys = Keys(

@@ -57,7 +57,15 @@ MAY_KNOW = {
     "stores": {"core", "ports", "storing"},
     "radius": {"core", "discards", "ports", "engine", "radius"},
     "https": {"core", "discards", "ports", "engine", "https"},
-    "webfront": {"assembly", "certificate", "config", "core", "discards", "engine", "https", "ports", "randomness"},
+    "portal": {"core", "engine", "enrolment", "history", "https", "portal", "ports", "qr", "texts"},
+    "selfservice": {
+        *("assembly", "config", "core", "engine", "enrolment", "history", "https", "portal", "ports", "randomness"),
+        "registry",
+    },
+    "webfront": {
+        *("assembly", "certificate", "config", "core", "discards", "engine", "https", "portal", "ports", "randomness"),
+        "selfservice",
+    },
     "canary": {"canary", "core", "engine", "ports", "radius"},
     "assembly": {
         "aad",
@@ -93,6 +101,7 @@ MAY_KNOW = {
         "config",
         "core",
         "garbage",
+        "history",
         "log",
         "loop",
         "outages",
@@ -119,6 +128,8 @@ DOORS = {
     "uvloop": "loop.py",
     "systemd": "logbook/journal.py",
     "h11": "https/wire.py",
+    "jinja2": "portal/pages.py",
+    "markupsafe": "portal/pages.py",
     "idna": "senders/address.py",
 }
 WORLD = {"asyncio", "time", "random", "secrets", "logging", "socket", "threading", "os", "subprocess", "datetime"}

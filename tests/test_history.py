@@ -32,7 +32,7 @@ def store() -> MemoryStore:
 @pytest.fixture
 def tap(monkeypatch: pytest.MonkeyPatch) -> History:
     monkeypatch.setattr(history, "EVERY", 0.0)
-    return History(Written(), most=3, lasts=60.0, but="test of ")
+    return History(Written(), most=3, lasts=60.0)
 
 
 async def test_how_logins_ended_is_remembered_the_latest_first(tap: History, store: MemoryStore) -> None:
@@ -66,10 +66,10 @@ async def test_what_is_remembered_is_bounded(tap: History, store: MemoryStore) -
 async def test_what_is_too_old_is_forgotten_when_something_new_happens(
     tap: History, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history.time, "time", lambda: 1000.0)
+    monkeypatch.setattr("time.time", lambda: 1000.0)
     async with tap.kept_in(store):
         ended(tap, "alice", "old")
-    monkeypatch.setattr(history.time, "time", lambda: 1061.0)
+    monkeypatch.setattr("time.time", lambda: 1061.0)
     async with tap.kept_in(store):
         ended(tap, "alice", "new")
     assert [each.reason for each in await last_logins(store, "alice")] == ["new"]

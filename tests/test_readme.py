@@ -10,6 +10,7 @@ from aad import registry
 from aad.cli import COMMANDS
 from aad.config import load
 from aad.config.https import ApiKey, Https
+from aad.config.portal import Portal
 from aad.methods.email_otp import EmailOtpSettings
 from aad.methods.email_texts import TextSettings
 from tools.diagram import diagram
@@ -87,8 +88,8 @@ def test_the_example_names_every_key_and_its_default() -> None:
     shown["methods.email_otp"].add("texts")  # tables of their own:
     assert shown["methods.email_otp.texts.de"] == {field.name for field in dataclasses.fields(TextSettings)}
     above = tomllib.loads(EXAMPLE)
-    for place, settings in (("https", Https), ("https.keys.shop", ApiKey)):
-        assert {field.name for field in dataclasses.fields(settings)} - {"keys"} == shown[place], place
+    for place, settings in (("https", Https), ("https.keys.shop", ApiKey), ("https.portal", Portal)):
+        assert {field.name for field in dataclasses.fields(settings)} - {"keys", "portal"} == shown[place], place
     for place, (kind, name) in [*plugins.items(), ("store", ("stores", "valkey"))]:
         table = above
         for step in place.split("."):

@@ -74,7 +74,10 @@ def _section(heading: str, type_: str, settings: Any, common: tuple[Key, ...]) -
     """Return a section, and those that stand below it: a key that holds named tables is a section of its own."""
     yield Section(heading, type_, "" if type_ else _about(settings), (*_keys(settings), *common))
     for field in dataclasses.fields(settings):
-        if inner := _named(get_type_hints(settings)[field.name]):
+        stated = get_type_hints(settings)[field.name]
+        if (one := _table(stated)) is not None:  # one table below
+            yield from _section(f"{heading.removesuffix(']')}.{field.name}]", "", one, ())
+        if inner := _named(stated):
             said = re.match(r"\[[^]]+\]", inner.__doc__ or "")
             below = said[0] if said else f"{heading.removesuffix(']')}.{field.name}.NAME]"
             yield Section(below, "", field.metadata["doc"].rstrip("."), _keys(inner))
@@ -85,6 +88,11 @@ def _named(hint: Any) -> Any:
     return get_args(hint)[1] if get_origin(hint) is Mapping else None
 
 
+def _table(hint: Any) -> Any:
+    """Return what a table that may be absent is; None: it is none."""
+    return next((one for one in get_args(hint) if dataclasses.is_dataclass(one)), None)
+
+
 def _about(settings: Any) -> str:
     """Return what the docstring says after the heading: "[chains.NAME]: methods that ..."."""
     _, _, says = (settings.__doc__ or "").partition("]")
@@ -93,7 +101,7 @@ def _about(settings: Any) -> str:
 
 def _keys(settings: Any) -> tuple[Key, ...]:
     hints = get_type_hints(settings)
-    fields = [field for field in dataclasses.fields(settings) if not _named(hints[field.name])]
+    fields = [f for f in dataclasses.fields(settings) if not _named(hints[f.name]) and _table(hints[f.name]) is None]
     return tuple(_key(field, hints[field.name]) for field in fields)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from aad.config.faults import Fault, Findings, KeyPath, did_you_mean, dotted
 from aad.config.files import Table, Tree
+from aad.config.portal import NAME as PORTAL
 from aad.config.values import Place, readable, value_of, within
 
 S = TypeVar("S")
@@ -40,10 +41,11 @@ class Decoder:
         return {name: table for name, table in found.items() if isinstance(table, dict)}
 
     def websites(self) -> set[str]:
-        """Return the names of the API keys."""
+        """Return the names of the API keys, and the portal's."""
         https = self.tree.tables.get("https")
         keys = https.get("keys") if isinstance(https, dict) else None
-        return set(keys) if isinstance(keys, dict) else set()
+        own = {PORTAL} if isinstance(https, dict) and PORTAL in https else set()
+        return own | (set(keys) if isinstance(keys, dict) else set())
 
     def names(self, kind: str) -> list[str]:
         """Return what may be named as one of [kind.*]: a website with an API key is a client too."""
@@ -86,6 +88,13 @@ class Decoder:
     def _value(self, hint: Any, field: Any, value: object, at: KeyPath) -> Any:
         if get_origin(hint) is Mapping:
             return self._nested(get_args(hint)[1], value, at)
+        section: Any = next((each for each in get_args(hint) if dataclasses.is_dataclass(each)), None)
+        if section is not None:  # "Portal | None"
+            if not isinstance(value, dict):
+                self.fault(at, f"should be a table: [{dotted(at)}]")
+                return _BROKEN
+            decoded = self.settings(section, value, at)
+            return _BROKEN if decoded is None else decoded
         place = Place(self.tree.origin(at), lambda what: self.warn(at, what))
         try:
             decoded = value_of(hint, value, place)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from aad import certificate
 from aad.config.client import networks_faults
+from aad.config.portal import NAME as PORTAL
+from aad.config.portal import Portal
 from aad.config.sections import host_and_port
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
@@ -55,6 +57,7 @@ class Https:
     trusted_proxies: tuple[str, ...] = option((), "Proxies whose X-Forwarded-For says who asks.")
     connections: int = option(500, "Connections at the same time, at most.", at_least=10, at_most=100_000)
     keys: Mapping[str, ApiKey] = option({}, "The websites that may log users in.")
+    portal: Portal | None = option(None, "The self-service portal; without the table there is none.")
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check that it can be served."""
@@ -68,6 +71,8 @@ class Https:
         if not self.listen:
             yield "listen", "should name at least one address"
         yield from networks_faults("trusted_proxies", self.trusted_proxies)
+        if self.portal and PORTAL in self.keys:
+            yield f"keys.{PORTAL}", "has the name of the portal"
         try:
             certificate.context(self.chain(), self.key)
             certificate.ends(self.chain())

@@ -14,6 +14,7 @@ from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
 from aad.config.https import Https
+from aad.config.portal import NAME as PORTAL
 from aad.config.replies import Reply, Vocabulary, vocabulary
 from aad.core.secret import Secret
 
@@ -75,11 +76,11 @@ class Config:
 
     @property
     def endpoints(self) -> dict[str, tuple[str, ...]]:
-        """Who may ask, clients and websites, each with the events it asks for; the first is the usual one."""
+        """Who may ask, each with the events it asks for, the usual one first: clients, websites, and the portal."""
         websites = self.https.keys if self.https else {}
-        return {name: (client.event,) for name, client in self.clients.items()} | {
-            name: (key.event, *key.further_events) for name, key in websites.items()
-        }
+        found: dict[str, tuple[str, ...]] = {name: (client.event,) for name, client in self.clients.items()}
+        found |= {name: (key.event, *key.further_events) for name, key in websites.items()}
+        return found | ({PORTAL: (self.https.portal.event,)} if self.https and self.https.portal else {})
 
 
 def load(file: Path, types: Types) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,6 +19,13 @@ class Texts:
     body: str
     prompt: str
     wrong_prompt: str
+
+
+@cache
+def portal(language: str) -> Mapping[str, str]:
+    """Return what the portal says in one of the `LANGUAGES`, by key, with macros."""
+    said: dict[str, str] = tomllib.loads(files(__name__).joinpath("portal", f"{language}.toml").read_text("utf-8"))
+    return said
 
 
 @cache

@@ -39,6 +39,7 @@ def packages() -> dict[str, str]:
         "openvpn-auth-radius": "/usr/lib/openvpn/radiusplugin.so",
         "sudo": "/usr/bin/sudo",
         "redis-server": "/usr/bin/redis-server",
+        "chromium": "/usr/bin/chromium",
         "systemd": "/lib/systemd/systemd-journald",
         # systemd-python is compiled
         "gcc": "/usr/bin/gcc",

@@ -1,0 +1,108 @@
+"""The helpdesk: finds a person, sees why he isn't let in, unlocks and resets. Whatever it does is a record."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+
+from aad.core.identity import User, odd
+from aad.https import problems
+from aad.https.problems import Problem
+from aad.https.web import Response, Route
+from aad.portal.door import Door
+from aad.portal.own import means_of
+from aad.portal.visit import Visit
+from aad.ports import AmbiguousUser
+
+_KIND = "person"
+_PATIENCE = 3600.0  # seconds that a person's page is good for
+
+
+def routes(door: Door) -> list[Route]:
+    """Return what is answered here."""
+    return [
+        Route("GET", "/helpdesk", door.inside(_ask, helper=True)),
+        Route("POST", "/helpdesk", door.inside(_find, helper=True)),
+        Route("POST", "/helpdesk/unlock", door.inside(_unlock, helper=True)),
+        Route("POST", "/helpdesk/reset", door.inside(_reset, fresh=True, helper=True)),
+    ]
+
+
+async def _ask(visit: Visit) -> Response:
+    return visit.page("helpdesk", page="helpdesk", narrow=True)
+
+
+async def _find(visit: Visit) -> Response:
+    name, mistake = visit.request.form.get("name", "").strip(), "nobody"
+    person = None
+    if name and not odd(name):
+        try:
+            person = await visit.parts.people.find(name)
+        except AmbiguousUser:
+            mistake = "several"
+    if person is None:
+        mistakes = {"name": visit.say(mistake if name else "name_missing")}
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        return visit.page("helpdesk", status=status, page="helpdesk", narrow=True, name=name, mistakes=mistakes)
+    visit.tell("helpdesk.looked", user=person.name, by=visit.user.name, repository=person.repository)
+    return await _person(visit, person)
+
+
+async def _unlock(visit: Visit) -> Response:
+    person = await _known(visit)
+    if await visit.parts.engine.lockout.unlock(person.key):
+        visit.tell("helpdesk.unlocked", user=person.name, by=visit.user.name)
+        return await _person(visit, person, notice=visit.say("unlocked", user=person.name))
+    return await _person(visit, person, notice=visit.say("was_not_locked", user=person.name))
+
+
+async def _reset(visit: Visit) -> Response:
+    """Remove what somebody is enrolled with; whoever is signed in as him isn't any more."""
+    person = await _known(visit)
+    means = means_of(visit, visit.request.form.get("method", ""))
+    if means.enrolment is None or _himself(visit, person):
+        raise Problem(problems.NOTHING_HERE)
+    label = visit.parts.people.label(means.name, visit.say)
+    if not await means.enrolment.vault.remove(person.repository, person.key):
+        return await _person(visit, person, notice=visit.say("reset_nothing", user=person.name, method=label))
+    await visit.parts.sessions.end_all(person.repository, person.key)
+    visit.tell("helpdesk.reset", user=person.name, by=visit.user.name, method=means.name, repository=person.repository)
+    return await _person(visit, person, notice=visit.say("reset_done", user=person.name, method=label))
+
+
+async def _known(visit: Visit) -> User:
+    """Return the person that the form is about, as he is now. Problem: the form is too old, or he is gone."""
+    known = visit.opened(_KIND)
+    try:
+        person = await visit.parts.people.again(known["name"], known["repository"]) if known else None
+    except AmbiguousUser:
+        person = None
+    if person is None:
+        raise Problem(problems.NOTHING_HERE)
+    return person
+
+
+def _himself(visit: Visit, person: User) -> bool:
+    # Else whoever finds a helper's open session gets rid of the helper's own second factor.
+    return (person.repository, person.key) == (visit.user.repository, visit.user.key)
+
+
+async def _person(visit: Visit, person: User, notice: str = "") -> Response:
+    parts, say = visit.parts, visit.say
+    past = await visit.past(person.key)
+    now = parts.store.now()
+    locked = [tally for tally in await parts.engine.lockout.locked() if tally.name == person.key]
+    minutes = [(tally.scope, max(1, math.ceil((tally.until - now) / 60))) for tally in locked]
+    return visit.page(
+        "person",
+        page="helpdesk",
+        person=person.name,
+        repository=person.repository,
+        lockouts=[say("locked_for", event=event, minutes=left) for event, left in minutes],
+        methods=await parts.people.ways(person, say),
+        past=past,
+        refusal=next((each for each in past if each["outcome"] != "accepted"), None),
+        state=visit.sealed(_KIND, _PATIENCE, name=person.name, repository=person.repository),
+        own=_himself(visit, person),
+        notice=notice,
+    )

@@ -1,0 +1,120 @@
+"""What pages are made with, and one request of somebody who is signed in."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from aad.core.identity import User
+from aad.engine import Engine
+from aad.history import Past, last_logins
+from aad.https.front import Asking, Front
+from aad.https.web import Cookie, Request, Response
+from aad.portal.forms import Forms
+from aad.portal.pages import Pages
+from aad.portal.people import DIGITS, People
+from aad.portal.sessions import Session, Sessions
+from aad.portal.words import Say, saying, suitable
+from aad.ports import Record, Store
+
+ANSWERING = 60.0  # seconds that a form outlives the code it asks for: the method itself says that it is too late
+DEADLINE = 10.0  # seconds that a browser waits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What every page needs. `endpoint`: what the portal is called among the clients; `helpers`: groups, folded.
+
+    `password`: whether every chain begins with one. `fresh`: how many seconds after a sign-in something may be enrolled
+    or reset.
+    """
+
+    front: Front
+    engine: Engine
+    store: Store
+    pages: Pages
+    forms: Forms
+    sessions: Sessions
+    people: People
+    record: Record
+    endpoint: str
+    event: str
+    helpers: frozenset[str]
+    password: bool
+    fresh: float
+    language: str
+
+    def asking(self, request: Request) -> Asking:
+        """Return who asks to sign in."""
+        caller = request.caller
+        return Asking(endpoint=self.endpoint, event=self.event, deadline=DEADLINE, place=caller, caller=caller)
+
+    def language_of(self, request: Request, user: str = "") -> str:
+        """Return the language to answer in. `user`: what the user's repository says."""
+        return suitable(user, request.headers.get("accept-language", ""), self.language)
+
+    def entry(self, method: str, say: Say) -> dict[str, str]:
+        """Return how the answer to a method's question is typed, for a template. `method` empty: a choice."""
+        means = self.people.means.get(method)
+        if means is None:
+            secret = bool(method)  # a password, or another one's
+            kind = "current-password" if secret else "off"
+            return {
+                "type": "password" if secret else "text",
+                "kind": kind,
+                "label": say("password" if secret else "code"),
+            }
+        return {"type": "text", "kind": "digits" if means.type in DIGITS else "code", "label": say("code")}
+
+    def resends(self, method: str) -> bool:
+        """Say whether a method sends its code again to who asks."""
+        means = self.people.means.get(method)
+        return means is not None and means.resends
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """One request. `user` is as his repository has him now."""
+
+    parts: Parts
+    request: Request
+    session: Session
+    user: User
+    language: str
+    helper: bool
+
+    @property
+    def say(self) -> Say:
+        """What says things in his language."""
+        return saying(self.language)
+
+    def page(self, name: str, /, *cookies: Cookie, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+        """Return a page for him."""
+        values |= {"visitor": self.user.name, "helper": self.helper}
+        values.setdefault("csrf", self.parts.forms.token(self.session.token))
+        return self.parts.pages.page(name, self.language, *cookies, status=status, **values)
+
+    def tell(self, name: str, **fields: object) -> None:
+        """Write a record of what he did."""
+        self.parts.record(name, client=self.parts.endpoint, caller=self.request.caller, **fields)
+
+    def sealed(self, kind: str, seconds: float, **known: object) -> str:
+        """Seal what a page of his knows."""
+        return self.parts.forms.sealed(kind, self.session.token, seconds, **known)
+
+    def opened(self, kind: str) -> dict[str, str] | None:
+        """Return what the form's page knew."""
+        return self.parts.forms.opened(kind, self.session.token, self.request.form.get("state", ""))
+
+    async def past(self, key: str) -> list[dict[str, object]]:
+        """Return the last logins of the user of this key, as a template shows them."""
+        return [_shown(each) for each in await last_logins(self.parts.store, key)]
+
+
+def _shown(past: Past) -> dict[str, object]:
+    then = time.localtime(past.at)
+    return vars(past) | {
+        "when": time.strftime("%Y-%m-%d %H:%M", then),
+        "iso": time.strftime("%Y-%m-%dT%H:%M:%S%z", then),
+    }

@@ -1,0 +1,105 @@
+"""[https.portal] at work: its parts, out of a configuration and its engine. Imported where it is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from aad import assembly, registry
+from aad.config import Config
+from aad.config.portal import NAME, Portal
+from aad.core.grants import Granted
+from aad.core.policy import Chain, Event
+from aad.engine import Engine
+from aad.enrolment import Enrolment
+from aad.history import TEST
+from aad.https import problems
+from aad.https.front import Front
+from aad.https.problems import Problem
+from aad.https.site import Showing
+from aad.https.web import Request, Response, Route
+from aad.portal import site
+from aad.portal.forms import Forms
+from aad.portal.pages import Pages
+from aad.portal.people import Means, People
+from aad.portal.sessions import Sessions
+from aad.portal.visit import Parts
+from aad.ports import Record, Sender, Store
+from aad.randomness import Randomness
+
+
+def added(config: Config, portal: Portal, front: Front, store: Store, record: Record) -> tuple[list[Route], Showing]:
+    """Return the portal's routes, and what shows a problem: a page, except to programs. Unavailable."""
+    made = _parts(config, portal, front, store, record)
+
+    def show(request: Request | None, problem: Problem) -> Response:
+        if request is None or request.path.startswith(("/v1/", "/openapi")):
+            return problems.shown(request, problem)
+        return site.shown(made, request, problem)
+
+    return list(site.routes(made, Randomness())), show
+
+
+def _parts(config: Config, portal: Portal, front: Front, store: Store, record: Record) -> Parts:
+    """Return what the pages are made with; the engine is that of `front`, and knows the tests too. Unavailable."""
+    key, randomness = assembly.installation_key(config), Randomness()
+    event = front.engine.identify.events[portal.event]
+    means = list(_means(config, event, assembly.enrolling(config, store), assembly.senders(config, key)))
+    engine = _testing(front.engine, means)
+    return Parts(
+        front=replace(front, engine=engine),
+        engine=engine,
+        store=store,
+        pages=Pages(portal.title, portal.contact),
+        forms=Forms(store, key, randomness),
+        sessions=Sessions(store, randomness, idle=portal.idle, lifetime=portal.lifetime),
+        people=People(engine.identify.repositories, event, means),
+        record=record,
+        endpoint=NAME,
+        event=portal.event,
+        helpers=frozenset(group.casefold() for group in portal.helpdesk_groups),
+        password=all(_proves(config, chain.methods[0]) == "password" for chain in event.chains),
+        fresh=portal.fresh,
+        language=portal.language,
+    )
+
+
+def _means(
+    config: Config, event: Event, enrolments: Mapping[str, Enrolment], senders: Mapping[str, Sender]
+) -> Iterator[Means]:
+    """Yield the methods that ask for a code: whoever is signed in has given his password already."""
+    for name, plugin in config.methods.items():
+        if _proves(config, name) != "code":
+            continue
+        settings = plugin.settings
+        named = getattr(settings, "senders", ()) if hasattr(settings, "address_attribute") else ()
+        yield Means(
+            name=name,
+            type=plugin.type,
+            resends=hasattr(settings, "resend_after"),
+            sender=senders[named[0]] if named else None,
+            attribute=getattr(settings, "address_attribute", ""),
+            enrolment=enrolments.get(name),
+            tests={each: _test(name, each, event) for each in event.repositories},
+        )
+
+
+def _proves(config: Config, method: str) -> str:
+    proves: str = registry.plugin_class("methods", config.methods[method].type).proves
+    return proves
+
+
+def _test(method: str, repository: str, event: Event) -> str:
+    """Name the event that asks for one method alone, of one repository's users: it stands in mails and in the log."""
+    return f"{TEST}{method}" if len(event.repositories) == 1 else f"{TEST}{method} ({repository})"
+
+
+def _testing(engine: Engine, means: list[Means]) -> Engine:
+    """Return an engine that knows the tests, beside the events there are; it grants nothing, as nobody is told."""
+    tests = {
+        test: Event(test, (repository,), (Chain(each.name, (each.name,)),))
+        for each in means
+        for repository, test in each.tests.items()
+    }
+    identify = replace(engine.identify, events={**engine.identify.events, **tests})
+    return replace(engine, identify=identify, grant=lambda _login: Granted())
