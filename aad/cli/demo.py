@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aad
+from aad.cli import demo_portal
 from aad.cli.exits import EX_FAILED, EX_FINE, failed
 from aad.core.scrypt import SALT_OCTETS, hash_password
 from aad.core.secret import Secret
@@ -64,6 +65,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Take who plays the user."""
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--auto", action="store_true", help="play both sides; exit 0 only if the login was accepted")
+    how.add_argument("--portal", action="store_true", help="stay up with the self-service portal, for a browser")
     how.add_argument("--serve", action="store_true", help="stay up, and print the radclient lines to try")
 
 
@@ -72,10 +74,14 @@ def run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):  # the daemon is ended whatever ends the demo
         signal.signal(number, lambda *_: sys.exit(EX_FAILED))
     try:
-        with _demo() as demo:
+        with _demo(portal=options.portal) as demo:
+            if options.portal:
+                return demo.serve_portal()
             if options.serve:
                 return demo.serve()
             return EX_FINE if demo.login(auto=options.auto or not sys.stdin.isatty()) else EX_FAILED
+    except FileNotFoundError:
+        return failed("the portal's certificate is made by openssl, which isn't installed")
     except ImportError:
         return failed("the demo's mailbox needs aiosmtpd: pip install 'aad[demo]', or apt install python3-aiosmtpd")
     except EOFError:
@@ -90,6 +96,7 @@ class Demo:
     mailbox: Mailbox
     daemon: subprocess.Popen[bytes]
     log: Path
+    portal: int = 0  # its port
 
     def login(self, *, auto: bool) -> bool:
         """Log in, on a terminal by the user, else by itself; say whether that was accepted."""
@@ -123,6 +130,20 @@ class Demo:
                 continue
         return failed("the daemon has ended")
 
+    def serve_portal(self) -> int:
+        """Stay up; show each mail that arrives on a page."""
+        inbox, port = demo_portal.Inbox(), _free_port(socket.SOCK_STREAM)
+        with inbox.served(port):
+            print(f"The portal: https://127.0.0.1:{self.portal}/ (let your browser trust the demo's certificate)")
+            print(f"The mails:  http://127.0.0.1:{port}/\n")
+            print(f"Sign in as {USER}, or as {demo_portal.HELPER} of the helpdesk; the password is {PASSWORD!r}.")
+            print("Once the authenticator app is set up, a login over RADIUS asks for its code:\n")
+            at = f"127.0.0.1:{self.nas.port} --secret-file {self.log.with_name('radius.secret')}"
+            print(f"  aad login {USER} --server {at}\n\nCtrl-C ends.\n", flush=True)
+            while self.daemon.poll() is None:
+                inbox.gather(self.mailbox, 0.5)
+        return failed("the daemon has ended")
+
     def _answer(self, prompt: str, *, auto: bool) -> Secret:
         print(f"<- Access-Challenge  Reply-Message = {prompt!r}\n")
         try:
@@ -144,8 +165,11 @@ class Demo:
 
 
 @contextmanager
-def _demo() -> Iterator[Demo]:
-    """Put everything into a folder that is gone afterwards, and start it. ImportError: no aiosmtpd."""
+def _demo(*, portal: bool = False) -> Iterator[Demo]:
+    """Put everything into a folder that is gone afterwards, and start it.
+
+    ImportError: no aiosmtpd. FileNotFoundError: no openssl, and it was to be with the `portal`.
+    """
     from aad.cli.mailbox import Mailbox  # noqa: PLC0415
 
     port, mail_port = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
@@ -155,11 +179,15 @@ def _demo() -> Iterator[Demo]:
         _write(folder / "aad.toml", CONFIGURATION.format(port=port, mail_port=mail_port, secret=secret))
         hashed = hash_password(Secret(PASSWORD), secrets.token_bytes(SALT_OCTETS))
         _write(folder / "users.toml", USERS.format(hash=hashed))
+        web = _free_port(socket.SOCK_STREAM) if portal else 0
+        if portal:
+            demo_portal.prepare(folder, (USER, demo_portal.HELPER), PASSWORD, web)
+            _write(folder / "radius.secret", secret)
         mailbox = Mailbox(mail_port)
         try:
             with _daemon(folder) as daemon:
                 nas = Nas(host="127.0.0.1", port=port, secret=Secret(secret))
-                yield Demo(nas, mailbox, daemon, folder / "log")
+                yield Demo(nas, mailbox, daemon, folder / "log", web)
         finally:
             mailbox.stop()
 
