@@ -108,7 +108,7 @@ class Pool:
     def _grows(self) -> bool:
         """Say whether to make one more connection now."""
         workers, waits = len(self._workers), self._queue and time.monotonic() - self._queue[0].placed >= SLOW
-        more = workers < self._limits.connections and (workers < FEW or waits)
+        more = workers < self._limits.connections and (workers < FEW or (waits and self._connecting < FEW))
         return bool(more) and self._gate.lets_try(self._connecting)
 
     def _hire(self) -> None:

@@ -47,7 +47,7 @@ def ldap(directory: Directory, *urls: str) -> str:
 
 
 def smtp(host: str, port: int) -> str:
-    where = f'host = "{host}"\nport = {port}\nsecurity = "none"\ntimeout = "3s"\nidle = "1s"\n'
+    where = f'host = "{host}"\nport = {port}\nsecurity = "none"\ntimeout = "3s"\nidle = "1s"\nconnections = 8\n'
     return f'[senders.slow]\n{where}sender_email = "noreply@example.com"\n'
 
 

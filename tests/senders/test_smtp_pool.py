@@ -50,11 +50,10 @@ async def test_connections_grow_while_mails_wait(
         assert (script.connections, sender.queued) == (smtp_pool.FEW, 64 - smtp_pool.FEW)
         monkeypatch.setattr(smtp_pool, "SLOW", 0.0)  # now all have
         sends.append(asyncio.create_task(sender.send(message("late@example.com"), within(20))))
-        await script.until("end", smtp_pool.FEW + 1)
-        assert script.connections == smtp_pool.FEW + 1
+        await script.until("end", 12)  # whoever takes a mail that has waited sees to one more connection
         script.release()
         await asyncio.gather(*sends)
-        assert script.connections == 12  # as many as there may be: who takes a mail that has waited sees to another one
+        assert script.connections == 12  # as many as there may be
     assert sum(line.startswith("RCPT") for line in script.heard) == 65
 
 
