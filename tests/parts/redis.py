@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 from pathlib import Path
@@ -76,6 +77,11 @@ class Redis(Part):
             while answers.count(b"\r\n") <= bool(login) and not answers.endswith(b"\r\n"):
                 answers += line.recv(65536)
             return answers.decode()
+
+    def commands(self, name: str) -> int:
+        """Count how often it was asked to run a command."""
+        found = re.search(rf"cmdstat_{name}:calls=(\d+)", self.say("INFO", "commandstats"))
+        return int(found[1]) if found else 0
 
 
 def _packed(*words: str) -> bytes:
