@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aad import registry
@@ -342,6 +342,7 @@ KEYS += [
 ]
 
 
+@settings(max_examples=40)  # each reads a whole file
 @given(key=st.sampled_from(KEYS), value=values)
 def test_any_value_anywhere_is_a_configuration_or_a_fault(
     tmp_path_factory: pytest.TempPathFactory, key: str, value: object

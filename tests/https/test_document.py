@@ -60,7 +60,7 @@ def test_whatever_is_asked_the_document_has_the_answer(website: Website, authori
     command = [str(SCHEMATHESIS), "run", url, "--tls-verify", str(authority.ca_file), "--header", authorization]
     # That check leaves Authorization out, which --header puts back; "ignored_auth" looks at the same.
     command += ["--exclude-checks", "missing_required_header"]
-    command += ["--checks", "all", "--max-examples", "60", "--phases", "examples,coverage,fuzzing", "--no-color"]
+    command += ["--checks", "all", "--max-examples", "30", "--phases", "examples,coverage,fuzzing", "--no-color"]
     (tmp_path / "schemathesis.toml").write_text(REFUSED)
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.https.hooks", "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(
