@@ -20,6 +20,7 @@ from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw
+from tests.parts.waiting import until
 from tests.requirements import octets
 from tests.requirements.octets import ACCEPT, CHALLENGE, PROXY_STATE, REJECT, SIGNATURE, STATUS, Datagram
 
@@ -68,7 +69,7 @@ def discarded(daemon: Daemon, client: Raw, requests: list[Datagram], words: str)
     for request in requests:
         client.send(request.octets)
     exchange(client, Datagram(SIGNATURE, code=STATUS))  # the first reply there is; whoever was before has none
-    records = daemon.records("request.discarded")[before:]
+    records = until(lambda: daemon.records("request.discarded")[before:], what=words)  # maybe of another process
     assert len(records) == 1, words
     assert words in records[0]["reason"]
 
