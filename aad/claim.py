@@ -2,7 +2,7 @@
 
 A NAS that fails over re-sends its request to the second node while the first is at work: a second mail would go out.
 So, once the password is right and before a method begins, the owner is claimed in the store; it is a counter with the
-limit 1, which no node outlives by more than `SLACK`.
+limit 1, which outlives its login by `SLACK` at most.
 """
 
 from __future__ import annotations

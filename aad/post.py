@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from aad.core.conversation import Login
+from aad.core.identity import User
 from aad.core.message import Draft, Message
 from aad.core.outcome import Fact, Reason
 from aad.core.settings import Rate
@@ -80,8 +81,7 @@ class Post:
 
     def recipient(self, login: Login, senders: Sequence[str], attribute: str) -> str:
         """Return the first address, masked, that a message will go to; empty: there is none."""
-        sender = self._senders[senders[0]]
-        return next((sender.masked(each) for each in login.user.reached_at(attribute) if sender.usable(each)), "")
+        return first_address(self._senders[senders[0]], login.user, attribute)
 
     def _addressed(self, sender: Sender, login: Login, draft: Draft) -> Iterator[Message]:
         """Address the draft to each usable address of the user, in the repository's order."""
@@ -140,6 +140,11 @@ class Post:
     async def _give_back(self, budgets: Sequence[tuple[str, Rate]], login: Login) -> None:
         for scope, _ in budgets:
             await self._store.refund(KIND, scope, _spender(scope, login))
+
+
+def first_address(sender: Sender, user: User, attribute: str) -> str:
+    """Return the first address, masked, that a message to a user goes to; empty: there is none."""
+    return next((sender.masked(each) for each in user.reached_at(attribute) if sender.usable(each)), "")
 
 
 def _spender(scope: str, login: Login) -> str:

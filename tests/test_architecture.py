@@ -57,7 +57,7 @@ MAY_KNOW = {
     "stores": {"core", "ports", "storing"},
     "radius": {"core", "discards", "ports", "engine", "radius"},
     "https": {"core", "discards", "ports", "engine", "https"},
-    "portal": {"core", "engine", "enrolment", "history", "https", "portal", "ports", "qr", "texts"},
+    "portal": {"core", "engine", "enrolment", "history", "https", "portal", "ports", "post", "qr", "texts"},
     "selfservice": {
         *("assembly", "config", "core", "engine", "enrolment", "history", "https", "portal", "ports", "randomness"),
         "registry",

@@ -12,7 +12,6 @@ from typing import Any
 
 from aad.core import sealed
 from aad.core.conversation import Accepted
-from aad.core.identity import odd, presentable
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
 from aad.discards import Discards
@@ -105,10 +104,6 @@ class Api:
         if event not in key.events:
             raise Problem(problems.OTHER_EVENT)
         asking = _asking(key, event, body)
-        if odd(body["name"]):
-            what = "a name that nobody could have"
-            self._rejected(key, event, what, user=presentable(body["name"]))
-            return _refused((await self.front.refused(request.received)).words)
         told = await self.front.begin(asking, body["name"], Secret(body.get("password", "")), request.received)
         return self._said(told, key, event, body["name"])
 
@@ -118,14 +113,12 @@ class Api:
             octets = base64.urlsafe_b64decode(body["login"].encode("ascii"))
             ticket, event, name = json.loads(sealed.opened(self.key, _bound(key), octets).reveal())
         except ValueError:  # no handle of ours, or another key's: its login goes on waiting for whom it belongs to
-            self._rejected(key, key.events[0], Reason.STATE_UNKNOWN)
+            who = {"user": "", "client": key.name, "login_event": key.events[0]}
+            self.record("login.rejected", reason=Reason.STATE_UNKNOWN, **who)
             return _refused((await self.front.refused(request.received)).words)
         asking = _asking(key, event, body)
         told = await self.front.answer(asking, name, ticket.encode(), Secret(body["answer"]), request.received)
         return self._said(told, key, event, name)
-
-    def _rejected(self, key: Key, event: str, reason: str, user: str = "") -> None:
-        self.record("login.rejected", user=user, client=key.name, login_event=event, reason=reason)
 
     def _said(self, told: Told, key: Key, event: str, name: str) -> Document:
         """Return what the website reads."""

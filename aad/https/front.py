@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from aad.core import refusal
 from aad.core.answer import Plain
 from aad.core.conversation import Accepted, Rejected
-from aad.core.identity import Attempt
+from aad.core.identity import Attempt, odd, presentable
 from aad.core.secret import Secret
 from aad.engine import Asked, Engine
 from aad.https import problems
@@ -67,6 +67,10 @@ class Front:
 
         An empty password is none at all: who gives none is asked for what his chain begins with, or refused.
         """
+        if odd(name):
+            who = {"user": presentable(name), "client": asking.endpoint, "login_event": asking.event}
+            self.record("login.rejected", reason="a name that nobody could have", **who)
+            return await self.refused(received)
         if self._at_work[asking.endpoint] >= self.at_work:
             # One website's flood would make all others wait for the directory; who answers a challenge always passes.
             raise Problem(problems.TOO_MANY_LOGINS, headers=again_in(1))

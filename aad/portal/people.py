@@ -12,6 +12,7 @@ from aad.core.policy import Event
 from aad.enrolment import Enrolment
 from aad.portal.words import Say
 from aad.ports import ForeignSeal, Repository, Sender
+from aad.post import first_address
 
 PATIENCE = 5.0  # seconds for a directory
 DIGITS = ("email_otp", "totp", "hotp")
@@ -92,19 +93,11 @@ class People:
             standing, ready, resettable = await _enrolled(means.enrolment, user, say)
             testable = ready
         elif means.sender is not None:
-            address = _address(means, user)
+            address = first_address(means.sender, user, means.attribute)
             standing = say("sent_to", address=address) if address else say("no_address")
             testable = bool(address)
         known: dict[str, Any] = {"ready": ready, "testable": testable, "resettable": resettable}
         return Way(name=means.name, type=means.type, label=self.label(means.name, say), standing=standing, **known)
-
-
-def _address(means: Means, user: User) -> str:
-    """Return where a code would go, masked; empty: nowhere."""
-    sender = means.sender
-    if sender is None:
-        return ""
-    return next((sender.masked(each) for each in user.reached_at(means.attribute) if sender.usable(each)), "")
 
 
 async def _enrolled(enrolment: Enrolment, user: User, say: Say) -> tuple[str, bool, bool]:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from aad.core.conversation import Accepted
-from aad.core.identity import odd
 from aad.core.secret import Secret
 from aad.engine import Asked
 from aad.https import problems
@@ -64,11 +63,8 @@ class Signing:
         mistakes = {key: say(f"{key}_missing") for key, given in typed.items() if not given}
         if mistakes:
             return self._page(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, mistakes=mistakes, name=name)
-        front, asking = self._parts.front, self._parts.asking(request)
-        if odd(name):
-            told: Told = await front.refused(request.received)
-        else:
-            told = await front.begin(asking, name, Secret(password), request.received)
+        asking = self._parts.asking(request)
+        told = await self._parts.front.begin(asking, name, Secret(password), request.received)
         return await self._told(request, name, told)
 
     async def _answer(self, request: Request) -> Response:

@@ -239,6 +239,12 @@ def test_a_sealed_state_is_good_for_its_form_alone(place: Place, alice: Visitor,
     assert bob.post("/enrol", fields | {"csrf": csrf, "code": "123456"}).status == 403
 
 
+def test_a_name_that_nobody_could_have_is_a_record_too(place: Place) -> None:
+    assert Visitor(place).begin("odd\x01fellow").status == 403
+    (record,) = told(place, "login.rejected", "odd\N{REPLACEMENT CHARACTER}fellow")
+    assert (record["client"], record["reason"]) == ("portal", "a name that nobody could have")
+
+
 def test_a_stranger_learns_nothing_from_a_refusal(place: Place, name: str) -> None:
     """Unknown, wrong, locked, without an address, odd: the same words, and none sooner than the delay."""
     seen = []
