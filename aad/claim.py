@@ -18,20 +18,30 @@ from aad.ports import Store, Tally, Unavailable
 T = TypeVar("T")
 KIND = "claim"
 PAUSE = 0.05  # seconds from one look for another node's challenge to the next
-SLACK, LONGEST = 1.0, 60.0  # seconds: what a claim lasts beyond its login's deadline, and at most
+SLACK, LONGEST = 1.0, 60.0  # seconds: what a claim lasts beyond its deadline, which is taken to be this far at most
+
+
+class Taken(Unavailable):
+    """Somebody else is at work on the same for longer than we have."""
 
 
 class Claim:
-    """The claim of one login at work, until `deadline` (`time.monotonic()` seconds). A store of our own needs none."""
+    """The claim of one piece of work, until `deadline` (`time.monotonic()` seconds) and `slack` seconds more.
 
-    def __init__(self, store: Store, deadline: float) -> None:
+    A login needs none where the store is our own (`same.py` sees to it); what claims `always` has nothing else.
+    """
+
+    def __init__(
+        self, store: Store, deadline: float, *, kind: str = KIND, slack: float = SLACK, always: bool = False
+    ) -> None:
         """Claim nothing yet."""
         self._store, self._deadline, self._owner = store, deadline, ""
-        self._shared = getattr(store, "shared", True)
+        self._kind, self._slack = kind, slack
+        self._needed = always or getattr(store, "shared", True)
 
     async def unless(self, owner: str, served: Callable[[], Awaitable[T | None]]) -> T | None:
-        """Return what serves the login already, or None once it is ours. Unavailable: another node has it for long."""
-        if not self._shared or self._owner == owner:
+        """Return what serves it already, or None once it is ours. Taken: somebody else has it for long. Unavailable."""
+        if not self._needed or self._owner == owner:
             return await served()
         while True:
             if await self._claimed(owner):
@@ -40,7 +50,7 @@ class Claim:
                 return await served()
             if time.monotonic() + PAUSE >= self._deadline:
                 what = "another node is at work on the same login"
-                raise Unavailable(what)
+                raise Taken(what)
             await asyncio.sleep(PAUSE)
 
     async def end(self) -> None:
@@ -48,10 +58,10 @@ class Claim:
         if self._owner:
             owner, self._owner = self._owner, ""
             with contextlib.suppress(Unavailable):
-                await self._store.forget(KIND, "", owner)
+                await self._store.forget(self._kind, "", owner)
 
     async def _claimed(self, owner: str) -> bool:
-        life = min(max(self._deadline - time.monotonic(), 0.0) + SLACK, LONGEST)
+        life = min(max(self._deadline - time.monotonic(), 0.0), LONGEST) + self._slack
         until = self._store.now() + life
-        tally = Tally(kind=KIND, scope="", name=owner, count=0, until=until)
+        tally = Tally(kind=self._kind, scope="", name=owner, count=0, until=until)
         return bool(await self._store.spend(tally, 1, extend=False))

@@ -56,7 +56,7 @@ MAY_KNOW = {
     "senders": {"core", "ports"},
     "stores": {"core", "ports", "storing"},
     "radius": {"core", "discards", "ports", "engine", "radius"},
-    "https": {"core", "discards", "ports", "engine", "https"},
+    "https": {"claim", "core", "discards", "ports", "engine", "https"},
     "portal": {"core", "engine", "enrolment", "history", "https", "portal", "ports", "post", "qr", "texts"},
     "selfservice": {
         *("assembly", "config", "core", "engine", "enrolment", "history", "https", "portal", "ports", "randomness"),

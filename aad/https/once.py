@@ -1,32 +1,30 @@
 """A post that is repeated with its Idempotency-Key: done once, answered the same each time, at whichever node.
 
 After draft-ietf-httpapi-idempotency-key-header. What was answered is kept in the store, sealed, for as long as a login
-may wait for its code; who is at work on it has claimed it there, as a counter with the limit 1 (as `aad.claim` does).
+may wait for its code; who is at work on it has claimed it there (`aad.claim`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import hmac
 import json
 import re
-import sys
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from aad.claim import Claim, Taken
 from aad.core import sealed
 from aad.core.secret import Secret
 from aad.https import problems
 from aad.https.problems import Problem, again_in
-from aad.ports import Store, Tally, Unavailable
+from aad.ports import Store, Unavailable
 
 KIND = "once"
 KEPT = 120.0  # seconds that an answer is given again
-PAUSE = 0.05  # seconds from one look for another one's answer to the next
 _FORM = re.compile(r'"?([!#-~]{1,128})"?')
 
 Document = dict[str, Any]
@@ -72,39 +70,21 @@ class Once:
 
         Problem: another body came with this key; another request is at work on it for too long.
         """
+        claim = Claim(self._store, post.deadline, kind=KIND, slack=self._slack, always=True)
         try:
-            before = await self._before(post)
-        except Unavailable:
-            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
-        if before is not None:
-            return before
-        try:
+            before = await claim.unless(post.owner, partial(self._kept, post))
+            if before is not None:
+                return before
             document = await work()
             with contextlib.suppress(Unavailable):  # it is done, and said; only a repetition would begin anew
                 await self._keep(post, document)
+        except Taken:
+            raise Problem(problems.UNDER_WAY, headers=again_in(1)) from None
+        except Unavailable:
+            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
         finally:
-            with contextlib.suppress(Unavailable):
-                await self._store.forget(KIND, "", post.owner)
+            await claim.end()
         return document
-
-    async def _before(self, post: Post) -> Document | None:
-        """Return what was answered to it before, or None once it is ours."""
-        life = max(post.deadline - time.monotonic(), 0.0) + self._slack
-        while True:
-            tally = Tally(kind=KIND, scope="", name=post.owner, count=0, until=self._store.now() + life)
-            claimed = await self._store.spend(tally, 1, extend=False)
-            kept = None
-            try:
-                # Asked for after the claim: whoever had it before has kept his answer by then.
-                kept = await self._kept(post)
-            finally:
-                if claimed and (kept is not None or sys.exc_info()[0]):
-                    await self._store.forget(KIND, "", post.owner)
-            if claimed or kept is not None:
-                return kept
-            if time.monotonic() + PAUSE >= post.deadline:
-                raise Problem(problems.UNDER_WAY, headers=again_in(1))
-            await asyncio.sleep(PAUSE)
 
     async def _kept(self, post: Post) -> Document | None:
         found = await self._store.again(f"{KIND}\0{post.owner}")
