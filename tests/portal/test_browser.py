@@ -157,7 +157,7 @@ def test_a_user_signs_out(page: Page, place: Place, name: str, *, scripts: bool)
     sign_in(page, place, name)
     press(page, "Sign out")
     page.goto("/")
-    assert page.url.endswith("/sign-in")
+    page.wait_for_url("**/sign-in")
     page.go_back()
     assert name not in page.content(), "the browser keeps no page"
 
