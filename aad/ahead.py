@@ -25,13 +25,13 @@ class Ahead:
         self._waiting: Waiting | None = None
 
     async def keep(self, waiting: Waiting | None) -> None:
-        """Keep what the user will be asked if all goes well. Unavailable: then no message may leave."""
+        """Keep what the user will be asked if all goes well. Unavailable, NoRoomError: then no message may leave."""
         if waiting is None:
             return
         self._ticket, self._waiting = await self._pending.keep(waiting), waiting
 
     async def settle(self, waiting: Waiting) -> bytes:
-        """Return the ticket of what the user is asked now; keep it, unless it is kept already."""
+        """Return the ticket of what the user is asked now; keep it, unless it is kept already. NoRoomError."""
         foreseen, self._waiting = self._waiting, None
         if foreseen is None:
             return await self._pending.keep(waiting)

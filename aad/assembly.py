@@ -126,17 +126,19 @@ async def assembled(
     wired = {name: wiring(name, store, key, repositories=users, post=post) for name in config.methods}
     methods = {name: built(plugin, wired[name]) for name, plugin in config.methods.items()}
     await _entered({name: each for name, each in methods.items() if hasattr(each, "__aenter__")}, stack)
+    locks = lockout(config, store, key)
     engine = Engine(
         identify=Identify(
             events=events(config),
             repositories=users,
             methods=methods,
+            lockout=locks,
             outages=lasting.outages,
             randomness=randomness,
         ),
         methods=methods,
-        pending=Pending(store, methods, config.limits.waiting, randomness),
-        lockout=lockout(config, store),
+        pending=Pending(store, methods, randomness, most=config.limits.waiting, of_a_user=config.lockout.attempts),
+        lockout=locks,
         outages=lasting.outages,
         record=lasting.record,
         now=store.now,
@@ -174,9 +176,9 @@ def wiring(name: str, store: Store, key: Secret, **more: Any) -> Wiring:
     return Wiring(name=name, key=key, vault=Vault(store, key, name, Randomness()), **more)
 
 
-def lockout(config: Config, store: Store) -> Lockout:
-    """Return the lockout as configured."""
-    return Lockout(store, config.lockout.attempts, config.lockout.period)
+def lockout(config: Config, store: Store, key: Secret) -> Lockout:
+    """Return the lockout as configured. `key`: the installation's; whoever only looks and unlocks needs none."""
+    return Lockout(store, config.lockout.rules, key)
 
 
 def _budgets(limits: Limits) -> dict[str, Rate]:

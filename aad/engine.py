@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -11,16 +12,17 @@ from typing import Any
 from aad.ahead import Ahead
 from aad.claim import Claim
 from aad.core import choice
-from aad.core.answer import mangled
+from aad.core.answer import Answer, mangled
 from aad.core.choice import Choice
 from aad.core.conversation import Accepted, Rejected, Running, State, Waiting
 from aad.core.grants import Granted, Granter
 from aad.core.identity import Attempt
-from aad.core.outcome import UNCOUNTED, Outcome, Reason
+from aad.core.outcome import Failure, Outcome, Reason, guessed
+from aad.core.row import row_name
 from aad.identify import Identify
-from aad.lockout import Lockout
+from aad.lockout import Count, Lockout
 from aad.outages import Outages
-from aad.pending import Pending, owner
+from aad.pending import NoRoomError, Pending, owner
 from aad.ports import Method, Record, Unavailable
 from aad.same import Same
 from aad.story import Story
@@ -39,9 +41,32 @@ class Asked:
     seconds: float
     values: Mapping[str, str] = field(default_factory=dict)
     method: str = ""  # which one asks; none: the user has to choose a chain
+    again: bool = field(default=False, compare=False)  # the login was begun before, and gets the challenge of then
 
 
 Reply = Asked | Accepted | Rejected
+
+
+@dataclass
+class Turn:
+    """One request at work. `began`: the store's clock; `count`: the answer, counted as a guess when it was taken.
+
+    `right`: guesses that were counted and turned out to be none.
+    """
+
+    attempt: Attempt
+    story: Story
+    claim: Claim
+    ahead: Ahead
+    began: float
+    count: Count | None = None
+    right: list[Count] = field(default_factory=list)
+
+    def drop(self) -> None:
+        """Count the answer no longer as a guess: it was right, or could not be compared."""
+        if self.count:
+            self.right.append(self.count)
+            self.count = None
 
 
 @dataclass(kw_only=True)
@@ -68,25 +93,39 @@ class Engine:
 
     async def answer(self, ticket: bytes, attempt: Attempt) -> Reply:
         """Go on with a waiting login. Unavailable: nobody could tell; the login goes on waiting."""
+        count, story = self.lockout.guess(attempt.answer), Story(self.record, "", attempt)
         try:
-            waiting = await self.pending.take(ticket)
-        except Unavailable as error:
-            self._unavailable(Story(self.record, "", attempt), error)
-            raise
-        if waiting is None:
-            return _rejected(Story(self.record, "", attempt), Rejected(Reason.STATE_UNKNOWN))
-        story = Story(self.record, waiting.login.reference, attempt)
-        if attempt.key == waiting.login.key:
-            story.user(waiting.login.user.name)
-        try:
-            reply, failed = await self._walk(waiting.answered(attempt), story, attempt)
-            if failed:
-                await self._failed(story, attempt.event, waiting.login.user.key)
+            taken = await self.pending.take(ticket, None if attempt.answer.empty else count.in_row)
         except Unavailable as error:
             self._unavailable(story, error)
-            await self.pending.put_back(ticket, waiting)
             raise
-        return reply
+        if taken is None:
+            return _rejected(story, Rejected(Reason.STATE_UNKNOWN))
+        waiting, refused = taken
+        story.continues(waiting.login.reference)
+        if refused:
+            return _rejected(story, Rejected(count.refused or Reason.LOCKED))
+        try:
+            async with self._turn(attempt, story) as turn:
+                turn.count = count if count.row else None
+                return await self._answered(ticket, waiting, turn)
+        except Unavailable as error:
+            self._unavailable(story, error)
+            with suppress(NoRoomError):
+                await self.pending.put_back(ticket, waiting)
+            raise
+
+    async def _answered(self, ticket: bytes, waiting: Waiting, turn: Turn) -> Reply:
+        attempt, login = turn.attempt, waiting.login
+        if attempt.key != login.key and await self.identify.is_user(attempt, login.user):
+            attempt = turn.attempt = replace(attempt, name=login.name)
+        state = waiting.answered(attempt)
+        if isinstance(state, Rejected):  # a stray answer ends nothing, and is no guess of the user's
+            with suppress(NoRoomError):
+                await self.pending.put_back(ticket, waiting)
+            return _rejected(turn.story, state)
+        turn.story.user(login.user.name)
+        return await self._settled(state, turn)
 
     async def _begin(self, attempt: Attempt) -> Reply:
         story = Story(self.record, self._reference(), attempt)
@@ -94,138 +133,180 @@ class Engine:
         if mangled(attempt.answer):
             return _rejected(story, Rejected(Reason.NAME_MANGLED))
         try:
-            return await self._counted(attempt, story)
+            async with self._turn(attempt, story) as turn:
+                reply = await self._first(turn)
         except Unavailable as error:
             self._unavailable(story, error)
             raise
-
-    async def _counted(self, attempt: Attempt, story: Story) -> Reply:
-        """Walk a new login, with a failure counted before, and taken back unless it was one."""
-        if await self.pending.full():
-            return _rejected(story, Rejected(Reason.TOO_MANY_WAITING))
-        named = self.identify.named(attempt)
-        event, key, failed = attempt.event, named.key, False
-        failures = await self.lockout.count(event, key)
-        if not failures:
-            return _rejected(story, Rejected(Reason.LOCKED))
-        try:
-            state: State = await self.identify.running(attempt, named, story)
-            if isinstance(state, Running) and state.login.user.key != key:  # another name of the same user
-                await self.lockout.take_back(event, key)
-                key = state.login.user.key
-                failures = await self.lockout.count(event, key)
-                if not failures:
-                    return _rejected(story, Rejected(Reason.LOCKED))
-            if isinstance(state, Running):
-                story.user(state.login.user.name)
-                state, attempt = await self.identify.read(state, attempt, self._waits)
-                await self._not_late(story, event, key)
-            reply, failed = await self._walk(state, story, attempt)
-        finally:
-            if failures and not failed:
-                await self.lockout.take_back(event, key)
-        if failed and self.lockout.locks(failures):
-            story.tell("user.locked", reason=f"{failures} failed logins in a row")
+        # Password and code in one field: the code answers what was asked before, or what needs nothing sent.
+        if isinstance(reply, Asked) and (code := self._follows(reply, turn)):
+            return await self.answer(reply.ticket, replace(turn.attempt, answer=code, code=None))
         return reply
 
-    async def _not_late(self, story: Story, event: str, key: str) -> None:
-        """Raise Unavailable if the user has logged in since this, the same login begun again at a slow node, began."""
-        if time.monotonic() >= story.began + STRAGGLES and await self.lockout.cleared(event, key):
+    async def _first(self, turn: Turn) -> Reply:
+        """Find the user, and let his first methods work."""
+        if await self.pending.full():
+            return _rejected(turn.story, Rejected(Reason.TOO_MANY_WAITING))
+        named = self.identify.named(turn.attempt)
+        guess = self.identify.guess(turn.attempt, named)
+        try:
+            state: State = await self.identify.running(turn.attempt, named, guess, turn.story)
+        finally:
+            turn.count = guess.count
+        if isinstance(state, Running):
+            turn.story.user(state.login.user.name)
+            state, turn.attempt = await self.identify.read(state, turn.attempt, self._waits)
+        return await self._settled(state, turn)
+
+    @asynccontextmanager
+    async def _turn(self, attempt: Attempt, story: Story) -> AsyncIterator[Turn]:
+        turn = Turn(attempt, story, self.pending.claim(attempt.deadline), Ahead(self.pending), self.now())
+        try:
+            try:
+                yield turn
+            except Exception:
+                turn.drop()
+                raise
+            turn.drop()
+        finally:
+            for count in turn.right:
+                with suppress(Unavailable):  # then it is taken back before the next one counts
+                    await self.lockout.take_back(count)
+            await turn.ahead.end()
+            await turn.claim.end()
+
+    async def _settled(self, state: State, turn: Turn) -> Reply:
+        """Run methods until the user has to answer, or the login is settled."""
+        try:
+            while isinstance(state, Running):
+                if refused := await self._locked(state, turn):
+                    state = Rejected(refused)
+                    break
+                if served := await self._served(state, turn):
+                    return self._asked(*served, turn, because="begun again")
+                state = await self._step(state, turn)
+            if isinstance(state, Waiting):
+                return self._asked(await turn.ahead.settle(state), state, turn)
+        except NoRoomError:
+            state = Rejected(Reason.TOO_MANY_CHALLENGES)
+        return _rejected(turn.story, state) if isinstance(state, Rejected) else await self._accepted(state, turn)
+
+    async def _step(self, running: Running, turn: Turn) -> State:
+        """Let one method work."""
+        now = self.now()
+        await turn.ahead.keep(self._foreseen(running, now))
+        if isinstance(running.memo, Choice) and running.answer is not None:
+            chosen = choice.answered(running, running.memo, running.answer, now)
+            return chosen if isinstance(chosen, Running) else running.after(chosen)
+        if running.memo is None and running.fork:
+            return running.after(choice.ask(running, now))
+        return running.after(await self._judged(running, turn, now))
+
+    async def _judged(self, running: Running, turn: Turn, now: float) -> Outcome[Any]:
+        """Let the method work; what the user gave is counted before as a wrong guess, and taken back if it was none."""
+        if turn.count is None and (refused := await self._count(running, turn)):
+            return Failure(refused)
+        outcome = await self._outcome(running, turn, now)
+        if (count := turn.count) and guessed(outcome):
+            turn.count = None
+            if count.locks:
+                turn.story.locked(count.kind, count.failures)
+            await self.lockout.wrong(count)
+        elif count and running.position + 1 < len(running.login.chain.methods):
+            turn.count = None  # what comes may take long; others of the same user shouldn't wait for it
+            await self.lockout.take_back(count)
+        turn.drop()
+        return outcome
+
+    async def _count(self, running: Running, turn: Turn) -> Reason | None:
+        """Count what the user gave, if it is a guess; return why it must not be compared."""
+        answer = None if self._begins(running) else running.answer
+        kind = None if answer is None or answer.empty else self.pending.kind(running)
+        if kind is None or answer is None:
+            return None
+        user = running.login.user
+        count = await self.lockout.count(row_name(kind, user.repository, user.key), answer)
+        turn.count = None if count.refused else count
+        return count.refused
+
+    async def _accepted(self, accepted: Accepted, turn: Turn) -> Reply:
+        """Let the user in. Who has given a right code has no failures behind him any more."""
+        login = accepted.login
+        proves = {self.methods[name].proves for name in login.chain.methods}
+        if proves != {"password"} and not login.signed_in:
+            await self.lockout.end(login.user)
+            turn.right.clear()
+        self.outages.up("store")
+        granted = self.grant(login)
+        if isinstance(granted, Rejected):
+            return _rejected(turn.story, granted)
+        turn.story.facts(granted.facts)
+        turn.story.end("login.accepted")
+        return replace(accepted, granted=granted.attributes)
+
+    async def _locked(self, running: Running, turn: Turn) -> Reason | None:
+        """Say why no code may be asked of this user now. Unavailable: he has logged in since this request began.
+
+        That is the same login begun again at a slow node: it sends no second message.
+        """
+        kind = self.pending.asks(running) if self._begins(running) else None
+        if kind is None:
+            return None
+        row = await self.lockout.row(kind, running.login.user)
+        if not row.count and row.since > turn.began and time.monotonic() >= turn.story.began + STRAGGLES:
             what = "the user has logged in meanwhile"
             raise Unavailable(what)
+        return kind.reason if self.lockout.locked(row) else None
 
-    async def _walk(self, state: State, story: Story, attempt: Attempt) -> tuple[Reply, bool]:
-        """Run methods until the login is settled; say too whether it became a failed one, by a guess."""
-        claim, ahead = self.pending.claim(attempt.deadline), Ahead(self.pending)
-        try:
-            return await self._walked(state, story, attempt, claim, ahead)
-        finally:
-            await ahead.end()
-            await claim.end()
-
-    async def _walked(
-        self, state: State, story: Story, attempt: Attempt, claim: Claim, ahead: Ahead
-    ) -> tuple[Reply, bool]:
-        failed, code = isinstance(state, Rejected) and state.reason not in UNCOUNTED, attempt.code
-        while isinstance(state, Running):
-            if code and (kept := await self._waiting(state)):  # the code to a challenge of before came with it
-                story.continues(kept[1].login.reference)
-                attempt = replace(attempt, answer=code, code=None)
-                try:
-                    return await self._walk(kept[1].answered(attempt), story, attempt)
-                except Unavailable:
-                    await self.pending.put_back(*kept)
-                    raise
-            if served := await self._served(state, claim):
-                return _asked(*served, story, self.now(), because="begun again"), failed
-            now = self.now()
-            await ahead.keep(self._foreseen(state, now))
-            outcome = await self._outcome(state, story, attempt.deadline, now)
-            if isinstance(outcome, Running):
-                state = outcome
-                continue
-            failed = failed or state.failed_by(outcome)
-            unasked = code if self.identify.unasked(state.method) else None
-            state = state.after(outcome)
-            if isinstance(state, Waiting) and unasked:
-                state, code = state.answered(replace(attempt, answer=unasked)), None
-        if isinstance(state, Waiting):
-            return _asked(await ahead.settle(state), state, story, self.now()), failed
-        if isinstance(state, Rejected):
-            return _rejected(story, state), failed
-        await self.lockout.clear(state.login.event, state.login.user.key)
-        self.outages.up("store")
-        granted = self.grant(state.login)
-        if isinstance(granted, Rejected):
-            return _rejected(story, granted), failed
-        story.facts(granted.facts)
-        story.end("login.accepted")
-        return replace(state, granted=granted.attributes), failed
-
-    async def _served(self, running: Running, claim: Claim) -> tuple[bytes, Waiting] | None:
+    async def _served(self, running: Running, turn: Turn) -> tuple[bytes, Waiting] | None:
         """Return the challenge that waits already, if a method would begin that would send another one."""
-        serving = partial(self.pending.serving, running, self.now)
-        return await claim.unless(owner(running.login), serving) if running.begins else None
+        serving = partial(self.pending.serving, running, self.now, answerable=turn.attempt.code is not None)
+        return await turn.claim.unless(owner(running.login), serving) if self._begins(running) else None
+
+    def _begins(self, running: Running) -> bool:
+        """Say whether a method begins: nothing came that it could check. One that sends a message never looks."""
+        return running.begins or (running.memo is None and self._foresees(running.method) is not None)
+
+    def _foresees(self, method: str) -> Callable[..., Any] | None:
+        found: Callable[..., Any] | None = getattr(self.methods[method], "foreseen", None)
+        return found
 
     def _foreseen(self, running: Running, now: float) -> Waiting | None:
         """Return what the login will wait for, if a method begins that knows it before it has sent anything."""
-        foreseen = getattr(self.methods[running.method], "foreseen", None)
-        if foreseen is None or not running.begins or running.fork:
+        foreseen = self._foresees(running.method)
+        if foreseen is None or running.memo is not None or running.fork:
             return None
         challenge = foreseen(running.login, now)
         waiting = running.after(challenge) if challenge else None
         return waiting if isinstance(waiting, Waiting) else None
 
-    async def _waiting(self, running: Running) -> tuple[bytes, Waiting] | None:
-        """Take the challenge that this login, begun again, answers; None: there is none."""
-        if not running.begins:
-            return None
-        kept = await self.pending.answerable(running, self.now())
-        waiting = await self.pending.take(kept[0]) if kept else None
-        return (kept[0], waiting) if kept and waiting else None
-
     async def _waits(self, running: Running) -> bool:
-        return await self.pending.answerable(running, self.now()) is not None
+        return await self.pending.serving(running, self.now, answerable=True) is not None
 
-    async def _outcome(self, running: Running, story: Story, deadline: float, now: float) -> Outcome[Any] | Running:
-        """Let the method work, and write what happened. Running: the user chose another chain."""
-        if isinstance(running.memo, Choice) and running.answer is not None:
-            return choice.answered(running, running.memo, running.answer, now)
-        if running.memo is None and running.fork:
-            return choice.ask(running, now)
-        method, login = self.methods[running.method], running.login
-        began = time.monotonic() if login.proof is None else story.began  # it was asked on the way
+    async def _outcome(self, running: Running, turn: Turn, now: float) -> Outcome[Any]:
+        """Let the method work, and write what happened."""
+        method, login, deadline = self.methods[running.method], running.login, turn.attempt.deadline
+        began = time.monotonic() if login.proof is None else turn.story.began  # it was asked on the way
         if running.memo is None or running.answer is None:
             outcome = await method.begin(login, running.answer, now, deadline)
         else:
             outcome = await method.verify(login, running.memo, running.answer, now, deadline)
-        story.outcome(method.proves, outcome, answered=running.answer is not None, began=began)
+        turn.story.outcome(method.proves, outcome, answered=running.answer is not None, began=began)
         return outcome
 
-    async def _failed(self, story: Story, event: str, key: str) -> None:
-        """Count a failed login whose first step went well."""
-        if self.lockout.locks(failures := await self.lockout.count(event, key)):
-            story.tell("user.locked", reason=f"{failures} failed logins in a row")
+    def _asked(self, ticket: bytes, waiting: Waiting, turn: Turn, because: str = "") -> Asked:
+        challenge = waiting.challenge
+        method = "" if isinstance(challenge.memo, Choice) else waiting.login.chain.methods[waiting.position]
+        left = challenge.expires - self.now()
+        asked = Asked(ticket, challenge.prompt, left, challenge.values, method, again=bool(because))
+        turn.story.continues(waiting.login.reference)
+        if not self._follows(asked, turn):
+            turn.story.end("challenge.sent", reason=because or challenge.because)
+        return asked
+
+    def _follows(self, asked: Asked, turn: Turn) -> Answer | None:
+        """Return the answer to a challenge that came with the password."""
+        return turn.attempt.code if asked.again or self.identify.unasked(asked.method) else None
 
     def _unavailable(self, story: Story, error: Unavailable) -> None:
         self.outages.down(error)
@@ -235,14 +316,6 @@ class Engine:
     def _reference(self) -> str:
         octets = self.randomness(REFERENCE_LENGTH)
         return "".join(REFERENCE_LETTERS[octet % len(REFERENCE_LETTERS)] for octet in octets)
-
-
-def _asked(ticket: bytes, waiting: Waiting, story: Story, now: float, because: str = "") -> Asked:
-    challenge = waiting.challenge
-    story.continues(waiting.login.reference)
-    story.end("challenge.sent", reason=because or challenge.because)
-    method = "" if isinstance(challenge.memo, Choice) else waiting.login.chain.methods[waiting.position]
-    return Asked(ticket, challenge.prompt, challenge.expires - now, challenge.values, method)
 
 
 def _rejected(story: Story, rejected: Rejected) -> Rejected:

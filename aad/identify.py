@@ -10,12 +10,48 @@ from aad.core.conversation import Login, Rejected, Running
 from aad.core.identity import Attempt, Named, User
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
+from aad.core.row import Kind, row_name
+from aad.lockout import Count, Lockout
 from aad.outages import Outages
-from aad.ports import AmbiguousUser, Found, Method, Repository
+from aad.ports import AmbiguousUser, Found, Method, Repository, without_password
 from aad.story import Story
 
 NONCE_OCTETS = 16
 Waits = Callable[[Running], Awaitable[bool]]
+
+
+class Guess:
+    """The password that comes with an attempt: counted once its user is known, before it is checked (ports.Admit).
+
+    `count`: how; None: it isn't to be checked on the way. `refused`: why it isn't to be checked at all; `name`: whose.
+    """
+
+    def __init__(
+        self,
+        lockout: Lockout,
+        event: Event,
+        attempt: Attempt,
+        named: Named,
+        asks_password: Callable[[Sequence[Chain]], bool],
+    ) -> None:
+        """Count nothing yet."""
+        self._lockout = lockout
+        self._event, self._attempt, self._named = event, attempt, named
+        self._asks_password = asks_password
+        self.count: Count | None = None
+        self.refused: Reason | None = None
+        self.name = ""
+
+    async def admit(self, user: User) -> bool:
+        """Count it, once, however often a repository asks. Unavailable."""
+        if self.count is None and self.refused is None:
+            if not self._asks_password(self._event.chains_for(user, self._attempt, self._named.chain)):
+                return False
+            name = row_name(Kind.PASSWORDS, user.repository, user.key)
+            count = await self._lockout.count(name, self._attempt.answer)
+            self.name, self.refused = user.name, count.refused
+            self.count = count if count.row else None
+        return self.refused is None
 
 
 @dataclass(kw_only=True)
@@ -25,6 +61,7 @@ class Identify:
     events: Mapping[str, Event]
     repositories: Mapping[str, Repository]
     methods: Mapping[str, Method[Any]]
+    lockout: Lockout
     outages: Outages
     randomness: Callable[[int], bytes]
 
@@ -32,15 +69,22 @@ class Identify:
         """Take apart what was typed as a name."""
         return self.events[attempt.event].named(attempt.name)
 
-    async def running(self, attempt: Attempt, named: Named, story: Story) -> Running | Rejected:
+    def guess(self, attempt: Attempt, named: Named) -> Guess:
+        """Return what counts the password that came with an attempt, while its user is looked for."""
+        return Guess(self.lockout, self.events[attempt.event], attempt, named, self._asks_password)
+
+    async def running(self, attempt: Attempt, named: Named, guess: Guess, story: Story) -> Running | Rejected:
         """Find the user and his chain. Unavailable: nobody could tell."""
         event = self.events[attempt.event]
         try:
-            found = await self._found(event, attempt, named)
+            found = await self._found(event, attempt, named, guess)
         except AmbiguousUser:
-            return Rejected(Reason.AMBIGUOUS_USER)
+            return await self._nobody(Reason.AMBIGUOUS_USER, named)
+        if guess.refused:
+            story.user(guess.name)
+            return Rejected(guess.refused)
         if found is None:
-            return Rejected(Reason.UNKNOWN_USER)
+            return await self._nobody(Reason.UNKNOWN_USER, named)
         story.facts(found.facts)
         chains = event.chains_for(found.user, attempt, named.chain)
         if not chains:
@@ -57,26 +101,45 @@ class Identify:
             chain=chains[0],
             caller=attempt.caller,
             others=chains[1:],
-            proof=found.proof,
+            proof=found.proof if guess.count else None,  # without our yes it isn't counted, so it isn't believed
+            proven=event.test,
+            signed_in=event.test,
         )
         return Running(login=login, answer=attempt.answer)
 
-    async def _found(self, event: Event, attempt: Attempt, named: Named) -> Found | None:
+    async def is_user(self, attempt: Attempt, user: User) -> bool:
+        """Say whether an attempt is by this user, under whatever of his names. Unavailable."""
+        if attempt.event not in self.events:
+            return False
+        event, named = self.events[attempt.event], self.named(attempt)
+        if named.repository not in ("", user.repository):
+            return False
+        if named.key == user.key:
+            return True
+        try:
+            repository = self.repositories[user.repository]
+            found = await repository.find(named.name, None, without_password, attempt.deadline)
+        except AmbiguousUser:
+            return False
+        return found is not None and user.repository in event.repositories and found.user.key == user.key
+
+    async def _nobody(self, reason: Reason, named: Named) -> Rejected:
+        """Count a failure of a name that is nobody's."""
+        return Rejected(reason if await self.lockout.count_unknown(named.key) else Reason.LOCKED)
+
+    async def _found(self, event: Event, attempt: Attempt, named: Named, guess: Guess) -> Found | None:
         """Ask the event's repositories, in order; the password is checked on the way where it comes first."""
         password = None if attempt.answer.empty or attempt.perhaps else attempt.answer.text
-
-        def admit(user: User) -> bool:
-            # Under another name the failure isn't counted yet, so there is no bind yet.
-            chains = event.chains_for(user, attempt, named.chain)
-            firsts = {self.asks_repository(chain.methods[0]) for chain in self._firsts(chains)}
-            return user.key == named.key and firsts == {True}
-
         for name in [named.repository] if named.repository else event.repositories:
-            found = await self.repositories[name].find(named.name, password, admit, attempt.deadline)
+            found = await self.repositories[name].find(named.name, password, guess.admit, attempt.deadline)
             self.outages.up(f"repository {name}")
-            if found is not None:
+            if found is not None or guess.refused:
                 return found
         return None
+
+    def _asks_password(self, chains: Sequence[Chain]) -> bool:
+        """Say whether whichever of these chains is asked begins with a password that the repository checks."""
+        return {self.asks_repository(chain.methods[0]) for chain in self._firsts(chains)} == {True}
 
     def _firsts(self, fits: Sequence[Chain]) -> Sequence[Chain]:
         """Return the chains that may turn out to be the one asked: up to one that nobody has to be enrolled for."""
@@ -91,7 +154,7 @@ class Identify:
 
     def unasked(self, method: str) -> bool:
         """Say whether a method takes a code that came with the password, before it asked for any."""
-        return getattr(self.methods[method], "unasked", False)
+        return getattr(self.methods.get(method), "unasked", False)
 
     async def read(self, running: Running, attempt: Attempt, waits: Waits) -> tuple[Running, Attempt]:
         """Decide whether a code stands behind the password, where only its length tells.

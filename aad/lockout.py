@@ -1,84 +1,253 @@
-"""Locks out a user, in one event, after so many failed logins in a row; survives a restart."""
+"""Locks users out after failures in a row (`core/row.py`): each guess is counted in the store before it is compared."""
 
 from __future__ import annotations
 
-from aad.ports import Store, Tally, Unavailable
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
-KIND = "lockout"
-OWED = 10_000  # users, at most, whose failures could not be taken back
-ALL = float("inf")
+from aad.core.answer import Answer
+from aad.core.identity import User
+from aad.core.outcome import Outcome, Reason, guessed
+from aad.core.row import Kind, Row, Rules, digest, kind_of, row_name
+from aad.core.secret import Secret
+from aad.ports import Change, Store, Tally, Unavailable
+
+KIND = "row"
+UNKNOWN = "lockout"  # the counters of names that no repository has: they end by themselves
+ENDED = 60.0  # seconds for which it is known that a row was ended: far longer than any request is at work
+OWED = 10_000  # users, at most, of whom something could not be written
+
+
+@dataclass
+class Count:
+    """One more guess in a row, as the store is to count it. `row`: what came of it; None: it must not be compared.
+
+    The store may ask several times, if somebody else changes the row at the same moment; the last time counts.
+    `guessed`: what the user gave, if it can be read; `again`: it is the same wrong password as before.
+    """
+
+    now: Callable[[], float]
+    rules: Rules
+    key: Secret
+    guessed: Secret | None
+    name: str = ""
+    before: Row = field(init=False)
+    row: Row | None = None
+    again: bool = False
+
+    def in_row(self, name: str, kept: bytes | None) -> Change | None:
+        """Say what is to be kept of the row by this name instead; None: nothing changes."""
+        self.name, now = name, self.now()
+        self.before = Row.decoded(self.kind, kept).at(now)
+        self.again = bool(self.before.digests) and self.before.knows(self.digest(self.before.since))
+        self.row = None if self.again else self.before.counted(now, self.rules)
+        return None if self.row is None else Change(*self.row.kept())
+
+    def digest(self, since: float) -> str:
+        """Return what is kept of a wrong password, in a row that began then; empty: it is none."""
+        if self.kind is not Kind.PASSWORDS or self.guessed is None:
+            return ""
+        return digest(self.key, self.name, since, self.guessed)
+
+    @property
+    def kind(self) -> Kind:
+        """Which row it is."""
+        return kind_of(self.name)
+
+    @property
+    def refused(self) -> Reason | None:
+        """Why the guess must not be compared; None: it may be."""
+        if self.again:
+            return Reason.WRONG_PASSWORD_AGAIN
+        return self.kind.reason if self.row is None else None
+
+    @property
+    def failures(self) -> int:
+        """How many wrong guesses the row has with this one."""
+        return self.row.count if self.row else 0
+
+    @property
+    def locks(self) -> bool:
+        """Whether this guess, if it is wrong, locks the user."""
+        return self.row is not None and bool(self.row.locked(self.now(), self.rules))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a user stands in one row. `until`: when the lock ends, `math.inf`: when somebody ends it, 0: there is none.
+
+    `repository` is empty for a name that none of them has. Times are those of the store.
+    """
+
+    kind: Kind
+    repository: str
+    key: str
+    count: int
+    since: float
+    until: float
 
 
 class Lockout:
-    """Counts failed logins by user and event. A failure is counted before it is known, and taken back if it wasn't.
+    """The rows of all users. `key`: the installation's; Unavailable: the store is out of order."""
 
-    So a thousand guesses at once cost the directory no more binds than `attempts`.
-    """
-
-    def __init__(self, store: Store, attempts: int, period: float) -> None:
-        """Lock after `attempts` failures, for `period` seconds after the last one."""
+    def __init__(self, store: Store, rules: Rules, key: Secret) -> None:
+        """Keep what it gets."""
         self._store = store
-        self._attempts = attempts
-        self._period = period
-        self._owed: dict[tuple[str, str], tuple[float, float]] = {}  # how many, and until when they count
+        self._rules = rules
+        self._key = key
+        self._owed: dict[str, list[Callable[[bytes | None], Change | None]]] = {}
 
-    async def count(self, event: str, key: str) -> int:
-        """Count a failure and return how many that makes. 0: the user is locked already, and nothing was counted."""
-        if owed := self._owed.pop((event, key), None):
-            await self._pay(event, key, *owed)
-        tally = Tally(kind=KIND, scope=event, name=key, count=1, until=self._store.now() + self._period)
-        return await self._store.spend(tally, self._attempts, extend=True)
+    def guess(self, answer: Answer) -> Count:
+        """Return what counts a guess, for the store to do."""
+        return Count(self._store.now, self._rules, self._key, answer.text)
 
-    def locks(self, failures: int) -> bool:
-        """Say whether so many failures lock the user."""
-        return failures >= self._attempts
+    async def count(self, name: str, answer: Answer) -> Count:
+        """Count a guess in the row by this name."""
+        await self._pay(name)
+        count = self.guess(answer)
+        await self._store.change(KIND, name, partial(count.in_row, name))
+        return count
 
-    async def take_back(self, event: str, key: str) -> None:
-        """Count one failure less: it was none after all. If that can't be said now, it is before the next one counts.
+    async def take_back(self, count: Count) -> None:
+        """Take a guess back that was right, or could not be compared; if not now, then before the next one counts.
 
         Else an outage of the store, during which a client tries again and again, would lock out who did nothing wrong.
         """
+        expected = count.row.encoded() if count.row else None
+        await self._write(count.name, lambda kept: self._back(count, kept), expected)
+
+    async def wrong(self, count: Count) -> None:
+        """Note what a wrong password was, so that the same once more costs no bind; counted it is already."""
+        counted = count.row
+        if counted is None or not (known := count.digest(counted.since)):
+            return
+
+        def noted(kept: bytes | None) -> Change | None:
+            row = Row.decoded(count.kind, kept)
+            if row.since != counted.since:
+                return None
+            return self._back(count, kept) if row.knows(known) else Change(*row.with_digest(known).kept())
+
+        await self._store.change(KIND, count.name, noted)
+
+    async def settle(self, count: Count, outcome: Outcome[Any] | None) -> None:
+        """Let a guess stand that `outcome` says was wrong, and take any other back. None: it was not compared."""
+        if outcome is not None and guessed(outcome):
+            await self.wrong(count)
+        else:
+            await self.take_back(count)
+
+    async def row(self, kind: Kind, user: User) -> Row:
+        """Return a row as it is now."""
+        name = row_name(kind, user.repository, user.key)
+        await self._pay(name)
+        return Row.decoded(kind, await self._store.recall(KIND, name)).at(self._store.now())
+
+    def locked(self, row: Row) -> bool:
+        """Say whether a row refuses everything."""
+        return bool(row.locked(self._store.now(), self._rules))
+
+    async def end(self, user: User) -> None:
+        """End all rows of a user, who has logged in with a right code. He has used it up; it must count, so: or later.
+
+        For a while it is known when: a request that began before goes no further.
+        """
+        now = self._store.now()
+        ended: dict[str, Change | None] = {row_name(kind, user.repository, user.key): None for kind in Kind}
+        codes = row_name(Kind.CODES, user.repository, user.key)
+        ended[codes] = Change(Row(kind=Kind.CODES, since=now).encoded(), now + ENDED)
+        for name in ended:
+            self._owed.pop(name, None)
         try:
-            await self._store.refund(KIND, event, key)
+            await self._store.write(KIND, ended)
         except Unavailable:
-            self._owe(event, key, self._owed.pop((event, key), (0, 0.0))[0] + 1)
+            for name, change in ended.items():
+                self._owe(name, _always(change or Change(None, 0.0)))
+
+    async def count_unknown(self, key: str) -> int:
+        """Count a failure of a name that nobody has; 0: it has failed too often of late."""
+        until = self._store.now() + self._rules.period
+        tally = Tally(kind=UNKNOWN, scope="", name=key, count=1, until=until)
+        return await self._store.spend(tally, self._rules.attempts, extend=True)
+
+    async def standings(self, user: User) -> list[Standing]:
+        """Return the rows of one user that have any failures in them."""
+        rows = [await self.row(kind, user) for kind in Kind]
+        return list(self._stand(user.repository, user.key, rows))
+
+    async def all_standings(self) -> list[Standing]:
+        """Return every row that has any failures in it: for a command, as it walks through all."""
+        now, found = self._store.now(), list[Standing]()
+        for name, kept in sorted((await self._store.values(KIND)).items()):
+            kind, repository, key = name.split("\0")
+            found += self._stand(repository, key, [Row.decoded(Kind(kind), kept).at(now)])
+        for tally in await self._store.tallies(UNKNOWN):
+            until = tally.until if tally.count >= self._rules.attempts else 0.0
+            since = tally.until - self._rules.period
+            known = {"kind": Kind.PASSWORDS, "repository": "", "key": tally.name}
+            found.append(Standing(**known, count=tally.count, since=since, until=until))  # type: ignore[arg-type]
+        return found
+
+    async def unlock(self, repositories: Iterable[str], key: str) -> bool:
+        """End all rows of a user of these repositories; say whether there was anything to end."""
+        users = [User(name=key, repository=repository, handle="") for repository in repositories]
+        found = any([await self.standings(user) for user in users])
+        await self._store.write(
+            KIND, {row_name(kind, user.repository, user.key): None for user in users for kind in Kind}
+        )
+        return await self._store.forget(UNKNOWN, "", key) or found
+
+    def _stand(self, repository: str, key: str, rows: Iterable[Row]) -> Iterator[Standing]:
+        for row in rows:
+            if row.count:
+                until = row.locked(self._store.now(), self._rules)
+                yield Standing(
+                    kind=row.kind, repository=repository, key=key, count=row.count, since=row.since, until=until
+                )
+
+    def _back(self, count: Count, kept: bytes | None) -> Change | None:
+        row = Row.decoded(count.kind, kept)
+        if count.row is None or (after := row.taken_back(count.before, count.row, self._rules)) is row:
+            return None
+        return Change(*after.kept())
+
+    async def _write(
+        self, name: str, rule: Callable[[bytes | None], Change | None], expected: bytes | None = None
+    ) -> None:
+        try:
+            await self._store.change(KIND, name, rule, expected)
+        except Unavailable:
+            self._owe(name, rule)
             raise
 
-    async def clear(self, event: str, key: str) -> None:
-        """End the row of failures, now or later: the user logged in. He has used his code up; it must count."""
-        self._owed.pop((event, key), None)
-        try:
-            await self._store.forget(KIND, event, key)
-        except Unavailable:
-            self._owe(event, key, ALL)
+    def _owe(self, name: str, rule: Callable[[bytes | None], Change | None]) -> None:
+        if len(self._owed) < OWED or name in self._owed:
+            self._owed.setdefault(name, []).append(rule)
 
-    def _owe(self, event: str, key: str, count: float) -> None:
-        if len(self._owed) < OWED:
-            self._owed[event, key] = count, self._store.now() + self._period
+    async def _pay(self, name: str) -> None:
+        """Write first what could not be written before."""
+        while owed := self._owed.get(name):
+            await self._store.change(KIND, name, owed[0])
+            owed.pop(0)
+            if not owed:
+                self._owed.pop(name, None)
 
-    async def _pay(self, event: str, key: str, count: float, until: float) -> None:
-        try:
-            if count == ALL and self._store.now() < until:
-                await self._store.forget(KIND, event, key)
-                return
-            while count and self._store.now() < until:
-                await self._store.refund(KIND, event, key)
-                count -= 1
-        except Unavailable:
-            self._owed[event, key] = count, until
-            raise
 
-    async def cleared(self, event: str, key: str) -> bool:
-        """Say whether the user has logged in since a failure was counted, which is not taken back yet."""
-        failures = await self.count(event, key)
-        if failures:
-            await self.take_back(event, key)
-        return failures == 1
+def _always(change: Change) -> Callable[[bytes | None], Change | None]:
+    return lambda _kept: change
 
-    async def locked(self) -> list[Tally]:
-        """Return who is locked out now."""
-        return [tally for tally in await self._store.tallies(KIND) if tally.count >= self._attempts]
 
-    async def unlock(self, key: str) -> bool:
-        """End the lockout of a user, in every event; say whether there was anything to end."""
-        return await self._store.forget(KIND, "", key)
+def told(standing: Standing, now: float, wall: float) -> str:
+    """Say how a user stands in a row, to an administrator. `now`: the store's clock; `wall`: seconds since 1970."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall - (now - standing.since)))
+    said = f"{standing.count} wrong {standing.kind} in a row since {since}"
+    if not standing.until:
+        return f"{said}, not locked"
+    if standing.until == math.inf:
+        return f"{said}, locked until the helpdesk or aad unlock ends it"
+    until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall + (standing.until - now)))
+    return f"{said}, locked until {until}, for {standing.until - now:.0f} s more"

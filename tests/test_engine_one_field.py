@@ -37,7 +37,7 @@ async def test_the_first_try_mails_and_the_second_one_brings_the_code() -> None:
     assert isinstance(await world.engine.begin(both("right", world.sender.code)), Accepted)
     assert len(world.sender.messages) == 1
     assert not world.store.logins
-    assert not world.store.counters
+    assert not world.store.failures()
     references = [fields["login"] for name, fields in world.records if name in {"login.started", "login.accepted"}]
     assert references[0] == references[2] == world.sender.messages[0].values["reference"]
 
@@ -70,7 +70,7 @@ async def test_too_many_wrong_codes_end_the_login_and_are_a_failed_one() -> None
     for _ in range(2):
         assert isinstance(await world.engine.begin(both("right", wrong)), Asked)
     assert await world.engine.begin(both("right", wrong)) == Rejected(Reason.WRONG_CODE)
-    assert [tally.count for tally in world.store.counters.values()] == [1]
+    assert world.store.failures() == {("codes", "alice"): 3}
     assert not world.store.logins
 
 

@@ -97,7 +97,7 @@ async def test_a_lockout_of_somebody_who_failed_before_is_remembered(tap: Histor
         ended(tap, "alice", Reason.WRONG_PASSWORD)
     async with tap.kept_in(store):
         ended(tap, "alice", Reason.LOCKED)
-    assert [each.reason for each in await last_logins(store, "alice")] == ["locked out", "wrong password"]
+    assert [each.reason for each in await last_logins(store, "alice")] == [Reason.LOCKED, Reason.WRONG_PASSWORD]
 
 
 async def test_every_record_is_passed_on(store: MemoryStore) -> None:

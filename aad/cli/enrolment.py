@@ -18,7 +18,7 @@ from aad.core.identity import User
 from aad.core.secret import Secret
 from aad.enrolment import Enrolment
 from aad.log import Log
-from aad.ports import AmbiguousUser, Repository, Unavailable
+from aad.ports import AmbiguousUser, Repository, Unavailable, without_password
 
 PATIENCE = 15.0  # seconds
 
@@ -89,7 +89,7 @@ class Directory:
         for place in places:
             asked = named.name if named else name
             try:
-                found = await self._opened[place].find(asked, None, lambda _: False, time.monotonic() + PATIENCE)
+                found = await self._opened[place].find(asked, None, without_password, time.monotonic() + PATIENCE)
             except AmbiguousUser:
                 message = f"{name}: two or more entries of repository {place} have this name"
                 raise Refusal(message) from None

@@ -20,7 +20,8 @@ from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.daemon import granting
 from aad.identify import asked_of, not_ready
-from aad.ports import AmbiguousUser, Store, Unavailable
+from aad.lockout import told
+from aad.ports import AmbiguousUser, Store, Unavailable, without_password
 
 EXAMPLE = "aad explain alice --event vpn --client vpn-gateway"
 PATIENCE = 15.0  # seconds
@@ -58,7 +59,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     try:
         user = await _found(config, event, named)
         async with assembly.opened_store(config) as store:
-            locked = await _lockout(config, store, event, user.key if user else named.key)
+            standings = await _standings(config, store, user)
     except AmbiguousUser:
         return failed(f"{named.name}: two or more entries have this name, so it is refused")
     except Unavailable as error:
@@ -85,7 +86,8 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     if chosen:
         _prompts(config, chosen[0], user, options.client or "")
     _replies(config, user, event.name, options.client or "")
-    print(f"lockout: {locked}")
+    for standing in standings:
+        print(f"lockout: {standing}")
     return EX_FINE if chosen else EX_FAILED
 
 
@@ -97,7 +99,7 @@ async def _found(config: Config, event: Event, named: Named) -> User | None:
     repositories = assembly.repositories(config, Secret(b""))
     for repository in _asked(event, named):
         async with repositories[repository] as opened:
-            found = await opened.find(named.name, None, lambda _user: False, time.monotonic() + PATIENCE)
+            found = await opened.find(named.name, None, without_password, time.monotonic() + PATIENCE)
         if found is not None:
             return found.user
         print(f"repository {repository}: nobody of this name")
@@ -179,9 +181,7 @@ def _replies(config: Config, user: User, event: str, client: str) -> None:
         print(f"  that can't be said, so the user is refused: {error}")
 
 
-async def _lockout(config: Config, store: Store, event: Event, key: str) -> str:
-    lockout = assembly.lockout(config, store)
-    for tally in await lockout.locked():
-        if (tally.scope, tally.name) == (event.name, key):
-            return f"locked out for {tally.until - store.now():.0f} s more"
-    return "not locked out"
+async def _standings(config: Config, store: Store, user: User | None) -> list[str]:
+    """Say how a user stands in each row of failures."""
+    found = await assembly.lockout(config, store, Secret(b"")).standings(user) if user else []
+    return [told(each, store.now(), time.time()) for each in found] or ["no failures"]

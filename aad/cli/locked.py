@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import time
 
 from aad import assembly
 from aad.cli.exits import EX_FINE, configured, takes_config, unavailable
 from aad.config import Config
+from aad.core.secret import Secret
+from aad.lockout import Standing, told
 from aad.ports import Unavailable
 
-EXAMPLE = "aad locked"
+EXAMPLE = "aad locked --all"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file."""
+    """Take the file, and whether rows that lock nobody yet are wanted."""
     takes_config(parser)
+    parser.add_argument("--all", action="store_true", help="also rows of failures that lock nobody yet")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print one line for each user that is locked out."""
-    return asyncio.run(_list(configured(options)))
+    """Print one line for each row of failures by which a user is locked out."""
+    return asyncio.run(_list(configured(options), everything=options.all))
 
 
-async def _list(config: Config) -> int:
+async def _list(config: Config, *, everything: bool) -> int:
     try:
         async with assembly.opened_store(config) as store:
-            for tally in await assembly.lockout(config, store).locked():
-                print(
-                    f"{tally.name}  event {tally.scope}  {tally.count} failures  {tally.until - store.now():.0f} s more"
-                )
+            for each in await assembly.lockout(config, store, Secret(b"")).all_standings():
+                if each.until or everything:
+                    print(f"{_who(each)}  {told(each, store.now(), time.time())}")
     except Unavailable as error:
         return unavailable(f"store: {error.what}")
     return EX_FINE
+
+
+def _who(standing: Standing) -> str:
+    return f"{standing.key} ({standing.repository or 'in no repository'})"

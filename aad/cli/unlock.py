@@ -10,6 +10,7 @@ from aad import assembly
 from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
 from aad.config import Config
 from aad.core.identity import name_key
+from aad.core.secret import Secret
 from aad.log import Log
 from aad.ports import Unavailable
 
@@ -23,15 +24,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """End the lockout, in every event, and write the record."""
+    """End all rows of failures of the user, in every repository, and write the record."""
     return asyncio.run(_unlock(configured(options), options.user))
 
 
 async def _unlock(config: Config, user: str) -> int:
     try:
         async with assembly.opened_store(config) as store:
-            if not await assembly.lockout(config, store).unlock(name_key(user)):
-                return failed(f"{user} is not locked out; aad locked lists who is")
+            lockout = assembly.lockout(config, store, Secret(b""))
+            if not await lockout.unlock(config.repositories, name_key(user)):
+                return failed(f"{user} has no failures that count; aad locked lists who is locked out")
     except Unavailable as error:
         return unavailable(f"store: {error.what}")
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aad.config.client import networks_faults
+from aad.core.row import Rules
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate, option
 
@@ -86,8 +87,29 @@ class Event:
 class Lockout:
     """[lockout]."""
 
-    attempts: int = option(3, "So many failed logins in a row ...", at_least=1, at_most=1000)
-    period: Duration = option(Duration(300.0), "... lock the user, in that event, for this long.", at_least=1.0)
+    attempts: int = option(3, "So many wrong passwords, or wrong codes, in a row ...", at_least=1, at_most=1000)
+    period: Duration = option(
+        Duration(300.0), "... lock the user for this long; for codes twice as long each further time ...", at_least=1.0
+    )
+    longest: Duration = option(Duration(86_400.0), "... but no longer than this.", at_least=1.0)
+    for_good: int = option(
+        100,
+        "So many wrong codes in a row lock until the helpdesk or aad unlock ends it.",
+        at_least=1,
+        at_most=1_000_000,
+    )
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check what the keys mean together."""
+        if self.longest < self.period:
+            yield "longest", f"should be at least as long as period, {self.period:g} s"
+        if self.for_good < self.attempts:
+            yield "for_good", f"should be at least attempts, {self.attempts}"
+
+    @property
+    def rules(self) -> Rules:
+        """What the core calls it."""
+        return Rules(attempts=self.attempts, period=self.period, longest=self.longest, for_good=self.for_good)
 
 
 @dataclass(frozen=True, kw_only=True)

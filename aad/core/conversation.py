@@ -26,7 +26,7 @@ from typing import Any, assert_never
 
 from aad.core.answer import Answer
 from aad.core.identity import Attempt, User, name_key
-from aad.core.outcome import UNCOUNTED, Challenge, Failure, Outcome, Reason, Success
+from aad.core.outcome import Challenge, Failure, Outcome, Reason, Success
 from aad.core.policy import Chain
 
 TRANSITIONS = (
@@ -45,7 +45,8 @@ class Login:
 
     `name` is as the user typed it, `reference` the short word in prompt, mail and log, `nonce` 16 random octets.
     `others`: chains that fit as well, if the user may choose. `proof`: what the repository said of the password that
-    came with the attempt, where it was asked already.
+    came with the attempt, where it was asked already. `proven`: a method has succeeded, or the user is `signed_in`, who
+    tests a method.
     """
 
     reference: str
@@ -58,6 +59,8 @@ class Login:
     caller: str = ""
     others: tuple[Chain, ...] = ()
     proof: Success | Failure | None = None
+    proven: bool = False
+    signed_in: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -67,16 +70,12 @@ class Login:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """The method at `position` of the chain has work to do: begin, or, with a memo of its own, verify `answer`.
-
-    `wrong`: the user has given a wrong answer to this method before.
-    """
+    """The method at `position` of the chain has work to do: begin, or, with a memo of its own, verify `answer`."""
 
     login: Login
     position: int = 0
     answer: Answer | None = None
     memo: Any = None
-    wrong: bool = False
 
     @property
     def method(self) -> str:
@@ -108,39 +107,28 @@ class Running:
             raise ValueError(message)
         return Running(login=replace(self.login, chain=chain, others=()), position=self.position)
 
-    def failed_by(self, outcome: Outcome[Any]) -> bool:
-        """Say whether `outcome` makes this a failed login for the lockout: by a guess, the method's first."""
-        if isinstance(outcome, Failure):
-            return not (self.wrong or outcome.proven) and outcome.reason not in UNCOUNTED
-        return isinstance(outcome, Challenge) and outcome.wrong and not self.wrong
-
     def after(self, outcome: Outcome[Any]) -> State:
         """Return what follows the method's `outcome`."""
         if isinstance(outcome, Success):
             if self.position + 1 == len(self.login.chain.methods):
                 return Accepted(self.login)
-            return Running(login=self.login, position=self.position + 1)
+            # What the repository said once is not carried on.
+            return Running(login=replace(self.login, proof=None, proven=True), position=self.position + 1)
         if isinstance(outcome, Failure):
             return Rejected(outcome.reason, proven=outcome.proven)
         if isinstance(outcome, Challenge):
-            # What the repository said once is not carried into the next request.
-            return Waiting(
-                login=replace(self.login, proof=None),
-                position=self.position,
-                challenge=outcome,
-                wrong=self.wrong or outcome.wrong,
-            )
+            login = self.login if self.login.proof is None else replace(self.login, proof=None)
+            return Waiting(login=login, position=self.position, challenge=outcome)
         assert_never(outcome)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Waiting:
-    """The user has to answer the `challenge` of the method at `position`; `wrong` as in Running."""
+    """The user has to answer the `challenge` of the method at `position`."""
 
     login: Login
     position: int
     challenge: Challenge[Any]
-    wrong: bool = False
 
     def answered(self, attempt: Attempt) -> Running | Rejected:
         """Return what follows an answer: a code belongs to its user, client and event (ASVS 6.6.2)."""
@@ -153,7 +141,6 @@ class Waiting:
             position=self.position,
             answer=attempt.answer,
             memo=self.challenge.memo,
-            wrong=self.wrong,
         )
 
     def serves(self, running: Running, now: float) -> bool:
@@ -164,13 +151,16 @@ class Waiting:
         return now < self.challenge.fresh_until and self.same(running, now)
 
     def same(self, running: Running, now: float) -> bool:
-        """Say whether `running` is the same login begun again, while this challenge may still be answered."""
+        """Say whether `running` is the same login begun again, while this challenge may still be answered.
+
+        The user is compared, not what was typed for a name.
+        """
         mine, again = self.login, running.login
         return (
             now < self.challenge.expires
             and self.position == running.position
             and (mine.user.key, mine.user.repository) == (again.user.key, again.user.repository)
-            and (mine.name, mine.event, mine.endpoint) == (again.name, again.event, again.endpoint)
+            and (mine.event, mine.endpoint) == (again.event, again.endpoint)
             # A store keeps no groups: whom the chain is for was decided when the login began.
             and (mine.chain.name, mine.chain.methods) == (again.chain.name, again.chain.methods)
         )

@@ -26,13 +26,15 @@ class Template:
 class Draft:
     """A message before it has a recipient; `life`: seconds that it is of use.
 
-    `attribute`: the user's attribute that holds the addresses; empty: they are his `addresses`.
+    `attribute`: the user's attribute that holds the addresses; empty: they are his `addresses`. `pause`: seconds until
+    another one may go to a user who has proved nothing.
     """
 
     template: Template
     values: Mapping[str, str] = field(repr=False)
     life: float
     attribute: str = ""
+    pause: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

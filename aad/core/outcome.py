@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Memo = TypeVar("Memo")
 
@@ -30,7 +30,10 @@ class Reason(StrEnum):
     NO_ADDRESS = "no usable address"
     ADDRESS_REFUSED = "address refused by the mail server"
     MAIL_LIMIT = "mail limit reached"
-    LOCKED = "locked out"
+    WRONG_PASSWORD_AGAIN = "the same wrong password again"
+    LOCKED = "locked out by wrong passwords"
+    LOCKED_CODES = "locked out by wrong codes"
+    LOCKED_UNPROVEN = "locked out by wrong codes without a password"
     WRONG_CODE = "wrong code"
     USED_CODE = "code used before"
     NOT_ENROLLED = "not enrolled for this method"
@@ -43,11 +46,15 @@ class Reason(StrEnum):
     NOT_GRANTED = "what the client would have to be told of the user can't be said"
     NO_CHOICE = "none of the chains offered"
     TOO_MANY_WAITING = "too many logins are waiting"
+    TOO_MANY_CHALLENGES = "too many challenges of this user are waiting"
     NO_PASSWORD = "no password in the request"
     UNSUPPORTED = "a way to log in that is not supported"
     UPSTREAM_CHALLENGE = "the other RADIUS server wants more than a password"
     NAME_MANGLED = "name or password was replaced by sshd, who doesn't know the user"
 
+
+LOCKED = frozenset({Reason.LOCKED, Reason.LOCKED_CODES, Reason.LOCKED_UNPROVEN})
+"""Refusals because of failures before."""
 
 UNCOUNTED = frozenset(
     {
@@ -66,7 +73,9 @@ UNCOUNTED = frozenset(
         Reason.ADDRESS_REFUSED,
         Reason.MAIL_LIMIT,
         Reason.TOO_MANY_WAITING,
-        Reason.LOCKED,
+        Reason.TOO_MANY_CHALLENGES,
+        *LOCKED,
+        Reason.WRONG_PASSWORD_AGAIN,
         Reason.EXPIRED,
     }
 )
@@ -124,3 +133,10 @@ class Challenge(Generic[Memo]):
 
 
 Outcome = Success | Failure | Challenge[Memo]
+
+
+def guessed(outcome: Outcome[Any]) -> bool:
+    """Say whether what the user gave was a wrong guess at a password or a code, which counts towards lockout."""
+    if isinstance(outcome, Failure):
+        return not outcome.proven and outcome.reason not in UNCOUNTED
+    return isinstance(outcome, Challenge) and outcome.wrong

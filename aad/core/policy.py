@@ -67,7 +67,7 @@ class Event:
     """An occasion to log in: where its users live, and the chains that may be asked of them, in order.
 
     `realms`: which repository a realm stands for, by the realm's folded name. `choose`: where several chains fit, the
-    user is asked which.
+    user is asked which. `test`: somebody who is signed in tries a method; it ends no row of failures.
     """
 
     name: str
@@ -75,6 +75,7 @@ class Event:
     chains: tuple[Chain, ...]
     realms: tuple[tuple[str, str], ...] = ()
     choose: bool = False
+    test: bool = False
 
     def named(self, typed: str) -> Named:
         """Take what was typed as a name apart: the user, his realm's repository, the chain that he wants."""

@@ -21,7 +21,7 @@ from aad.core import sealed
 from aad.core.secret import Secret
 from aad.https import problems
 from aad.https.problems import Problem, again_in
-from aad.ports import Store, Unavailable
+from aad.ports import Change, Store, Unavailable
 
 KIND = "once"
 KEPT = 120.0  # seconds that an answer is given again
@@ -87,11 +87,11 @@ class Once:
         return document
 
     async def _kept(self, post: Post) -> Document | None:
-        found = await self._store.again(f"{KIND}\0{post.owner}")
+        found = await self._store.recall(KIND, post.owner)
         if found is None:
             return None
         try:
-            kept = json.loads(sealed.opened(self._key, _bound(post), found[1]).reveal())
+            kept = json.loads(sealed.opened(self._key, _bound(post), found).reveal())
         except ValueError:  # by another installation: nothing that we could say again
             return None
         if not hmac.compare_digest(kept["body"], _digest(post)):
@@ -105,8 +105,7 @@ class Once:
         now = self._store.now()
         kept = {"body": _digest(post), "document": document, "at": now}
         octets = sealed.seal(self._key, _bound(post), Secret(json.dumps(kept)), self._randomness(sealed.NONCE_OCTETS))
-        # Nobody ever learns the ticket: it is found by its owner alone.
-        await self._store.keep(self._randomness(32), f"{KIND}\0{post.owner}", octets, now + KEPT)
+        await self._store.write(KIND, {post.owner: Change(octets, now + KEPT)})
 
 
 def _bound(post: Post) -> bytes:

@@ -159,6 +159,7 @@ class EmailOtp:
             values=values,
             life=memo.expires - now,
             attribute=self._settings.address_attribute,
+            pause=self._settings.resend_after,
         )
         sent = await self._post.send(login, self._settings.senders, draft, deadline)
         if sent.refused:

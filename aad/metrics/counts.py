@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from aad.core.outcome import Reason
+from aad.core.row import Kind
 from aad.ports import Record
 
 OTHER = "other"
@@ -65,7 +66,7 @@ class Counts:
         self._names = Names(clients={}, senders=(), proofs=frozenset(), back_ends=())
         self.logins: Counter[tuple[str, str, str, str]] = Counter()  # outcome, reason, client, event
         self.challenges: Counter[tuple[str, str]] = Counter()  # client, event
-        self.lockouts: Counter[tuple[str, str]] = Counter()
+        self.lockouts: Counter[tuple[str, str, str]] = Counter()
         self.sessions: Counter[tuple[str, str, str]] = Counter()  # what, client, event
         self.answers: Counter[tuple[str, str]] = Counter()  # what is proved, verdict
         self.mails: Counter[tuple[str, str]] = Counter()  # sender, fate
@@ -95,7 +96,8 @@ class Counts:
             for outcome in ("started", "accepted", "unavailable"):
                 self.logins[outcome, "", *place] += 0
             self.challenges[place] += 0
-            self.lockouts[place] += 0
+            for row in Kind:
+                self.lockouts[(row, *place)] += 0
             for what in SESSIONS:
                 self.sessions[(what, *place)] += 0
         for sender in names.senders:
@@ -145,7 +147,7 @@ class Counts:
         self._took("challenge", fields)
 
     def _lockout(self, fields: _Fields) -> None:
-        self.lockouts[self._place(fields)] += 1
+        self.lockouts[(fields.get("row", OTHER), *self._place(fields))] += 1
 
     def _session(self, what: str, fields: _Fields) -> None:
         self.sessions[(what, *self._place(fields))] += 1

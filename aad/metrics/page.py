@@ -46,7 +46,7 @@ def _conversation(counts: Counts) -> Iterator[Family]:
     yield _counter(
         "aad_answers_total", "What users gave, by what it should prove.", counts.answers, "proves", "verdict"
     )
-    yield _counter("aad_lockouts_total", "Users locked out.", counts.lockouts, *_PLACE)
+    yield _counter("aad_lockouts_total", "Users locked out, by the row of failures.", counts.lockouts, "row", *_PLACE)
     yield _counter(
         "aad_sessions_total", "Sessions, as NASes account for them (RFC 2866).", counts.sessions, "what", *_PLACE
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from http import HTTPStatus
 
 from aad.core.identity import User, odd
@@ -50,7 +49,7 @@ async def _find(visit: Visit) -> Response:
 
 async def _unlock(visit: Visit) -> Response:
     person = await _known(visit)
-    if await visit.parts.engine.lockout.unlock(person.key):
+    if await visit.parts.engine.lockout.unlock([person.repository], person.key):
         visit.tell("helpdesk.unlocked", user=person.name, by=visit.user.name)
         return await _person(visit, person, notice=visit.say("unlocked", user=person.name))
     return await _person(visit, person, notice=visit.say("was_not_locked", user=person.name))
@@ -90,15 +89,13 @@ def _himself(visit: Visit, person: User) -> bool:
 async def _person(visit: Visit, person: User, notice: str = "") -> Response:
     parts, say = visit.parts, visit.say
     past = await visit.past(person.key)
-    now = parts.store.now()
-    locked = [tally for tally in await parts.engine.lockout.locked() if tally.name == person.key]
-    minutes = [(tally.scope, max(1, math.ceil((tally.until - now) / 60))) for tally in locked]
+    rows = await visit.rows(person)
     return visit.page(
         "person",
         page="helpdesk",
         person=person.name,
         repository=person.repository,
-        lockouts=[say("locked_for", event=event, minutes=left) for event, left in minutes],
+        lockouts=rows,
         methods=await parts.people.ways(person, say),
         past=past,
         refusal=next((each for each in past if each["outcome"] != "accepted"), None),

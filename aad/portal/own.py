@@ -36,7 +36,8 @@ def routes(door: Door) -> list[Route]:
 async def home(visit: Visit, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
     """Return his page."""
     ways, past = await visit.parts.people.ways(visit.user, visit.say), await visit.past(visit.user.key)
-    return visit.page("home", status=status, page="home", methods=ways, past=past, **values)
+    rows = await visit.rows(visit.user)
+    return visit.page("home", status=status, page="home", methods=ways, past=past, lockouts=rows, **values)
 
 
 async def asked_alone(visit: Visit, means: Means, answer: Answer, ticket: bytes | None = None) -> Reply:

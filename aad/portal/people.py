@@ -11,7 +11,7 @@ from aad.core.identity import User
 from aad.core.policy import Event
 from aad.enrolment import Enrolment
 from aad.portal.words import Say
-from aad.ports import ForeignSeal, Repository, Sender
+from aad.ports import ForeignSeal, Repository, Sender, without_password
 from aad.post import first_address
 
 PATIENCE = 5.0  # seconds for a directory
@@ -70,7 +70,7 @@ class People:
         if repository not in self._repositories:
             return None
         deadline = time.monotonic() + PATIENCE
-        found = await self._repositories[repository].find(name, None, lambda _user: False, deadline)
+        found = await self._repositories[repository].find(name, None, without_password, deadline)
         return found.user if found else None
 
     def label(self, name: str, say: Say) -> str:

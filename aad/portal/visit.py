@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -107,14 +108,31 @@ class Visit:
         """Return what the form's page knew."""
         return self.parts.forms.opened(kind, self.session.token, self.request.form.get("state", ""))
 
+    async def rows(self, user: User) -> list[str]:
+        """Say how a user stands in each row of failures that has any. Unavailable."""
+        now, wall, found = self.parts.store.now(), time.time(), []
+        for each in await self.parts.engine.lockout.standings(user):
+            since = _minute(wall - (now - each.since))
+            said = self.say(f"row_{each.kind.name.lower()}", count=each.count, since=since)
+            if each.until == math.inf:
+                said = f"{said} {self.say('row_for_good')}"
+            elif each.until:
+                said = f"{said} {self.say('row_until', until=_minute(wall + (each.until - now)))}"
+            found.append(said)
+        return found
+
     async def past(self, key: str) -> list[dict[str, object]]:
         """Return the last logins of the user of this key, as a template shows them."""
         return [_shown(each) for each in await last_logins(self.parts.store, key)]
 
 
+def _minute(wall: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(wall))
+
+
 def _shown(past: Past) -> dict[str, object]:
     then = time.localtime(past.at)
     return vars(past) | {
-        "when": time.strftime("%Y-%m-%d %H:%M", then),
+        "when": _minute(past.at),
         "iso": time.strftime("%Y-%m-%dT%H:%M:%S%z", then),
     }

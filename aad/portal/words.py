@@ -14,6 +14,8 @@ _WHY = {
     Reason.ADDRESS_REFUSED: "address_refused",
     Reason.NOT_ENROLLED: "not_enrolled",
     Reason.LOCKED: "locked",
+    Reason.LOCKED_CODES: "locked",
+    Reason.LOCKED_UNPROVEN: "locked",
     Reason.WRONG_CODE: "wrong_code",
     Reason.USED_CODE: "wrong_code",
     Reason.EXPIRED: "expired",

@@ -51,7 +51,7 @@ class File:
         his password is asked right now: a chain without a password would let him in.
         """
         entry = await self._file.find(name)
-        asked = password if entry and password is not None and admit(entry.user) else None
+        asked = password if entry and password is not None and await admit(entry.user) else None
         if entry is None or (entry.disabled and asked is None):
             if password:
                 await self._file.proof(None, password, deadline)

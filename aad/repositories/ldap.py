@@ -67,7 +67,7 @@ class Ldap:
             if not entries:
                 return None
             user = await self._with_groups(lines, self._reader.user(entries[0]))
-            return Found(user, await self._proof(lines, user, password) if password and admit(user) else None)
+            return Found(user, await self._proof(lines, user, password) if password and await admit(user) else None)
 
         found = await self._ask(lambda asker: asker.ask(question, deadline), deadline)
         if isinstance(found, AmbiguousUser):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
-from aad.ports import Tally, Unavailable
+from aad.ports import Change, Kept, RowRule, Rule, Taken, Tally, Unavailable
 
 MOST = 1_000_000  # counters; then new names are refused
 GRACE = 60.0  # as the stores do
+ROW = "row"
+_NONE = Change(None, 0.0)
 
 
 class Aside:
@@ -17,37 +20,58 @@ class Aside:
     def __init__(self, now: Callable[[], float]) -> None:
         """Be empty; `now` is the store's clock."""
         self._now = now
-        self._logins: dict[bytes, tuple[str, bytes, float]] = {}
-        self._owners: dict[str, list[bytes]] = {}
+        self._logins: dict[bytes, Kept] = {}
+        self._values: dict[tuple[str, str], Change] = {}
         self._counters: dict[tuple[str, str], dict[str, Tally]] = {}
 
     def holds(self, ticket: bytes) -> bool:
         """Say whether this login waits here."""
         return ticket in self._logins
 
-    def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
-        """Keep a waiting login."""
-        self.take(ticket)
-        self._logins[ticket] = (owner, login, expires)
-        self._owners.setdefault(owner, []).append(ticket)
+    def keep(self, kept: Kept, most: int) -> bool:
+        """Keep a waiting login, of `most` of its holder."""
+        self.take(kept.ticket)
+        others = [each for each in self._logins.values() if each.holder == kept.holder and each.expires > self._now()]
+        surplus = max(0, len(others) + 1 - most)
+        going = [each for each in sorted(others, key=lambda each: each.proven) if each.proven <= kept.proven][:surplus]
+        if len(going) < surplus:
+            return False
+        for each in going:
+            self.take(each.ticket)
+        self._logins[kept.ticket] = kept
+        return True
 
-    def take(self, ticket: bytes) -> bytes | None:
+    def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it."""
-        if (kept := self._logins.pop(ticket, None)) is None:
+        if (kept := self._logins.get(ticket)) is None:
             return None
-        owner, login, expires = kept
-        self._owners[owner].remove(ticket)
-        if not self._owners[owner]:
-            del self._owners[owner]
-        return login if expires + GRACE > self._now() else None
+        if kept.row and count and not self.change(ROW, kept.row, partial(count, kept.row)):
+            return Taken(kept.login, refused=True)
+        del self._logins[ticket]
+        return Taken(kept.login) if kept.expires + GRACE > self._now() else None
 
-    def again(self, owner: str) -> tuple[bytes, bytes] | None:
-        """Return the latest that still waits."""
-        for ticket in reversed(self._owners.get(owner, ())):
-            _, login, expires = self._logins[ticket]
-            if expires > self._now():
-                return ticket, login
-        return None
+    def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+        """Return those that still wait, the latest first."""
+        now, found = self._now(), reversed(self._logins.values())
+        return [(kept.ticket, kept.login) for kept in found if kept.holder == holder and kept.expires > now]
+
+    def change(self, kind: str, name: str, rule: Rule) -> bool:
+        """Do with a value of this node what `rule` says; say whether anything changes."""
+        value, until = self._values.get((kind, name), _NONE)
+        change = rule(value if until > self._now() else None)
+        if change is not None:
+            self.write(kind, {name: change})
+        return change is not None
+
+    def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+        """Hold these values."""
+        for name, change in changes.items():
+            self._values[kind, name] = change or _NONE
+
+    def recall(self, kind: str, name: str) -> bytes | None:
+        """Return a value that hasn't ended."""
+        value, until = self._values.get((kind, name), _NONE)
+        return value if until > self._now() else None
 
     def waiting(self) -> int:
         """Count the waiting logins."""
@@ -91,11 +115,18 @@ class Aside:
         self._counters.clear()
         return [tally for tally in found if tally.until > self._now()]
 
+    def rows(self) -> dict[str, bytes]:
+        """Return the rows of failures of this node, and forget them: they go to the common store."""
+        found = {name: self.recall(kind, name) for kind, name in self._values if kind == ROW}
+        self._values.clear()
+        return {name: value for name, value in found.items() if value}
+
     def sweep(self) -> None:
         """Forget what has expired."""
         now = self._now()
-        for ticket in [ticket for ticket, (_, _, expires) in self._logins.items() if expires + GRACE <= now]:
-            self.take(ticket)
+        for kept in [kept for kept in self._logins.values() if kept.expires + GRACE <= now]:
+            del self._logins[kept.ticket]
+        self._values = {key: change for key, change in self._values.items() if change.until > now}
         for key, scopes in list(self._counters.items()):
             for scope in [scope for scope, tally in scopes.items() if tally.until <= now]:
                 self._remove(key[0], scope, key[1])

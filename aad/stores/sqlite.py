@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from aad.core.settings import option
-from aad.ports import Tally, Unavailable, Wiring
+from aad.ports import Kept, RowRule, Taken, Tally, Unavailable, Wiring
 from aad.stores import statements as say
 from aad.stores.commits import Commits
-from aad.stores.sqlite_passing import Passing
-from aad.stores.statefile import Connection, begin_log_anew, checkpoint, counted, opened, rest, told
+from aad.stores.sqlite_passing import Passing, written
+from aad.stores.statefile import Connection, begin_log_anew, checkpoint, counted, opened, remember, rest, told
 from aad.storing import LARGEST
 
 GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
 EVERY = 1.0  # seconds from one tidying to the next
 BATCH = 300  # expired rows removed at a time: about 3 ms
 CHANGES = 1000  # changed rows from one checkpoint to the next: about 15 MB of log
+REMEMBERED = 60.0  # seconds from one noting of the time to the next; so much of it a power failure may take back
+ROW = "row"  # the kind of value that a login's row is
+T = TypeVar("T")
 MOST_COUNTERS = 1_000_000  # then new names are refused, and known ones go on
 
 
@@ -50,6 +54,7 @@ class Sqlite(Passing):
         self._path = settings.path
         self._connection: Connection
         self._waiting = self._counters = self._checkpointed = self._rest = 0
+        self._ahead = self._remembered = 0.0
         self._leaving = asyncio.Event()
         self._commits: Commits
         self._tidying: asyncio.Task[None]
@@ -57,7 +62,7 @@ class Sqlite(Passing):
     async def __aenter__(self) -> Self:
         """Open the file, making it if there is none. Unavailable: why it can't be."""
         with told(self._path):
-            self._connection = opened(self._path, self.now())
+            self._connection, self._ahead = opened(self._path, _since_boot())
             self._waiting, self._counters = self._connection.execute(say.COUNTS, (self.now(),)).fetchone()
         self._commits = Commits(self._connection, self._path)
         self._leaving.clear()
@@ -69,6 +74,8 @@ class Sqlite(Passing):
         self._leaving.set()
         try:
             await self._tidying
+            with contextlib.suppress(Unavailable):
+                remember(self._connection, self._path, self.now())
             if self._connection.total_changes != self._checkpointed:
                 with contextlib.suppress(Unavailable):
                     await asyncio.to_thread(checkpoint, self._path)
@@ -76,28 +83,55 @@ class Sqlite(Passing):
             self._connection.close()
 
     def now(self) -> float:
-        """Return the seconds since the machine was booted, those it slept included.
+        """Return the seconds that this machine has been up, those it slept included, as far as the file knows.
 
         CLOCK_BOOTTIME goes on when the daemon is restarted, no step of the wall clock touches it, and it doesn't
-        stop while a laptop or a virtual machine sleeps, as CLOCK_MONOTONIC does.
+        stop while a laptop or a virtual machine sleeps, as CLOCK_MONOTONIC does. After another boot the time goes on
+        from what was remembered: nobody knows how long the machine was off, so that isn't in it.
         """
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return _since_boot() + self._ahead
 
-    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
-        """Keep a waiting login."""
-        await self._written(say.KEEP, ticket, owner, login, expires)
-        self._waiting += 1
+    async def keep(self, kept: Kept, most: int) -> bool:
+        """Keep a waiting login, of `most` of its holder."""
 
-    async def take(self, ticket: bytes) -> bytes | None:
+        def keeping(file: Connection) -> list[bytes]:
+            file.execute(say.KEEP, (kept.ticket, kept.holder, kept.proven, kept.row, kept.login, kept.expires))
+            surplus: list[tuple[bytes]] = file.execute(say.SURPLUS, (kept.holder, self.now(), most)).fetchall()
+            return [ticket for (ticket,) in surplus]
+
+        gone = await self._commits.do(keeping)
+        self._waiting += 1 - len(gone)
+        return kept.ticket not in gone
+
+    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it. An expired one is given out for 60 s more: its method says it's too late."""
-        rows = await self._written(say.TAKE, ticket, self.now() - GRACE)
-        self._waiting = max(self._waiting - len(rows), 0)
-        return rows[0][0] if rows else None
+        earliest = self.now() - GRACE
+        if count is None:
+            rows = await self._written(say.TAKE, ticket, earliest)
+            taken = Taken(rows[0][0]) if rows else None
+        else:
+            rule = count
+            taken = await self._commits.do(lambda file: self._taken(file, ticket, earliest, rule))
+        if taken and not taken.refused:
+            self._waiting = max(self._waiting - 1, 0)
+        return taken
 
-    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
-        """Return ticket and login that were last kept for `owner`, unless expired."""
-        rows = await self._read(say.AGAIN, owner, self.now())
-        return (rows[0][0], rows[0][1]) if rows else None
+    def _taken(self, file: Connection, ticket: bytes, earliest: float, count: RowRule) -> Taken | None:
+        """Take a login and count in its row, if it has one."""
+        found = file.execute(say.WITH_ROW, (ticket, earliest, self.now())).fetchone()
+        if found is None:
+            return None
+        login, row, value = found
+        if row:
+            if (change := count(row, value)) is None:
+                return Taken(login, refused=True)
+            written(file, ROW, row, change)
+        file.execute(say.TAKE, (ticket, earliest)).fetchall()
+        return Taken(login)
+
+    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+        """Return tickets and logins that are kept for `holder`, unless expired."""
+        return [(ticket, login) for ticket, login in await self._read(say.AGAIN, holder, self.now())]
 
     async def waiting(self) -> int:
         """Count the waiting logins. What other processes did in the last seconds isn't in it."""
@@ -198,6 +232,9 @@ class Sqlite(Passing):
             await self._count()
         if self._connection.total_changes - self._checkpointed >= CHANGES:
             await self._checkpoint()
+        if self.now() >= self._remembered + REMEMBERED:
+            self._remembered = self.now()
+            remember(self._connection, self._path, self._remembered)
 
     async def _count(self) -> None:
         """Hold against the file what was counted here: other processes write, too."""
@@ -228,6 +265,9 @@ class Sqlite(Passing):
             logins += self._connection.execute(say.SWEEP_PASSING, (now, BATCH)).rowcount
             return logins + self._connection.execute(say.SWEEP_COUNTERS, (now, BATCH)).rowcount
 
+    async def _commit(self, write: Callable[[Connection], T]) -> T:
+        return await self._commits.do(write)
+
     async def _written(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run one statement that writes; return its rows once it is committed."""
         return await self._commits.do(lambda file: file.execute(statement, values).fetchall())
@@ -237,3 +277,7 @@ class Sqlite(Passing):
         await self._commits.freed()
         with told(self._path):
             return self._connection.execute(statement, values).fetchall()
+
+
+def _since_boot() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

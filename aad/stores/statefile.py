@@ -12,9 +12,9 @@ from sqlite3 import Connection
 from aad.ports import Unavailable
 from aad.stores.statements import COUNTS
 
-__all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "counted", "opened", "rest", "told"]
+__all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "counted", "opened", "remember", "rest", "told"]
 
-SCHEMA = 4
+SCHEMA = 5
 _FIRST = 2  # a file of this version, or a later one, is brought up to date
 PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
 LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
@@ -51,7 +51,28 @@ CREATE TABLE passing (
 ) WITHOUT ROWID;
 CREATE INDEX passing_until ON passing (until)
 """,
+    # The logins that wait end: what was kept of them before isn't what is now. Times go on over a boot.
+    5: """
+DROP TABLE waiting;
+CREATE TABLE waiting (
+    ticket BLOB NOT NULL UNIQUE, holder TEXT NOT NULL, proven INTEGER NOT NULL, row TEXT NOT NULL, login BLOB NOT NULL,
+    expires REAL NOT NULL
+);
+CREATE INDEX waiting_holder ON waiting (holder);
+CREATE INDEX waiting_expires ON waiting (expires);
+DELETE FROM counter WHERE kind = 'lockout';
+INSERT OR REPLACE INTO meta SELECT 'time', max(
+    0.0, coalesce((SELECT max(until - length) FROM counter), 0.0),
+    coalesce((SELECT max(until - length) FROM passing), 0.0)
+);
+ALTER TABLE counter DROP COLUMN length;
+ALTER TABLE passing DROP COLUMN length
+""",
 }
+_REMEMBER = """
+INSERT INTO meta VALUES ('time', ?1)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE CAST(value AS REAL) < CAST(excluded.value AS REAL)
+"""
 _AFRESH = "move it away, and a new one is made (waiting logins, lockouts, mail limits and enrolments end)"
 _WORDS = {
     sqlite3.SQLITE_BUSY: f"another process has been writing for more than {PATIENCE} s",
@@ -85,17 +106,25 @@ class told:  # noqa: N801 - read as a word: `with told(path):`
         raise _unavailable(self._path, words) from error
 
 
-def opened(path: Path, now: float) -> Connection:
-    """Open the file, made if there is none, as it fits this version and this boot. Unavailable."""
+def opened(path: Path, since_boot: float) -> tuple[Connection, float]:
+    """Open the file, made if there is none, as it fits this version and this boot. Unavailable.
+
+    Return too how many seconds its time is ahead of those since this boot.
+    """
     with told(path):
         _make(path)
         connection = connected(path)
         try:
-            _fit(connection, path, now)
+            return connection, _fit(connection, path, since_boot)
         except BaseException:
             connection.close()
             raise
-    return connection
+
+
+def remember(connection: Connection, path: Path, now: float) -> None:
+    """Note the time, from which it goes on after another boot; never an earlier one than is noted already."""
+    with told(path):
+        connection.execute(_REMEMBER, (now,))
 
 
 def connected(path: Path) -> Connection:
@@ -157,34 +186,45 @@ def _make(path: Path) -> None:
         os.close(descriptor)
 
 
-def _fit(connection: Connection, path: Path, now: float) -> None:
-    """Make the tables if there are none; after another boot, end the waiting logins and begin the counters' time anew.
+def _fit(connection: Connection, path: Path, since_boot: float) -> float:
+    """Make the tables if there are none; after another boot, end the waiting logins, and go on with the time.
 
-    The clock began anew with the machine, so nobody knows how long it was off: a lockout lasts its whole length.
+    The machine's clock began anew, and nobody knows how long it was off: for a lockout it was not.
     """
     connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new file; an old one keeps its own
     if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
         raise _unavailable(path, "SQLite can keep no log beside it: is it on a network file system?")
     boot = _boot(path)
     if _version(connection) == SCHEMA and _boot_of(connection) == boot:
-        return
+        return _number(connection, "ahead")
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {_FIRST}"):
-                connection.execute(statement)
-        for version, made in _SINCE.items():
-            if _version(connection) == version - 1:
-                for statement in (*made.split(";"), f"PRAGMA user_version = {version}"):
-                    connection.execute(statement)
-        if (version := _version(connection)) != SCHEMA:
-            words = f"was written by another version of aad (schema {version}, this one reads {SCHEMA}): run that, or"
-            raise _unavailable(path, f"{words} {_AFRESH}")
+        _bring_up_to_date(connection, path)
         if _boot_of(connection) != boot:
             connection.execute("DELETE FROM waiting")
-            connection.execute("UPDATE counter SET until = ? + length", (now,))
-            connection.execute("UPDATE passing SET until = ? + length", (now,))
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('boot', ?)", (boot,))
+            ahead = max(0.0, _number(connection, "time") - since_boot)
+            for key, value in (("boot", boot), ("ahead", str(ahead))):
+                connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+    return _number(connection, "ahead")
+
+
+def _bring_up_to_date(connection: Connection, path: Path) -> None:
+    """Make the tables as this version has them. Unavailable: of a later version, or of none of ours."""
+    if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {_FIRST}"):
+            connection.execute(statement)
+    for version, made in _SINCE.items():
+        if _version(connection) == version - 1:
+            for statement in (*made.split(";"), f"PRAGMA user_version = {version}"):
+                connection.execute(statement)
+    if (version := _version(connection)) != SCHEMA:
+        words = f"was written by another version of aad (schema {version}, this one reads {SCHEMA}): run that, or"
+        raise _unavailable(path, f"{words} {_AFRESH}")
+
+
+def _number(connection: Connection, key: str) -> float:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return float(row[0]) if row else 0.0
 
 
 def _version(connection: Connection) -> int:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 SPEND = """
-INSERT INTO counter (kind, name, scope, count, until, length)
-VALUES (:kind, :name, :scope, 1, :until, :until - :now)
+INSERT INTO counter (kind, name, scope, count, until)
+VALUES (:kind, :name, :scope, 1, :until)
 ON CONFLICT (kind, name, scope) DO UPDATE SET
     count = CASE WHEN until > :now THEN count + 1 ELSE 1 END,
-    length = CASE WHEN until > :now AND NOT :extend THEN length ELSE excluded.length END,
     until = CASE WHEN until > :now AND NOT :extend THEN until ELSE excluded.until END
 WHERE until <= :now OR count < :limit
 RETURNING count
 """
-KEEP = "INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)"
+KEEP = "INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?, ?, ?)"
+# Those that are too many of one holder: the oldest, and those without proof first.
+SURPLUS = """
+DELETE FROM waiting WHERE rowid IN (
+    SELECT rowid FROM waiting WHERE holder = ? AND expires > ? ORDER BY proven DESC, rowid DESC LIMIT -1 OFFSET ?
+) RETURNING ticket
+"""
 TAKE = "DELETE FROM waiting WHERE ticket = ? AND expires > ? RETURNING login"
-AGAIN = "SELECT ticket, login FROM waiting WHERE owner = ? AND expires > ? ORDER BY rowid DESC LIMIT 1"
+# ?1 ticket, ?2 the earliest end, ?3 now
+WITH_ROW = """
+SELECT login, row, value FROM waiting LEFT JOIN passing ON kind = 'row' AND name = row AND until > ?3
+WHERE ticket = ?1 AND expires > ?2
+"""
+AGAIN = "SELECT ticket, login FROM waiting WHERE holder = ? AND expires > ? ORDER BY rowid DESC"
 KNOWN = "SELECT 1 FROM counter WHERE kind = ? AND name = ? AND scope = ?"
 REMOVE = "DELETE FROM counter WHERE kind = ? AND name = ? AND scope = ? AND count <= 1 AND until > ? RETURNING 1"
 REFUND = "UPDATE counter SET count = count - 1 WHERE kind = ? AND name = ? AND scope = ? AND count > 1 AND until > ?"
@@ -40,15 +50,18 @@ DROP = "DELETE FROM held WHERE kind = ? AND name = ? AND value = ? RETURNING 1"
 FIND = "SELECT value FROM held WHERE kind = ? AND name = ?"
 NAMES = "SELECT name FROM held WHERE kind = ? ORDER BY name"
 RECALL = "SELECT value FROM passing WHERE kind = ? AND name = ? AND until > ?"
+VALUES = "SELECT name, value FROM passing WHERE kind = ? AND until > ?"
+WRITE = "INSERT OR REPLACE INTO passing VALUES (?, ?, ?, ?)"
+REMOVE_PASSING = "DELETE FROM passing WHERE kind = ? AND name IN (SELECT value FROM json_each(?))"
 # ?1 kind, ?2 name, ?3 the old value, ?4 the new one, ?5 until, ?6 now
 BEGIN_PASSING = """
-INSERT INTO passing (kind, name, value, until, length) VALUES (?1, ?2, ?4, ?5, ?5 - ?6)
-ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value, until = excluded.until, length = excluded.length
+INSERT INTO passing (kind, name, value, until) VALUES (?1, ?2, ?4, ?5)
+ON CONFLICT (kind, name) DO UPDATE SET value = excluded.value, until = excluded.until
 WHERE until <= ?6
 RETURNING 1
 """
 GO_ON_PASSING = """
-UPDATE passing SET value = ?4, until = ?5, length = ?5 - ?6
+UPDATE passing SET value = ?4, until = ?5
 WHERE kind = ?1 AND name = ?2 AND value = ?3 AND until > ?6
 RETURNING 1
 """

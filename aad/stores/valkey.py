@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import ClassVar, Self, TypeVar
 
-from aad.ports import Tally, Unavailable, Wiring
-from aad.stores.aside import Aside
+from aad.core.row import Row, kind_of, merged
+from aad.ports import Change, Kept, RowRule, Rule, Taken, Tally, Unavailable, Wiring
+from aad.stores.aside import ROW, Aside
 from aad.stores.valkey_common import Common
 from aad.stores.valkey_settings import ValkeySettings
 from aad.storing import LARGEST, LARGEST_PASSING
@@ -52,23 +54,19 @@ class Valkey:
         """Return the time that all nodes have in common, about; see `valkey_clock`."""
         return self._common.clock.now()
 
-    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
-        """Keep a waiting login."""
-        await self._either(
-            lambda: self._common.keep(ticket, owner, login, expires),
-            lambda: self._aside.keep(ticket, owner, login, expires),
-        )
+    async def keep(self, kept: Kept, most: int) -> bool:
+        """Keep a waiting login, of `most` of its holder."""
+        return await self._either(lambda: self._common.keep(kept, most), lambda: self._aside.keep(kept, most))
 
-    async def take(self, ticket: bytes) -> bytes | None:
+    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it: from here, if it waits here."""
         if self._aside.holds(ticket):
-            return self._aside.take(ticket)
-        return await self._common.take(ticket)
+            return self._aside.take(ticket, count)
+        return await self._common.take(ticket, count)
 
-    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
-        """Return ticket and login that were last kept for `owner`, unless expired."""
-        here = self._aside.again(owner)
-        return here or await self._either(lambda: self._common.again(owner), lambda: None)
+    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+        """Return tickets and logins that are kept for `holder`, unless expired."""
+        return self._aside.again(holder) + await self._either(lambda: self._common.again(holder), list)
 
     async def waiting(self) -> int:
         """Count the waiting logins, about."""
@@ -113,7 +111,23 @@ class Valkey:
 
     async def recall(self, kind: str, name: str) -> bytes | None:
         """Return a value that hasn't ended."""
-        return await self._common.recall(kind, name)
+        if kind != ROW:  # a session is not guessed
+            return await self._common.recall(kind, name)
+        return await self._either(lambda: self._common.recall(kind, name), lambda: self._aside.recall(kind, name))
+
+    async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
+        """Do with a value what `rule` says."""
+        await self._either(
+            lambda: self._common.change(kind, name, rule, expected), lambda: self._changed(kind, name, rule)
+        )
+
+    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+        """Hold these values, whatever is held."""
+        await self._either(lambda: self._common.write(kind, changes), lambda: self._aside.write(kind, changes))
+
+    async def values(self, kind: str) -> dict[str, bytes]:
+        """Return the values of a kind."""
+        return await self._common.values(kind)
 
     async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
         """Hold `new`, until then, instead of `old`."""
@@ -136,7 +150,19 @@ class Valkey:
         self._common.link.missed()
         return here()
 
+    def _changed(self, kind: str, name: str, rule: Rule) -> None:
+        self._aside.change(kind, name, rule)
+
     async def _carry(self) -> None:
         """Add what was counted here to the common counters: a lockout holds, and a mail budget stays spent."""
         for tally in self._aside.carried():
             await self._common.spend(tally, ENDLESS, extend=True, step=tally.count)
+        for name, here in self._aside.rows().items():
+            await self._common.change(ROW, name, partial(_with, name, here))
+
+
+def _with(name: str, here: bytes, common: bytes | None) -> Change | None:
+    """Return the common row of failures with what was counted here."""
+    kind = kind_of(name)
+    counted = Row.decoded(kind, here)
+    return Change(*merged(kind, [Row.decoded(kind, common), counted]).kept()) if counted.count else None

@@ -2,8 +2,8 @@
 
 Keys, after the prefix:
 
-    login:TICKET      hash      owner, login, expires                       | gone a minute after its end
-    owner:OWNER       list      the tickets of an owner, the latest first   | with the last of them
+    login:TICKET      hash      holder, login, expires, proven, row         | gone a minute after its end
+    holder:HOLDER     list      the tickets of a holder, the latest first   | with the last of them
     waiting           sorted    tickets by their end                        | with the last of them
     counter:KIND NAME hash      scope -> "count until"                      | with the last of them
     held:KIND         hash      name -> value                               | stays
@@ -19,20 +19,23 @@ import asyncio
 import contextlib
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-from aad.ports import Tally, Unavailable
+from aad.ports import Kept, RowRule, Rule, Taken, Tally, Unavailable
 from aad.stores import valkey_lua as lua
 from aad.stores.valkey_clock import Clock, boottime
 from aad.stores.valkey_line import Line
 from aad.stores.valkey_link import Link, run_on
 from aad.stores.valkey_settings import ValkeySettings
+from aad.storing import Change
 
 GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
 EVERY = 10.0  # seconds from one look at the server's clock to the next; that finds a dead link, too
 MOST_KEYS = 1_000_000  # in the database; then new names are refused, and known ones go on
 RECENT = 1.0  # seconds for which the number of waiting logins is good enough
+RACES = 200  # others who change the same value at the same moment, before it is given up
+ROW = "row"  # the kind of value that a login's row is
 SCANNED = 1000  # keys looked at in one step, by a command that lists counters
 
 
@@ -61,25 +64,44 @@ class Common:
                 await self._ticking
         await self.link.close()
 
-    async def keep(self, ticket: bytes, owner: str, login: bytes, expires: float) -> None:
-        """Keep a waiting login."""
-        keys = (self._key("login", ticket), self._key("owner", _octets(owner)), self._key("waiting"))
-        self._heard(await self._run(lua.KEEP, keys, ticket, _octets(owner), login, _number(expires), _number(GRACE)))
+    async def keep(self, kept: Kept, most: int) -> bool:
+        """Keep a waiting login, of `most` of its holder."""
+        holder, proven = _octets(kept.holder), b"%d" % kept.proven
+        keys = (self._key("login", kept.ticket), self._key("holder", holder), self._key("waiting"))
+        limits = (proven, _octets(kept.row), b"%d" % most, self._key("login", b""))
+        values = (kept.ticket, holder, kept.login, _number(kept.expires), _number(GRACE), *limits)
+        waiting = await self._run(lua.KEEP, keys, *values)
+        if waiting >= 0:
+            self._heard(waiting)
+        return bool(waiting >= 0)
 
-    async def take(self, ticket: bytes) -> bytes | None:
-        """Return the login and forget it."""
+    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+        """Return the login and forget it; count in its row, which must be what `count` was asked about."""
         keys = (self._key("login", ticket), self._key("waiting"))
-        found = await self._run(lua.TAKE, keys, ticket, self._key("owner", b""), _number(GRACE))
-        if found is None:
-            return None
-        self._heard(found[1])
-        login: bytes = found[0]
-        return login
+        known = (ticket, self._key("holder", b""), _number(GRACE), self._key("passing", _octets(f"{ROW}\0")))
+        row: tuple[bytes, ...] = (b"0", b"", b"0", b"", b"0")
+        for _ in range(RACES):
+            if count is not None:
+                peeked = await self._run(lua.PEEK, keys, *known)
+                if peeked is None:
+                    return None
+                if peeked[1]:
+                    if (change := count(_text(peeked[1]), peeked[2])) is None:
+                        return Taken(peeked[0], refused=True)
+                    expected = (b"1", b"") if peeked[2] is None else (b"2", peeked[2])
+                    row = (*expected, *self._changed(change))
+            found = await self._run(lua.TAKE, keys, *known, *row)
+            if found is None:
+                return None
+            if found[1] >= 0:
+                self._heard(found[1])
+                return Taken(found[0])
+        raise _too_many()
 
-    async def again(self, owner: str) -> tuple[bytes, bytes] | None:
-        """Return ticket and login that were last kept for `owner`, unless expired."""
-        found = await self._run(lua.AGAIN, (self._key("owner", _octets(owner)),), self._key("login", b""))
-        return (found[0], found[1]) if found else None
+    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+        """Return tickets and logins that are kept for `holder`, unless expired."""
+        found = await self._run(lua.AGAIN, (self._key("holder", _octets(holder)),), self._key("login", b""))
+        return [(ticket, login) for ticket, login in found]
 
     async def waiting(self) -> int:
         """Count the waiting logins; what others did in the last second may be missing."""
@@ -108,15 +130,21 @@ class Common:
 
     async def tallies(self, kind: str) -> list[Tally]:
         """Return the counters of a kind that still count: a walk through all keys, for a command."""
-        beginning, found, cursor = self._counter(kind, ""), [], b"0"
-        pattern = re.sub(rb"([\[\]*?\\^])", rb"\\\1", beginning) + b"*"
-        while True:
-            cursor, keys = await self.link.ask(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", b"%d" % SCANNED)
+        beginning, found = self._counter(kind, ""), list[Tally]()
+        async for keys in self._keys(beginning):
             held = await asyncio.gather(*(self.link.ask(b"HGETALL", key) for key in keys))
             for key, pairs in zip(keys, held, strict=True):
                 found += self._read(kind, key.removeprefix(beginning), pairs)
+        return sorted(set(found), key=lambda tally: (tally.name, tally.scope))
+
+    async def _keys(self, beginning: bytes) -> AsyncIterator[list[bytes]]:
+        """Yield all keys that begin so, some at a time."""
+        pattern, cursor = re.sub(rb"([\[\]*?\\^])", rb"\\\1", beginning) + b"*", b"0"
+        while True:
+            cursor, keys = await self.link.ask(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", b"%d" % SCANNED)
+            yield keys
             if cursor == b"0":
-                return sorted(set(found), key=lambda tally: (tally.name, tally.scope))
+                return
 
     async def find(self, kind: str, name: str) -> bytes | None:
         """Return what is held."""
@@ -135,15 +163,50 @@ class Common:
 
     async def recall(self, kind: str, name: str) -> bytes | None:
         """Return a value that hasn't ended."""
-        found: bytes | None = await self.link.ask(b"GET", self._key("passing", _octets(f"{kind}\0{name}")))
+        found: bytes | None = await self.link.ask(b"GET", self._passing(kind, name))
         return found
 
     async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
         """Hold `new`, until then, instead of `old`."""
-        values = [part for each in (old, new) for part in ((b"0", b"") if each is None else (b"1", each))]
-        late, keys = self.clock.late(self._timeout), (self._key("passing", _octets(f"{kind}\0{name}")),)
-        milliseconds = max(0, math.ceil((until - self.clock.now()) * 1000))
-        return bool(await self.link.run(lua.EXCHANGE, keys, late, *values, b"%d" % milliseconds))
+        return (await self._exchanged(kind, name, old, Change(new, until)))[0]
+
+    async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
+        """Do what `rule` says of a value that is still what it was asked about."""
+        held = expected
+        for number in range(RACES):
+            change = rule(held)
+            if change is None:
+                found = held if number else await self.recall(kind, name)
+                if found == held:
+                    return
+                held = found
+                continue
+            done, held = await self._exchanged(kind, name, held, change)
+            if done:
+                return
+        raise _too_many()
+
+    async def _exchanged(self, kind: str, name: str, old: bytes | None, change: Change) -> tuple[bool, bytes | None]:
+        """Exchange a value; return whether it was done, and what is held where it wasn't."""
+        values = (b"0", b"") if old is None else (b"1", old)
+        late, keys = self.clock.late(self._timeout), (self._passing(kind, name),)
+        done, held = await self.link.run(lua.EXCHANGE, keys, late, *values, *self._changed(change))
+        return bool(done), held
+
+    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+        """Hold these values, whatever is held."""
+        keys = tuple(self._passing(kind, name) for name in changes)
+        values = (self._changed(change or Change(None, 0.0))[1:] for change in changes.values())
+        late = self.clock.late(self._timeout)
+        await self.link.run(lua.WRITE, keys, late, *(part for each in values for part in each))
+
+    async def values(self, kind: str) -> dict[str, bytes]:
+        """Return the values of a kind: a walk through all keys, for a command."""
+        beginning, found = self._passing(kind, ""), dict[str, bytes]()
+        async for keys in self._keys(beginning):
+            held = await asyncio.gather(*(self.link.ask(b"GET", key) for key in keys))
+            found |= {_text(key.removeprefix(beginning)): value for key, value in zip(keys, held, strict=True) if value}
+        return found
 
     async def probe(self) -> str:
         """Write, so that a full server shows; say what it is, and what would lose lockouts or enrolments."""
@@ -192,11 +255,26 @@ class Common:
                 )
         return read
 
+    def _changed(self, change: Change) -> tuple[bytes, bytes, bytes]:
+        """Return what a script is told of a new value: whether there is one, it, and for how many milliseconds."""
+        if change.value is None:
+            return b"0", b"", b"0"
+        if change.until == math.inf:
+            return b"1", change.value, b"-1"
+        return b"1", change.value, b"%d" % max(0, math.ceil((change.until - self.clock.now()) * 1000))
+
+    def _passing(self, kind: str, name: str) -> bytes:
+        return self._key("passing", _octets(f"{kind}\0{name}"))
+
     def _counter(self, kind: str, name: str) -> bytes:
         return self._key("counter", _octets(f"{kind}\0{name}"))
 
     def _key(self, what: str, name: bytes | None = None) -> bytes:
         return self._prefix + what.encode() + (b"" if name is None else b":" + name)
+
+
+def _too_many() -> Unavailable:
+    return Unavailable("too many others change the same value", where="store")
 
 
 def _octets(text: str) -> bytes:

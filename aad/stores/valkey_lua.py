@@ -33,48 +33,98 @@ if behind > 1000000 then
 end
 return {server, shift}
 """
-# login, owner, waiting | late, now, ticket, owner, login, expires, grace
+_FORGET_LOGIN = """
+local function forget(ticket, key, holder)
+  redis.call('DEL', key)
+  redis.call('ZREM', waiting, ticket)
+  redis.call('LREM', holder, 0, ticket)
+end
+"""
+# login, holder, waiting | late, now, ticket, holder, login, expires, grace, proven, row, most, a login's prefix
+# Returns how many wait, or -1: there are too many of this holder, and all with a proof.
 KEEP = (
     _IN_TIME
+    + "local waiting = KEYS[3]"
+    + _FORGET_LOGIN
     + """
-local now, expires = tonumber(ARGV[2]), tonumber(ARGV[6])
+local now, expires, most = tonumber(ARGV[2]), tonumber(ARGV[6]), tonumber(ARGV[10])
 local left = expires + tonumber(ARGV[7]) - now
+local others, going = {}, {}
+for _, ticket in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+  local found = redis.call('HMGET', ARGV[11] .. ticket, 'expires', 'proven')
+  if ticket ~= ARGV[3] and found[1] and tonumber(found[1]) > now then others[#others + 1] = {ticket, found[2]} end
+end
+for _, proven in ipairs({'0', '1'}) do
+  for at = #others, 1, -1 do
+    if others[at][2] == proven and proven <= ARGV[8] and #others - #going >= most then
+      going[#going + 1] = others[at][1]
+    end
+  end
+end
+if #others - #going >= most then return -1 end
 if left > 0 then
-  redis.call('HSET', KEYS[1], 'owner', ARGV[4], 'login', ARGV[5], 'expires', ARGV[6])
+  -- First what a full server refuses: after another change it would not.
+  redis.call('HSET', KEYS[1], 'holder', ARGV[4], 'login', ARGV[5], 'expires', ARGV[6])
+  redis.call('HSET', KEYS[1], 'proven', ARGV[8], 'row', ARGV[9])
   lasts(KEYS[1], left)
   redis.call('LREM', KEYS[2], 0, ARGV[3])
   redis.call('LPUSH', KEYS[2], ARGV[3])
-  redis.call('LTRIM', KEYS[2], 0, 15)
   lasts(KEYS[2], left)
   redis.call('ZADD', KEYS[3], expires, ARGV[3])
   lasts(KEYS[3], left)
 end
+for _, ticket in ipairs(going) do forget(ticket, ARGV[11] .. ticket, KEYS[2]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now)
 return redis.call('ZCARD', KEYS[3])
 """
 )
-# login, waiting | late, now, ticket, beginning of the owner's key, grace
+# login, waiting | late, now, ticket, beginning of the holder's key, grace, beginning of a row's key
+_FOUND = """
+local found = redis.call('HMGET', KEYS[1], 'login', 'expires', 'holder', 'row')
+if not found[1] or tonumber(found[2]) + tonumber(ARGV[5]) <= tonumber(ARGV[2]) then return false end
+local row = found[4] or ''
+local value = row ~= '' and redis.call('GET', ARGV[6] .. row)
+"""
+# Returns the login, its row, and the row's value.
+PEEK = (
+    _IN_TIME
+    + _FOUND
+    + """
+return {found[1], row, value}
+"""
+)
+# ... what the row must be (0: whatever; 1: nothing; 2: the next), what it is to be (0: nothing; 1: the next), and for
+# how many milliseconds (-1: for good). Returns the login and how many wait (-1: the row is another), or false.
 TAKE = (
     _IN_TIME
+    + _FOUND
+    + "local waiting = KEYS[2]"
+    + _FORGET_LOGIN
     + """
-local found = redis.call('HMGET', KEYS[1], 'login', 'expires', 'owner')
-if not found[1] then return false end
-redis.call('DEL', KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[3])
-redis.call('LREM', ARGV[4] .. found[3], 0, ARGV[3])
-if tonumber(found[2]) + tonumber(ARGV[5]) <= tonumber(ARGV[2]) then return false end
+if ARGV[7] ~= '0' and row ~= '' then
+  if (ARGV[7] == '1' and value) or (ARGV[7] == '2' and value ~= ARGV[8]) then return {found[1], -1} end
+  if ARGV[9] == '0' or ARGV[11] == '0' then
+    redis.call('DEL', ARGV[6] .. row)
+  elseif ARGV[11] == '-1' then
+    redis.call('SET', ARGV[6] .. row, ARGV[10])
+  else
+    redis.call('SET', ARGV[6] .. row, ARGV[10], 'PX', ARGV[11])
+  end
+end
+forget(ARGV[3], KEYS[1], ARGV[4] .. found[3])
 return {found[1], redis.call('ZCARD', KEYS[2])}
 """
 )
-# owner | late, now, beginning of a login's key
+# holder | late, now, beginning of a login's key
 AGAIN = (
     _IN_TIME
     + """
+local waits = {}
 for _, ticket in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
   local found = redis.call('HMGET', ARGV[3] .. ticket, 'login', 'expires')
-  if found[1] and tonumber(found[2]) > tonumber(ARGV[2]) then return {ticket, found[1]} end
+  if found[1] and tonumber(found[2]) > tonumber(ARGV[2]) then waits[#waits + 1] = {ticket, found[1]} end
 end
-return false
+return waits
 """
 )
 # waiting | late, now
@@ -142,22 +192,42 @@ if ARGV[5] == '1' then redis.call('HSET', KEYS[1], ARGV[2], ARGV[6]) else redis.
 return 1
 """
 )
-# passing | late, whether there is an old one, old, whether there is a new one, new, milliseconds
+# passing | late, whether there is an old one, old, whether there is a new one, new, milliseconds (-1: for good)
+# Returns whether it was done, and what is held where it wasn't.
 EXCHANGE = (
     _IN_TIME
     + """
 local held = redis.call('GET', KEYS[1])
 if ARGV[2] == '1' then
-  if held ~= ARGV[3] then return 0 end
+  if held ~= ARGV[3] then return {0, held} end
 elseif held then
-  return 0
+  return {0, held}
 end
-if ARGV[4] == '1' and tonumber(ARGV[6]) > 0 then
+if ARGV[4] == '1' and ARGV[6] == '-1' then
+  redis.call('SET', KEYS[1], ARGV[5])
+elseif ARGV[4] == '1' and tonumber(ARGV[6]) > 0 then
   redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
 else
   redis.call('DEL', KEYS[1])
 end
+return {1, false}
+"""
+)
+# passing ... | late, and for each: the new value, milliseconds (-1: for good, 0: nothing any more)
+WRITE = (
+    _IN_TIME
+    + """
+for at, key in ipairs(KEYS) do
+  local value, ms = ARGV[2 * at], ARGV[2 * at + 1]
+  if ms == '0' then
+    redis.call('DEL', key)
+  elseif ms == '-1' then
+    redis.call('SET', key, value)
+  else
+    redis.call('SET', key, value, 'PX', ms)
+  end
+end
 return 1
 """
 )
-ALL = (CLOCK, KEEP, TAKE, AGAIN, WAITING, SPEND, REFUND, FORGET, SWAP, EXCHANGE)
+ALL = (CLOCK, KEEP, PEEK, TAKE, AGAIN, WAITING, SPEND, REFUND, FORGET, SWAP, EXCHANGE, WRITE)

@@ -19,6 +19,7 @@ from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
 from aad.repositories.ldap import Ldap
 from aad.repositories.ldap_settings import LdapSettings
 from tests.login.conftest import sender
+from tests.parts.admission import everybody
 from tests.parts.authority import Authority
 from tests.parts.daemon import Daemon
 from tests.parts.mailbox import Mailbox, code_in
@@ -103,7 +104,7 @@ async def corp(domain: Samba) -> AsyncIterator[Ldap]:
 
 
 async def found(repository: Ldap, name: str, password: str = "") -> Found | None:
-    return await repository.find(name, Secret(password), lambda _: True, time.monotonic() + 20)
+    return await repository.find(name, Secret(password), everybody, time.monotonic() + 20)
 
 
 @pytest.mark.parametrize(

@@ -82,9 +82,9 @@ def test_a_stranger_learns_nothing(site: Site) -> None:
         site.website.login(*who)
         for who in (("nobody", "x"), ("alice", "x"), ("carol", "no address"), ("twin", "first"))
     ]
-    said += [site.website.login("alice", "x") for _ in range(3)]  # and locked at the end
+    said += [site.website.login("alice", f"x{number}") for number in range(3)]  # and locked at the end
     assert {(each.status, each.body) for each in said} == {(200, b'{"result": "refused", "message": "Login failed."}')}
-    assert [record["reason"] for record in site.daemon.records("login.rejected")][-1] == "locked out"
+    assert [record["reason"] for record in site.daemon.records("login.rejected")][-1] == "locked out by wrong passwords"
 
 
 def test_a_refusal_leaves_late(start: Start) -> None:
@@ -137,8 +137,8 @@ def test_a_challenge_can_not_be_altered_or_taken_to_radius(site: Site, mailbox: 
 
 def test_the_lockout_is_shared_with_radius(site: Site) -> None:
     """8: who guesses here is locked out there."""
-    for _ in range(2):
-        site.website.login("alice", "guess")
+    for number in range(2):
+        site.website.login("alice", f"guess {number}")
     with Raw(site.daemon.host, site.daemon.port) as client:
         assert client.ask("alice", "guess").code == ACCESS_REJECT
         assert client.ask("alice", RIGHT).code == ACCESS_REJECT

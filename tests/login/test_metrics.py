@@ -49,8 +49,8 @@ def test_the_counts_are_what_was_done(make: Make, mailbox: Mailbox, where: int |
             client.send(request.octets)
             asked = request.reply(client.receive())
         assert client.ask("alice", code(mailbox), state(asked)).code == ACCESS_ACCEPT
-        for name in ("bob", "bob", "bob", "bob", "nobody", "carol"):
-            assert client.ask(name, "no address" if name == "carol" else "wrong").code == ACCESS_REJECT
+        for number, name in enumerate(("bob", "bob", "bob", "bob", "nobody", "carol")):
+            assert client.ask(name, "no address" if name == "carol" else f"wrong {number}").code == ACCESS_REJECT
         client.send(Request("alice", RIGHT, secret="not the secret of anybody").octets)
         until(lambda: daemon.records("request.discarded"))
         until(lambda: "aad_discarded_requests_total" in {sample.name for sample in scraped(where).samples})
@@ -58,11 +58,16 @@ def test_the_counts_are_what_was_done(make: Make, mailbox: Mailbox, where: int |
     assert scrape.value(LOGINS, outcome="started", **HERE) == 8
     assert scrape.value(LOGINS, outcome="accepted", **HERE) == 1
     rejected = {s.labels["reason"]: s.value for s in scrape.samples if s.labels.get("outcome") == "rejected"}
-    assert rejected == {"wrong password": 3, "locked out": 1, "unknown user": 1, "no usable address": 1}
+    assert rejected == {
+        "wrong password": 3,
+        "locked out by wrong passwords": 1,
+        "unknown user": 1,
+        "no usable address": 1,
+    }
     assert scrape.value("aad_challenges_total", **HERE) == 3
     verdicts = ("accepted", "refused", "expired")
     assert [scrape.value("aad_answers_total", proves="code", verdict=verdict) for verdict in verdicts] == [1, 1, 0]
-    assert scrape.value("aad_lockouts_total", **HERE) == 1
+    assert scrape.value("aad_lockouts_total", row="passwords", **HERE) == 1
     assert scrape.value("aad_mails_total", sender="mail", fate="sent") == 1
     assert scrape.value("aad_duplicates_total", fate="answered") == 2
     assert scrape.value("aad_discarded_requests_total", client="gateway", reason="wrong Message-Authenticator") == 1

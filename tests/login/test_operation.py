@@ -33,12 +33,12 @@ def aad(*arguments: str | Path, given: str = "") -> subprocess.CompletedProcess[
 
 def test_lockout_outlives_a_restart_and_unlock_ends_it(daemon: Daemon) -> None:
     with Raw(daemon.host, daemon.port) as client:
-        for _ in range(3):
-            assert client.ask("alice", "wrong").code == ACCESS_REJECT
+        for number in range(3):
+            assert client.ask("alice", f"wrong {number}").code == ACCESS_REJECT
         daemon.kill()
         daemon.start()
         assert client.ask("alice", RIGHT).code == ACCESS_REJECT
-        assert daemon.records("login.rejected")[-1]["reason"] == "locked out"
+        assert daemon.records("login.rejected")[-1]["reason"] == "locked out by wrong passwords"
         assert aad("locked", "-c", daemon.file).stdout.startswith("alice  event vpn  3 failures")
         assert aad("unlock", "Alice", "-c", daemon.file).returncode == 0
         assert client.ask("alice", RIGHT).code == ACCESS_CHALLENGE

@@ -94,10 +94,10 @@ def test_guesses_lock_out_and_outages_do_not(tmp_path: Path, home: FreeradiusHom
         until(lambda: _accepted(client), what="an accept after the server's return")
         (down,), (up,) = daemon.records("server.down"), daemon.records("server.up")
         assert down["server"] == up["server"] == place(home)
-        for _ in range(3):
-            assert client.ask("alice", "a guess").code == ACCESS_REJECT
+        for number in range(3):
+            assert client.ask("alice", f"guess {number}").code == ACCESS_REJECT
         assert client.ask("alice", THERE).code == ACCESS_REJECT
-        assert daemon.records("login.rejected")[-1]["reason"] == "locked out"
+        assert daemon.records("login.rejected")[-1]["reason"] == "locked out by wrong passwords"
         assert not daemon.strays()
 
 

@@ -120,7 +120,7 @@ async def test_a_clock_set_back_makes_no_used_code_good_again() -> None:
     place.wall -= 90
     assert isinstance(await place.log_in(used), Asked)
     for later in (-30, 0, 30):
-        place.store.counters.clear()  # he would be locked out
+        place.store.passing.clear()  # he would be locked out
         assert not isinstance(await place.log_in(place.shown(later)), Accepted)
 
 
@@ -157,7 +157,7 @@ async def test_whoever_is_not_first_looks_again() -> None:
 
 
 @pytest.mark.parametrize("typed", ["000000", "1", "1234567", "１２３４５６", "\0"])  # noqa: RUF001
-async def test_three_wrong_codes_end_the_login_and_are_one_failure(typed: str) -> None:
+async def test_three_wrong_codes_end_the_login_and_lock(typed: str) -> None:
     place = await Place().enrol("totp")
     reply: Reply = await place.asked()
     for _ in range(2):
@@ -165,7 +165,7 @@ async def test_three_wrong_codes_end_the_login_and_are_one_failure(typed: str) -
         reply = await place.log_in(typed if typed != "\0" else "12\0", reply)
     assert isinstance(reply, Asked)
     assert await place.log_in(typed if typed != "\0" else "12\0", reply) == Rejected(Reason.WRONG_CODE)
-    assert [tally.count for tally in place.store.counters.values()] == [1]
+    assert place.store.failures() == {("codes", "alice"): 3}
 
 
 async def test_an_answer_comes_too_late() -> None:
@@ -196,7 +196,7 @@ async def test_who_is_not_enrolled_is_refused_after_his_password_and_it_is_no_gu
     place = Place()
     assert await place.engine.begin(attempt("wrong")) == Rejected(Reason.WRONG_PASSWORD)
     assert await place.engine.begin(attempt()) == Rejected(Reason.NOT_ENROLLED)
-    assert sum(tally.count for tally in place.store.counters.values()) == 1
+    assert place.store.failures() == {("passwords", "alice"): 1}
 
 
 async def test_what_another_key_sealed_lets_nobody_in_and_is_passed_over_by_nobody() -> None:

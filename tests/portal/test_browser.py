@@ -130,8 +130,8 @@ def test_a_user_makes_recovery_codes_and_logs_in_over_radius_with_one(
 def test_the_helpdesk_sees_why_somebody_is_not_let_in_and_unlocks_him(
     page: Page, place: Place, name: str, *, scripts: bool
 ) -> None:
-    for _ in range(4):
-        radius(place).login(name, "wrong", lambda _: "")
+    for number in range(4):
+        radius(place).login(name, f"wrong {number}", lambda _: "")
     sign_in(page, place, "hilda")
     page.get_by_role("link", name="Helpdesk").click()
 
@@ -142,8 +142,8 @@ def test_the_helpdesk_sees_why_somebody_is_not_let_in_and_unlocks_him(
         return "wrong password" in page.locator("main").inner_text()
 
     until(found, what="the reason")
-    assert "Locked out for vpn" in page.locator("main").inner_text()
-    assert "locked out" in page.locator("dl").inner_text()
+    assert "Wrong passwords in a row: 3" in page.locator("main").inner_text()
+    assert "locked out by wrong passwords" in page.locator("dl").inner_text()
     press(page, "Unlock")
     assert said(page) == f"{name} is unlocked."
     (record,) = [each for each in place.daemon.records("helpdesk.unlocked") if each["user"] == name]

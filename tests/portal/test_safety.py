@@ -253,7 +253,7 @@ def test_a_stranger_learns_nothing_from_a_refusal(place: Place, name: str) -> No
         (name, "x"),
         ("nina", PASSWORD),  # has no address
         ("a\N{ZERO WIDTH SPACE}\x01b", "x"),
-        *((name, "x") for _ in range(3)),
+        *((name, f"x{number}") for number in range(3)),
         (name, PASSWORD),  # locked by now
     ):
         began = time.monotonic()
@@ -265,8 +265,8 @@ def test_a_stranger_learns_nothing_from_a_refusal(place: Place, name: str) -> No
 
 
 def test_a_lockout_by_the_portal_is_that_of_the_event(place: Place, name: str) -> None:
-    for _ in range(3):
-        Visitor(place).begin(name, "wrong")
+    for number in range(3):
+        Visitor(place).begin(name, f"wrong {number}")
     (record,) = told(place, "user.locked", name)
     assert (record["client"], record["login_event"]) == ("portal", "portal")
 

@@ -13,6 +13,7 @@ from aad.core.secret import Secret
 from aad.ports import Wiring
 from aad.repositories.ldap import Ldap
 from aad.repositories.ldap_settings import LdapSettings
+from tests.parts.admission import everybody
 from tests.parts.authority import Authority
 from tests.parts.directory import STRICT_POLICY, Directory, Person
 
@@ -76,7 +77,7 @@ def within(seconds: float) -> float:
 
 async def login(repository: Ldap, name: str, password: str | bytes, seconds: float = 5.0) -> Success | Failure | None:
     """Find and bind in one job; None: there is no such user."""
-    found = await repository.find(name, Secret(password), lambda _: True, within(seconds))
+    found = await repository.find(name, Secret(password), everybody, within(seconds))
     return found.proof if found else None
 
 

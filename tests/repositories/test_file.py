@@ -20,6 +20,7 @@ from aad.ports import Found, Repository, Unavailable, Wiring
 from aad.repositories.file import File, FileSettings
 from aad.users import file as module
 from aad.users.reading import Users, read_users
+from tests.parts.admission import everybody, nobody
 
 PASSWORD, WRONG = Secret(b"cor\xffrect\0horse"), Secret(b"correct\0horse")
 NEVER = float("inf")
@@ -51,9 +52,6 @@ ALICE = User(
     language="de",
 )
 BOB = User(name="bob", repository="local", handle="bob", addresses=("bob@example.com", "b@example.org"))
-
-
-everybody, nobody = (lambda _user: True), (lambda _user: False)
 
 
 def write(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from tests.repositories.conftest import LONG_PASSWORD, ODD_NAMES, ldap, login, w
 WRONG = Failure(Reason.WRONG_PASSWORD)
 
 
-def anybody(_: object) -> bool:
+async def anybody(_: object) -> bool:
     return True
 
 
@@ -98,7 +98,7 @@ async def test_an_empty_password_never_binds(directory: Directory, password: byt
 async def test_who_is_not_admitted_is_not_bound(directory: Directory) -> None:
     asked = []
 
-    def nobody(user: object) -> bool:
+    async def nobody(user: object) -> bool:
         asked.append(user)
         return False
 

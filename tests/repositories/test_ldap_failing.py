@@ -16,6 +16,7 @@ from aad.core.secret import Secret
 from aad.core.settings import Duration
 from aad.ports import Unavailable
 from aad.repositories.ldap import Ldap
+from tests.parts.admission import everybody
 from tests.parts.authority import Authority
 from tests.parts.directory import Directory, Person
 from tests.parts.ports import free_port
@@ -157,7 +158,7 @@ async def test_nonsense_is_neither_yes_nor_no(directory: Directory, mood: str) -
 
 async def test_a_server_that_closes_amid_a_bind(directory: Directory) -> None:
     async with Relay(directory.port) as relay, ldap(directory, relay.url) as repository:
-        found = await repository.find("alice", None, lambda _: True, within(5))
+        found = await repository.find("alice", None, everybody, within(5))
         assert found is not None
         relay.mood = "close"
         with pytest.raises(Unavailable, match="closed the connection"):

@@ -9,6 +9,7 @@ import pytest
 from aad.core.outcome import Success
 from aad.core.settings import Duration
 from aad.ports import AmbiguousUser, Unavailable
+from tests.parts.admission import everybody
 from tests.parts.directory import Directory
 from tests.repositories.conftest import alice, ldap, login, within
 from tests.repositories.crooked import BOUND, DONE, ENTRY, REFERENCE, SEARCH, Liar, ber, entry, result
@@ -126,7 +127,7 @@ async def test_values_that_are_no_text_and_ranges(directory: Directory) -> None:
         Liar(lying([found, result(DONE, 0)], b"")) as liar,
         ldap(directory, liar.url, **ANONYMOUS) as repository,
     ):
-        answer = await repository.find("alice", None, lambda _: True, within(5))
+        answer = await repository.find("alice", None, everybody, within(5))
     assert answer is not None
     assert answer.user.addresses == ("al\ufffdice@example.com",)
     assert answer.user.groups == {"cn=vpn"}

@@ -135,8 +135,8 @@ def test_27_when_a_million_counters_count_new_names_are_refused(tmp_path: Path, 
         counts_until = time.clock_gettime(time.CLOCK_BOOTTIME) + 600
         with closing(sqlite3.connect(daemon.folder / "state.db")) as store, store:
             numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
-            rows = f"{numbers} SELECT 'lockout', printf('n%07d', i), 'vpn', 1, ?, 600 FROM n"
-            store.execute(f"INSERT INTO counter (kind, name, scope, count, until, length) {rows}", (counts_until,))
+            rows = f"{numbers} SELECT 'lockout', printf('n%07d', i), '', 1, ? FROM n"
+            store.execute(f"INSERT INTO counter (kind, name, scope, count, until) {rows}", (counts_until,))
         daemon.start()
         assert client.ask("somebody new", "x").code == ACCESS_REJECT
         assert "users failed or got mail of late" in daemon.records("login.unavailable")[0]["reason"]

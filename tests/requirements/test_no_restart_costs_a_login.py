@@ -20,6 +20,7 @@ from tests.parts.mailbox import Mailbox
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
 from tests.requirements.beside import again, ask_status, only
+from tests.requirements.machine import Machine
 
 WRONG_CODE = "00000"  # never right: five digits
 
@@ -52,7 +53,7 @@ def started(daemon: Daemon, client: Raw) -> float:
     return time.monotonic() - began
 
 
-def test_18_after_kill_9_limits_are_kept(make: Make, mailbox: Mailbox) -> None:
+def test_18_after_kill_9_limits_are_kept(machine: Machine, make: Make, mailbox: Mailbox) -> None:
     daemon = make('[limits]\nmails_per_user = "1 per 10m"\n[lockout]\nattempts = 2\n[methods.email_otp]\nattempts = 2')
 
     def killed() -> None:
@@ -65,11 +66,14 @@ def test_18_after_kill_9_limits_are_kept(make: Make, mailbox: Mailbox) -> None:
         wrong = client.ask("alice", WRONG_CODE, given)
         assert wrong.code == ACCESS_CHALLENGE
         killed()
-        assert client.ask("user01", "wrong").code == ACCESS_REJECT
+        assert client.ask("user01", "wrong too").code == ACCESS_REJECT
         assert client.ask("alice", WRONG_CODE, state(wrong)).code == ACCESS_REJECT  # her second try was the last
         killed()
         assert client.ask("user01", "pw-01").code == ACCESS_REJECT
-        assert only(daemon.records("login.rejected"))["reason"] == "locked out"
+        assert only(daemon.records("login.rejected"))["reason"] == "locked out by wrong passwords"
+        assert client.ask("alice", RIGHT).code == ACCESS_REJECT
+        assert daemon.records("login.rejected")[-1]["reason"] == "locked out by wrong codes"
+        machine.step("boot", 301)
         assert client.ask("alice", RIGHT).code == ACCESS_REJECT
         assert "1 per 10m" in only(daemon.records("mail.refused"))["reason"]
     assert len(mailbox.messages) == 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
-from aad.ports import Store, Tally
+from aad.ports import Change, Store, Taken, Tally
 from aad.storing import LARGEST, LARGEST_PASSING
-from tests.stores.kept import OWNER, tally
+from tests.stores.kept import OWNER, keep, taken, tally
 
 
 async def test_it_is_a_store(store: Store) -> None:
@@ -17,40 +18,129 @@ async def test_it_is_a_store(store: Store) -> None:
 
 
 async def test_a_login_is_taken_once(store: Store) -> None:
-    await store.keep(b"ticket", OWNER, b'{"a": 1}', store.now() + 60)
-    assert await store.take(b"another") is None
-    assert await store.take(b"ticket") == b'{"a": 1}'
-    assert await store.take(b"ticket") is None
+    await keep(store, b"ticket", OWNER, b'{"a": 1}', store.now() + 60)
+    assert await taken(store, b"another") is None
+    assert await taken(store, b"ticket") == b'{"a": 1}'
+    assert await taken(store, b"ticket") is None
 
 
 async def test_fifty_takers_at_once_get_it_once(store: Store) -> None:
-    await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
-    taken = await asyncio.gather(*(store.take(b"ticket") for _ in range(50)))
-    assert sorted(taken, key=str) == [*[None] * 49, b"login"]
+    await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
+    found = await asyncio.gather(*(taken(store, b"ticket") for _ in range(50)))
+    assert sorted(found, key=str) == [*[None] * 49, b"login"]
 
 
 async def test_a_login_put_back_can_be_taken_again(store: Store) -> None:
     for _ in range(2):
-        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
-    assert await store.take(b"ticket") == b"login"
-    assert await store.take(b"ticket") is None
+        await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
+    assert await taken(store, b"ticket") == b"login"
+    assert await taken(store, b"ticket") is None
 
 
-@pytest.mark.parametrize(("ago", "taken"), [(1.0, b"login"), (55.0, b"login"), (61.0, None)])
-async def test_an_expired_login_is_given_out_for_a_minute(store: Store, ago: float, taken: bytes | None) -> None:
-    await store.keep(b"ticket", OWNER, b"login", store.now() - ago)
-    assert await store.again(OWNER) is None
-    assert await store.take(b"ticket") == taken
+@pytest.mark.parametrize(("ago", "found"), [(1.0, b"login"), (55.0, b"login"), (61.0, None)])
+async def test_an_expired_login_is_given_out_for_a_minute(store: Store, ago: float, found: bytes | None) -> None:
+    await keep(store, b"ticket", OWNER, b"login", store.now() - ago)
+    assert await store.again(OWNER) == []
+    assert await taken(store, b"ticket") == found
 
 
 async def test_again_finds_the_latest_and_leaves_it(store: Store) -> None:
     for ticket in (b"first", b"second", b"third"):
-        await store.keep(ticket, OWNER, b"login of " + ticket, store.now() + 60)
-    await store.keep(b"hers", OWNER + "2", b"login", store.now() + 60)
-    assert await store.again(OWNER) == (b"third", b"login of third")
-    assert await store.take(b"third") == b"login of third"
-    assert await store.again(OWNER) == (b"second", b"login of second")
-    assert await store.again("nobody") is None
+        await keep(store, ticket, OWNER, b"login of " + ticket, store.now() + 60)
+    await keep(store, b"hers", OWNER + "2", b"login", store.now() + 60)
+    waits = [(ticket, b"login of " + ticket) for ticket in (b"third", b"second", b"first")]
+    assert await store.again(OWNER) == waits
+    assert await taken(store, b"third") == b"login of third"
+    assert await store.again(OWNER) == waits[1:]
+    assert await store.again("nobody") == []
+
+
+async def test_of_one_holder_the_oldest_goes(store: Store) -> None:
+    for number in range(5):
+        assert await keep(store, b"%d" % number, OWNER, b"login", store.now() + 60, most=3, proven=True)
+    assert await keep(store, b"hers", OWNER + "2", b"login", store.now() + 60, most=3)
+    assert [ticket for ticket, _ in await store.again(OWNER)] == [b"4", b"3", b"2"]
+    assert await store.waiting() == 4
+    assert await taken(store, b"0") is None
+
+
+async def test_those_without_proof_go_first_and_displace_nobody_with_one(store: Store) -> None:
+    for number, proven in enumerate((True, False, True)):
+        assert await keep(store, b"%d" % number, OWNER, b"login", store.now() + 60, most=3, proven=proven)
+    assert await keep(store, b"3", OWNER, b"login", store.now() + 60, most=3, proven=False)
+    assert [ticket for ticket, _ in await store.again(OWNER)] == [b"3", b"2", b"0"]
+    assert await keep(store, b"4", OWNER, b"login", store.now() + 60, most=3, proven=True)
+    assert [ticket for ticket, _ in await store.again(OWNER)] == [b"4", b"2", b"0"]
+    assert not await keep(store, b"5", OWNER, b"login", store.now() + 60, most=3, proven=False)
+    assert [ticket for ticket, _ in await store.again(OWNER)] == [b"4", b"2", b"0"]
+    assert await taken(store, b"5") is None
+    assert await store.waiting() == 3
+
+
+async def test_put_back_a_login_displaces_nobody(store: Store) -> None:
+    for number in range(3):
+        await keep(store, b"%d" % number, OWNER, b"login", store.now() + 60, most=3)
+    assert await keep(store, b"1", OWNER, b"login again", store.now() + 60, most=3)
+    assert {ticket for ticket, _ in await store.again(OWNER)} == {b"0", b"1", b"2"}
+
+
+async def test_expired_logins_displace_nobody(store: Store) -> None:
+    for number in range(3):
+        await keep(store, b"%d" % number, OWNER, b"login", store.now() - 1, most=3, proven=True)
+    assert await keep(store, b"new", OWNER, b"login", store.now() + 60, most=3)
+
+
+def one_more(row: str, value: bytes | None) -> Change | None:
+    assert row == "codes of alice"
+    count = int(value or b"0") + 1
+    return Change(b"%d" % count, math.inf) if count <= 3 else None
+
+
+async def test_a_login_is_taken_and_counted_at_once(store: Store) -> None:
+    for number in range(40):
+        await keep(store, b"%d" % number, f"{OWNER}{number}", b"login", store.now() + 60, row="codes of alice")
+    found = await asyncio.gather(*(store.take(b"%d" % number, one_more) for number in range(40)))
+    assert sorted(each.refused for each in found if each) == [False] * 3 + [True] * 37
+    assert await store.recall("row", "codes of alice") == b"3"
+    assert await store.waiting() == 37, "who is refused goes on waiting"
+
+
+async def test_of_fifty_who_take_it_one_counts(store: Store) -> None:
+    await keep(store, b"ticket", OWNER, b"login", store.now() + 60, row="codes of alice")
+    found = await asyncio.gather(*(store.take(b"ticket", one_more) for _ in range(50)))
+    assert [each for each in found if each] == [Taken(b"login")]
+    assert await store.recall("row", "codes of alice") == b"1"
+
+
+async def test_what_has_no_row_counts_nowhere(store: Store) -> None:
+    await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
+    assert await store.take(b"ticket", one_more) == Taken(b"login")
+    await keep(store, b"old", OWNER, b"login", store.now() - 61, row="codes of alice")
+    assert await store.take(b"old", one_more) is None
+    assert await store.recall("row", "codes of alice") is None
+
+
+async def test_a_value_is_changed_by_a_rule(store: Store) -> None:
+    def longer(value: bytes | None) -> Change:
+        return Change((value or b"") + b"x", store.now() + 60)
+
+    await asyncio.gather(*(store.change("k", "alice", longer) for _ in range(40)))
+    assert await store.recall("k", "alice") == b"x" * 40
+    await store.change("k", "alice", lambda _: None)
+    assert await store.recall("k", "alice") == b"x" * 40
+    await store.change("k", "alice", lambda _: Change(None, 0.0))
+    assert await store.recall("k", "alice") is None
+
+
+async def test_a_value_may_be_for_good(store: Store) -> None:
+    await store.change("k", "alice", lambda _: Change(b"one", math.inf))
+    assert await store.recall("k", "alice") == b"one"
+    assert await store.exchange("k", "alice", b"one", b"two", math.inf)
+    await store.write("k", {"bob": Change(b"three", math.inf), "carol": Change(b"four", store.now() + 60)})
+    assert await store.values("k") == {"alice": b"two", "bob": b"three", "carol": b"four"}
+    await store.write("k", {"alice": None, "bob": Change(None, 0.0), "nobody": None})
+    assert await store.values("k") == {"carol": b"four"}
+    assert await store.values("another") == {}
 
 
 async def test_a_counter_stops_at_its_limit(store: Store) -> None:
@@ -108,8 +198,8 @@ async def test_forgetting_an_expired_counter_is_no_news(store: Store) -> None:
 
 async def test_waiting_counts_at_once(store: Store) -> None:
     for number in range(5):
-        await store.keep(bytes([number]), OWNER, b"", store.now() + 60)
-    await store.take(b"\0")
+        await keep(store, bytes([number]), OWNER, b"", store.now() + 60)
+    await taken(store, b"\0")
     assert await store.waiting() == 4
 
 

@@ -15,7 +15,7 @@ from aad.ports import Wiring
 from aad.stores import sqlite
 from aad.stores.sqlite import Sqlite, SqliteSettings
 from aad.stores.statefile import rest
-from tests.stores.kept import OWNER, tally
+from tests.stores.kept import OWNER, keep, taken, tally
 
 
 def store_at(path: Path) -> Sqlite:
@@ -42,10 +42,10 @@ def rows(path: Path, table: str) -> int:
 
 async def test_waiting_counts_at_once_and_not_the_expired(store: Sqlite) -> None:
     for number in range(5):
-        await store.keep(bytes([number]), OWNER, b"", store.now() + 60)
-    await store.take(b"\0")
+        await keep(store, bytes([number]), OWNER, b"", store.now() + 60)
+    await taken(store, b"\0")
     assert await store.waiting() == 4
-    await store.keep(b"late", OWNER, b"", store.now() - 1)
+    await keep(store, b"late", OWNER, b"", store.now() - 1)
     await store._tidied()
     assert await store.waiting() == 4
 
@@ -61,9 +61,9 @@ async def test_the_swept_are_those_nobody_can_ask_for(
 ) -> None:
     monkeypatch.setattr(sqlite, "BATCH", 4)
     for number in range(10):
-        await store.keep(b"old %d" % number, OWNER, b"", store.now() - 61)
+        await keep(store, b"old %d" % number, OWNER, b"", store.now() - 61)
         await store.spend(tally(store, f"old {number}", lasts=-1), 3, extend=True)
-    await store.keep(b"late", OWNER, b"", store.now() - 30)
+    await keep(store, b"late", OWNER, b"", store.now() - 30)
     await store.spend(tally(store), 3, extend=True)
     await store._tidied()
     assert (rows(path, "waiting"), rows(path, "counter")) == (1, 1)
@@ -72,7 +72,7 @@ async def test_the_swept_are_those_nobody_can_ask_for(
 async def test_it_tidies_up_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "EVERY", 0.001)
     async with store_at(path) as store:
-        await store.keep(b"old", OWNER, b"", store.now() - 61)
+        await keep(store, b"old", OWNER, b"", store.now() - 61)
         async with asyncio.timeout(10):
             while rows(path, "waiting"):  # noqa: ASYNC110 - it is done by a task of the store's own
                 await asyncio.sleep(0.001)
@@ -85,7 +85,7 @@ def test_counting_many_is_done_seldom() -> None:
 async def test_what_others_do_is_counted_again_after_a_rest(store: Sqlite, path: Path) -> None:
     store._rest = 1
     async with store_at(path) as other:
-        await other.keep(b"ticket", "owner", b"login", other.now() + 60)
+        await keep(other, b"ticket", "owner", b"login", other.now() + 60)
         await store._tidied()
         assert await store.waiting() == 0
         await store._tidied()
@@ -118,7 +118,7 @@ async def test_somebody_who_always_writes_does_not_make_the_log_grow(
 
 
 async def test_probe_counts(store: Sqlite, path: Path) -> None:
-    await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+    await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
     assert await store.probe() == f"{path}: 1 logins wait, 0 counters"
 
 
@@ -126,7 +126,7 @@ async def test_it_can_be_left_and_entered_again(path: Path) -> None:
     store = store_at(path)
     for _ in range(2):
         async with store:
-            await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+            await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
     async with store:
         assert await store.waiting() == 1
     assert [file.name for file in path.parent.iterdir()] == ["state.db"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aad.stores import statefile
-from tests.stores.kept import OWNER
+from tests.stores.kept import OWNER, keep, taken
 from tests.stores.test_sqlite import store_at
 
 
@@ -22,11 +22,11 @@ async def test_it_outlives_another_boot(path: Path, tmp_path: Path, monkeypatch:
     async with store_at(path) as store:
         await store.swap("k", "alice", None, b"value")
         await store.exchange("k", "bob", None, b"value", store.now() + 60)
-        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
     (tmp_path / "boot").write_text("another")
     monkeypatch.setattr(statefile, "BOOT_ID", tmp_path / "boot")
     async with store_at(path) as store:
-        assert await store.take(b"ticket") is None
+        assert await taken(store, b"ticket") is None
         assert await store.find("k", "alice") == b"value"
         assert await store.recall("k", "bob") == b"value"
 
@@ -40,15 +40,27 @@ async def test_what_has_ended_is_swept(path: Path) -> None:
         assert await store.recall("k", "user 1") == b"value"
 
 
-@pytest.mark.parametrize(("version", "lacks"), [(2, ("held", "passing")), (3, ("passing",))])
-async def test_a_file_of_before_is_brought_up_to_date(path: Path, version: int, lacks: tuple[str, ...]) -> None:
-    async with store_at(path) as store:
-        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+def make_old(path: Path, version: int, boot: str) -> None:
+    """Make a file as an older version of the program left it."""
+    made = [statefile._TABLES, *(made for number, made in statefile._SINCE.items() if number <= version)]
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for table in lacks:
-            connection.execute(f"DROP TABLE {table}")
+        connection.executescript(";".join(made))
+        connection.execute("INSERT INTO meta VALUES ('boot', ?)", (boot,))
+        connection.execute("INSERT INTO waiting VALUES (?, ?, ?, 1e9)", (b"old", OWNER, b"login"))
+        connection.execute("INSERT INTO counter VALUES ('mails', 'alice', 'user', 2, 1e9 + 300, 600)")
+        connection.execute("INSERT INTO counter VALUES ('lockout', 'alice', 'vpn', 2, 1e9 + 300, 600)")
         connection.execute(f"PRAGMA user_version = {version}")
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+async def test_a_file_of_before_is_brought_up_to_date(path: Path, version: int) -> None:
+    make_old(path, version, boot="of another time")
     async with store_at(path) as store:
+        assert await taken(store, b"old") is None
+        (mails,) = await store.tallies("mails")
+        assert 590 < mails.until - store.now() <= 600, "of another boot nobody knows how much of it was over"
+        assert await store.tallies("lockout") == []
+        await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
         assert await store.swap("k", "alice", None, b"value")
         assert await store.exchange("k", "alice", None, b"value", store.now() + 60)
-        assert await store.take(b"ticket") == b"login"
+        assert await taken(store, b"ticket") == b"login"

@@ -13,7 +13,7 @@ import pytest
 
 from aad.ports import Unavailable
 from aad.stores import statefile
-from tests.stores.kept import OWNER
+from tests.stores.kept import OWNER, keep
 from tests.stores.test_sqlite import store_at
 
 
@@ -59,7 +59,7 @@ async def test_a_disk_that_cannot_hold_a_log_is_said() -> None:
 
 async def test_the_files_are_for_their_owner_alone(path: Path) -> None:
     async with store_at(path) as store:
-        await store.keep(b"ticket", OWNER, b"login", store.now() + 60)
+        await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
         assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
 
 
@@ -81,7 +81,7 @@ async def test_what_is_no_store_is_said(path: Path, octets: bytes | None, words:
 async def test_a_damaged_file_is_said(path: Path) -> None:
     async with store_at(path) as store:
         for number in range(300):
-            await store.keep(b"%d" % number, OWNER, bytes(500), store.now() + 60)
+            await keep(store, b"%d" % number, OWNER, bytes(500), store.now() + 60)
     damage(path)
     with pytest.raises(Unavailable, match="is damaged; move it away, and a new one is made"):
         await store_at(path).__aenter__()

@@ -156,7 +156,7 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
     """Count something for so many names, by the store's own statement, many in one transaction."""
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     common = {"now": now, "until": now + DAY, "limit": 10, "extend": True}
-    with contextlib.closing(opened(file, now)) as connection:
+    with contextlib.closing(opened(file, now)[0]) as connection:
         for first in range(0, count, SEEDED_AT_ONCE):
             progress.passing(f"{first} of {count} names seeded")
             with connection:
@@ -166,7 +166,7 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
                     (
                         {**common, "kind": kind, "scope": scope, "name": f"corp\nsomebody{number:08}"}
                         for number in range(first, min(first + SEEDED_AT_ONCE, count))
-                        for kind, scope in ((lockout.KIND, "vpn") if number % 2 else (post.KIND, "user"),)
+                        for kind, scope in ((lockout.UNKNOWN, "vpn") if number % 2 else (post.KIND, "user"),)
                     ),
                 )
             checkpoint(file)
@@ -176,7 +176,7 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
 async def _counted(file: Path) -> int:
     """Return how many names count in a store."""
     async with _store(file) as store:
-        return len({tally.name for kind in (lockout.KIND, post.KIND) for tally in await store.tallies(kind)})
+        return len({tally.name for kind in (lockout.UNKNOWN, post.KIND) for tally in await store.tallies(kind)})
 
 
 def networks(count: int) -> Iterator[str]:
