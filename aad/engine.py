@@ -29,6 +29,7 @@ from aad.story import Story
 
 REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another
 REFERENCE_LENGTH = 6
+DISCREET = 0.5  # seconds that a discreet login waits for its message; what becomes of it later is in the log
 STRAGGLES = 0.5  # seconds: nobody has read a mail and typed its code sooner
 
 
@@ -42,6 +43,7 @@ class Asked:
     values: Mapping[str, str] = field(default_factory=dict)
     method: str = ""  # which one asks; none: the user has to choose a chain
     again: bool = field(default=False, compare=False)  # the login was begun before, and gets the challenge of then
+    late: bool = False  # it leaves as late as a refusal, so that nobody can tell the one from the other
 
 
 Reply = Asked | Accepted | Rejected
@@ -51,7 +53,7 @@ Reply = Asked | Accepted | Rejected
 class Turn:
     """One request at work. `began`: the store's clock; `count`: the answer, counted as a guess when it was taken.
 
-    `right`: guesses that were counted and turned out to be none.
+    `right`: guesses that were counted and turned out to be none. `decoy`: what is asked if the user isn't let in.
     """
 
     attempt: Attempt
@@ -61,6 +63,7 @@ class Turn:
     began: float
     count: Count | None = None
     right: list[Count] = field(default_factory=list)
+    decoy: Callable[[], Running] | None = None
 
     def drop(self) -> None:
         """Count the answer no longer as a guess: it was right, or could not be compared."""
@@ -103,9 +106,13 @@ class Engine:
             return _rejected(story, Rejected(Reason.STATE_UNKNOWN))
         waiting, refused = taken
         story.continues(waiting.login.reference)
-        if refused:
+        if refused and not waiting.login.discreet:
             return _rejected(story, Rejected(count.refused or Reason.LOCKED))
         try:
+            if refused:  # the same as before to its user, but for that nothing is compared
+                if await self.pending.take(ticket) is None:
+                    return _rejected(story, Rejected(Reason.STATE_UNKNOWN))
+                waiting = replace(waiting, login=replace(waiting.login, decoy=True))
             async with self._turn(attempt, story) as turn:
                 turn.count = count if count.row else None
                 return await self._answered(ticket, waiting, turn)
@@ -153,6 +160,8 @@ class Engine:
             state: State = await self.identify.running(turn.attempt, named, guess, turn.story)
         finally:
             turn.count = guess.count
+        if self.identify.events[turn.attempt.event].decoy:
+            turn.decoy = partial(self.identify.decoy, turn.attempt, named, guess, turn.story)
         if isinstance(state, Running):
             turn.story.user(state.login.user.name)
             state, turn.attempt = await self.identify.read(state, turn.attempt, self._waits)
@@ -189,7 +198,22 @@ class Engine:
                 return self._asked(await turn.ahead.settle(state), state, turn)
         except NoRoomError:
             state = Rejected(Reason.TOO_MANY_CHALLENGES)
-        return _rejected(turn.story, state) if isinstance(state, Rejected) else await self._accepted(state, turn)
+        if isinstance(state, Rejected):
+            return await self._refused(state, turn)
+        return await self._accepted(state, turn)
+
+    async def _refused(self, rejected: Rejected, turn: Turn) -> Reply:
+        """Refuse; where the event says so by asking for a code that nothing answers."""
+        _rejected(turn.story, rejected)
+        if turn.decoy is None:
+            return rejected
+        running, turn.decoy = turn.decoy(), None
+        await turn.ahead.end()
+        await turn.claim.end()
+        if await self.pending.room_for_decoy(running.login):
+            return await self._settled(running, turn)
+        state = running.after(await self._outcome(running, turn, self.now()))
+        return self._asked(self.pending.ticket(), state, turn) if isinstance(state, Waiting) else rejected
 
     async def _step(self, running: Running, turn: Turn) -> State:
         """Let one method work."""
@@ -200,7 +224,15 @@ class Engine:
             return chosen if isinstance(chosen, Running) else running.after(chosen)
         if running.memo is None and running.fork:
             return running.after(choice.ask(running, now))
-        return running.after(await self._judged(running, turn, now))
+        try:
+            return running.after(await self._judged(running, turn, now))
+        except Unavailable as error:
+            if turn.decoy is None:
+                raise
+            # Only who gave a right password gets as far as this: silence would tell.
+            self.outages.down(error)
+            turn.story.facts(error.facts)
+            return Rejected(error.what)
 
     async def _judged(self, running: Running, turn: Turn, now: float) -> Outcome[Any]:
         """Let the method work; what the user gave is counted before as a wrong guess, and taken back if it was none."""
@@ -286,6 +318,8 @@ class Engine:
     async def _outcome(self, running: Running, turn: Turn, now: float) -> Outcome[Any]:
         """Let the method work, and write what happened."""
         method, login, deadline = self.methods[running.method], running.login, turn.attempt.deadline
+        if login.discreet and self._foresees(running.method) is not None:
+            deadline = min(deadline, time.monotonic() + DISCREET)
         began = time.monotonic() if login.proof is None else turn.story.began  # it was asked on the way
         if running.memo is None or running.answer is None:
             outcome = await method.begin(login, running.answer, now, deadline)
@@ -298,10 +332,12 @@ class Engine:
         challenge = waiting.challenge
         method = "" if isinstance(challenge.memo, Choice) else waiting.login.chain.methods[waiting.position]
         left = challenge.expires - self.now()
-        asked = Asked(ticket, challenge.prompt, left, challenge.values, method, again=bool(because))
+        login = waiting.login
+        asked = Asked(ticket, challenge.prompt, left, challenge.values, method, bool(because), login.discreet)
         turn.story.continues(waiting.login.reference)
         if not self._follows(asked, turn):
-            turn.story.end("challenge.sent", reason=because or challenge.because)
+            name = "decoy.sent" if login.decoy else "challenge.sent"
+            turn.story.end(name, reason=because or challenge.because)
         return asked
 
     def _follows(self, asked: Asked, turn: Turn) -> Answer | None:

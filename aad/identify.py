@@ -11,6 +11,7 @@ from aad.core.identity import Attempt, Named, User
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
 from aad.core.row import Kind, row_name
+from aad.core.secret import Secret
 from aad.lockout import Count, Lockout
 from aad.outages import Outages
 from aad.ports import AmbiguousUser, Found, Method, Repository, without_password
@@ -23,7 +24,8 @@ Waits = Callable[[Running], Awaitable[bool]]
 class Guess:
     """The password that comes with an attempt: counted once its user is known, before it is checked (ports.Admit).
 
-    `count`: how; None: it isn't to be checked on the way. `refused`: why it isn't to be checked at all; `name`: whose.
+    `count`: how; None: it isn't to be checked on the way. `refused`: why it isn't to be checked at all. `name`, `key`:
+    whose it is.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class Guess:
         self._asks_password = asks_password
         self.count: Count | None = None
         self.refused: Reason | None = None
-        self.name = ""
+        self.name = self.key = ""
 
     async def admit(self, user: User) -> bool:
         """Count it, once, however often a repository asks. Unavailable."""
@@ -49,9 +51,14 @@ class Guess:
                 return False
             name = row_name(Kind.PASSWORDS, user.repository, user.key)
             count = await self._lockout.count(name, self._attempt.answer)
-            self.name, self.refused = user.name, count.refused
+            self.of(user)
+            self.refused = count.refused
             self.count = count if count.row else None
         return self.refused is None
+
+    def of(self, user: User) -> None:
+        """Note whose it is."""
+        self.name, self.key = user.name, f"{user.repository}\0{user.key}"
 
 
 @dataclass(kw_only=True)
@@ -85,6 +92,7 @@ class Identify:
             return Rejected(guess.refused)
         if found is None:
             return await self._nobody(Reason.UNKNOWN_USER, named)
+        guess.of(found.user)
         story.facts(found.facts)
         chains = event.chains_for(found.user, attempt, named.chain)
         if not chains:
@@ -104,8 +112,37 @@ class Identify:
             proof=found.proof if guess.count else None,  # without our yes it isn't counted, so it isn't believed
             proven=event.test,
             signed_in=event.test,
+            discreet=event.decoy,
         )
         return Running(login=login, answer=attempt.answer)
+
+    def decoy(self, attempt: Attempt, named: Named, guess: Guess, story: Story) -> Running:
+        """Return a login that asks what a right password leads to, for somebody who isn't let in (ASVS 6.3.8).
+
+        The same attempt again is the same decoy: it is of a user who is made of what was typed, and of nothing else.
+        """
+        chain = self.events[attempt.event].chains[0]
+        typed = attempt.answer.text
+        position = self._asks_at(chain)
+        nothing = Secret(b"")  # where no password is looked at, it makes no difference
+        digest = self.lockout.mark([attempt.event, guess.key or named.key], typed if position and typed else nothing)
+        login = Login(
+            reference=story.reference,
+            nonce=self.randomness(NONCE_OCTETS),
+            name=attempt.name,
+            user=User(name=digest, repository="", handle=""),
+            event=attempt.event,
+            endpoint=attempt.endpoint,
+            chain=chain,
+            caller=attempt.caller,
+            discreet=True,
+            decoy=True,
+        )
+        return Running(login=login, position=position)
+
+    def _asks_at(self, chain: Chain) -> int:
+        """Return the position of the first method that asks: a password comes with the attempt."""
+        return 1 if self.methods[chain.methods[0]].proves == "password" else 0
 
     async def is_user(self, attempt: Attempt, user: User) -> bool:
         """Say whether an attempt is by this user, under whatever of his names. Unavailable."""

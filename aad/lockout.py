@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from aad.core.answer import Answer
 from aad.core.identity import User
 from aad.core.outcome import Outcome, Reason, guessed
-from aad.core.row import Kind, Row, Rules, digest, kind_of, row_name
+from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name
 from aad.core.secret import Secret
 from aad.ports import Change, Store, Tally, Unavailable
 
@@ -167,6 +167,10 @@ class Lockout:
         except Unavailable:
             for name, change in ended.items():
                 self._owe(name, _always(change or Change(None, 0.0)))
+
+    def mark(self, of: Sequence[str], typed: Secret) -> str:
+        """Return what tells what was typed from anything else, to nobody without the key, in hex. `of`: for whom."""
+        return marked(self._key, of, typed)
 
     async def count_unknown(self, key: str) -> int:
         """Count a failure of a name that nobody has; 0: it has failed too often of late."""

@@ -14,8 +14,9 @@ from aad.core.identity import User
 from aad.core.outcome import Challenge
 from aad.core.policy import Chain
 from aad.core.row import Kind, row_name
-from aad.ports import Kept, Method, RowRule, Store
+from aad.ports import Kept, Method, RowRule, Store, Tally
 
+DECOYS, DECOYS_LAST = "decoys", 120.0  # a counter for each client; seconds in which so many may be begun
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
 
 
@@ -48,10 +49,20 @@ class Pending:
 
     async def keep(self, waiting: Waiting) -> bytes:
         """Keep a waiting login and return its ticket. NoRoomError."""
-        # As text: some clients (radcli in ocserv) cut a State at its first zero octet.
-        ticket = base64.urlsafe_b64encode(self._randomness(TICKET_OCTETS))
+        ticket = self.ticket()
         await self.put_back(ticket, waiting)
         return ticket
+
+    async def room_for_decoy(self, login: Login) -> bool:
+        """Say whether one more decoy of a client may wait: they are a tenth of all places, at most. Unavailable."""
+        until = self._store.now() + DECOYS_LAST
+        tally = Tally(kind=DECOYS, scope="", name=login.endpoint, count=1, until=until)
+        return bool(await self._store.spend(tally, max(self._most // 10, 1), extend=False))
+
+    def ticket(self) -> bytes:
+        """Return a ticket that nothing waits under yet."""
+        # As text: some clients (radcli in ocserv) cut a State at its first zero octet.
+        return base64.urlsafe_b64encode(self._randomness(TICKET_OCTETS))
 
     async def put_back(self, ticket: bytes, waiting: Waiting) -> None:
         """Keep a login under a ticket that it had: its answer could not be checked now. NoRoomError."""
@@ -95,12 +106,16 @@ class Pending:
         return None
 
     def kind(self, state: Running | Waiting) -> Kind | None:
-        """Return the row in which a wrong answer counts; None: it is no guess, as the user chooses a chain."""
+        """Return the row in which a wrong answer counts; None: it is no guess, but a choice, or to a decoy."""
         memo = state.memo if isinstance(state, Running) else state.challenge.memo
-        return None if isinstance(memo, Choice) else self._row_of(state.login, state.login.chain, state.position)
+        if isinstance(memo, Choice) or state.login.decoy:
+            return None
+        return self._row_of(state.login, state.login.chain, state.position)
 
     def asks(self, running: Running) -> Kind | None:
         """Return the row of the codes that may be asked for now, by a method the user may choose too; None: none."""
+        if running.login.decoy:
+            return None
         chains = running.fork or (running.login.chain,)
         kinds = {self._row_of(running.login, chain, running.position) for chain in chains} - {Kind.PASSWORDS}
         return next(iter(kinds), None)
@@ -153,6 +168,8 @@ def encoded(waiting: Waiting) -> bytes:
                 "caller": login.caller,
                 "proven": login.proven,
                 "signed_in": login.signed_in,
+                "discreet": login.discreet,
+                "decoy": login.decoy,
             },
             "user": {
                 "name": user.name,

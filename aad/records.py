@@ -17,6 +17,7 @@ _TABLE = {
     "mail.failed": ("warning", "mail to {recipient} not taken by {sender}: {reason}"),
     "mail.refused": ("warning", "no mail to {user}: {reason}"),
     "challenge.sent": ("info", "{user} is asked for a code"),
+    "decoy.sent": ("notice", "{user} is asked for a code that none is right for"),
     "code.accepted": ("info", "code of {user} is right"),
     "code.refused": ("notice", "code of {user} refused: {reason}"),
     "code.expired": ("notice", "code of {user} came too late"),

@@ -15,6 +15,8 @@ A login is Running (a method has work to do), Waiting (the user has), Accepted o
     Waiting  -- the user's answer       --> Running
     Waiting  -- somebody else's answer  --> Rejected
 
+A decoy (`Login.decoy`) is like any login to its user, but Success rejects it.
+
 `TRANSITIONS` says the same; the tests hold the code against it, and the diagram in the README is drawn from it.
 """
 
@@ -46,7 +48,8 @@ class Login:
     `name` is as the user typed it, `reference` the short word in prompt, mail and log, `nonce` 16 random octets.
     `others`: chains that fit as well, if the user may choose. `proof`: what the repository said of the password that
     came with the attempt, where it was asked already. `proven`: a method has succeeded, or the user is `signed_in`, who
-    tests a method.
+    tests a method. `discreet`: what is asked must not tell who the user is, as others are asked the same; `decoy`: this
+    is one of those, whom no answer lets in.
     """
 
     reference: str
@@ -61,6 +64,8 @@ class Login:
     proof: Success | Failure | None = None
     proven: bool = False
     signed_in: bool = False
+    discreet: bool = False
+    decoy: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -109,6 +114,8 @@ class Running:
 
     def after(self, outcome: Outcome[Any]) -> State:
         """Return what follows the method's `outcome`."""
+        if isinstance(outcome, Success) and self.login.decoy:
+            return Rejected(Reason.DECOY)
         if isinstance(outcome, Success):
             if self.position + 1 == len(self.login.chain.methods):
                 return Accepted(self.login)

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     NOT_GRANTED = "what the client would have to be told of the user can't be said"
     NO_CHOICE = "none of the chains offered"
     TOO_MANY_WAITING = "too many logins are waiting"
+    DECOY = "an answer to a decoy"
     TOO_MANY_CHALLENGES = "too many challenges of this user are waiting"
     NO_PASSWORD = "no password in the request"
     UNSUPPORTED = "a way to log in that is not supported"
@@ -74,6 +75,7 @@ UNCOUNTED = frozenset(
         Reason.MAIL_LIMIT,
         Reason.TOO_MANY_WAITING,
         Reason.TOO_MANY_CHALLENGES,
+        Reason.DECOY,
         *LOCKED,
         Reason.WRONG_PASSWORD_AGAIN,
         Reason.EXPIRED,

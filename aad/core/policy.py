@@ -68,6 +68,7 @@ class Event:
 
     `realms`: which repository a realm stands for, by the realm's folded name. `choose`: where several chains fit, the
     user is asked which. `test`: somebody who is signed in tries a method; it ends no row of failures.
+    `decoy`: who is refused is asked for a code all the same, so that nobody learns why; all chains ask for it alike.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Event:
     realms: tuple[tuple[str, str], ...] = ()
     choose: bool = False
     test: bool = False
+    decoy: bool = False
 
     def named(self, typed: str) -> Named:
         """Take what was typed as a name apart: the user, his realm's repository, the chain that he wants."""

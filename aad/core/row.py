@@ -175,6 +175,12 @@ def digest(key: Secret, name: str, since: float, password: Secret) -> str:
     return hmac.digest(derived, password.reveal(), hashlib.sha256)[:DIGEST_OCTETS].hex()
 
 
+def marked(key: Secret, of: Sequence[str], typed: Secret) -> str:
+    """Return a keyed digest of what was typed, in hex. `of`: for whom and what."""
+    derived = hmac.digest(key.reveal(), b"aad decoy\0" + json.dumps(list(of)).encode(), hashlib.sha256)
+    return hmac.digest(derived, typed.reveal(), hashlib.sha256)[:16].hex()
+
+
 def merged(kind: Kind, rows: Sequence[Row]) -> Row:
     """Return one row for several of the same user that were kept apart: nothing that was counted is lost."""
     since = min((row.since for row in rows if row.count), default=0.0)

@@ -86,8 +86,11 @@ class Front:
 
     async def refused(self, received: float, words: str = "") -> Refused:
         """Return a refusal, no sooner than any other one leaves."""
-        await asyncio.sleep(received + refusal.delay(self.reject_delay, self.random()) - time.monotonic())
+        await self._late(received)
         return Refused(words or self.reject_message)
+
+    async def _late(self, received: float) -> None:
+        await asyncio.sleep(received + refusal.delay(self.reject_delay, self.random()) - time.monotonic())
 
     async def _told(self, attempt: Attempt, ticket: bytes | None, received: float) -> Told:
         try:
@@ -97,6 +100,8 @@ class Front:
         if isinstance(reply, Rejected):
             telling = attempt.event in self.telling
             return await self.refused(received, refusal.words(self.reject_message, reply, telling=telling))
+        if isinstance(reply, Asked) and reply.late:
+            await self._late(received)
         return reply
 
     @staticmethod

@@ -116,6 +116,8 @@ class EmailOtp:
 
     def foreseen(self, login: Login, now: float) -> Outcome[Mailed] | None:
         """Return what `begin` will say if the first address takes the mail; None: there is none."""
+        if login.decoy:
+            return self._challenge(login, self._first(now))
         recipient = self._post.recipient(login, self._settings.senders, self._settings.address_attribute)
         return self._challenge(login, replace(self._first(now), recipient=recipient)) if recipient else None
 
@@ -127,7 +129,7 @@ class EmailOtp:
             if now < memo.sent + self._settings.resend_after:
                 return self._challenge(login, memo, because="empty answer")
             return await self._again(login, memo, now, deadline)
-        if code.check(answer, self._key, login.nonce, self._settings.length):
+        if code.check(answer, self._key, login.nonce, self._settings.length) and not login.decoy:
             return Success()
         if memo.attempts <= 1:
             return Failure(Reason.WRONG_CODE)
@@ -145,6 +147,8 @@ class EmailOtp:
         return outcome
 
     async def _mail(self, login: Login, memo: Mailed, now: float, deadline: float) -> Outcome[Mailed]:
+        if login.decoy:
+            return self._challenge(login, memo)
         values = {
             "user": login.user.name,
             "endpoint": login.endpoint,
@@ -176,6 +180,8 @@ class EmailOtp:
             "user": macros.clean(login.user.name),
             "minutes": self._minutes,
         }
+        if login.discreet:  # nothing that is the user's own
+            said, values = self._words[self._settings.language], values | {"recipient": "", "user": ""}
         return Challenge(
             prompt=macros.filled(said.wrong_prompt if wrong else said.prompt, values),
             values=values,

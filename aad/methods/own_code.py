@@ -88,13 +88,13 @@ class OwnCode:
     async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[Asked]:
         """Ask for a code; as the first method of a chain, take what was typed for the password as one."""
         del deadline  # nobody is waited for
-        held = await self._held(login.user)
+        held = None if login.decoy else await self._held(login.user)
         if isinstance(held, Failure):
             return held
         memo = Asked(expires=now + self._asking.period, attempts=self._asking.attempts)
         if answer is None or answer.empty:
             return self._challenge(memo, now)
-        return await self._checked(login.user, memo, answer, now)
+        return await self._checked(login, memo, answer, now)
 
     async def verify(self, login: Login, memo: Asked, answer: Answer, now: float, deadline: float) -> Outcome[Asked]:
         """Check the code; a wrong one is asked for again."""
@@ -103,10 +103,10 @@ class OwnCode:
             return Failure(Reason.EXPIRED)
         if answer.empty:
             return self._challenge(memo, now, because="empty answer")
-        return await self._checked(login.user, memo, answer, now)
+        return await self._checked(login, memo, answer, now)
 
-    async def _checked(self, user: User, memo: Asked, answer: Answer, now: float) -> Outcome[Asked]:
-        outcome = await self._used(user, answer)
+    async def _checked(self, login: Login, memo: Asked, answer: Answer, now: float) -> Outcome[Asked]:
+        outcome = Failure(Reason.WRONG_CODE) if login.decoy else await self._used(login.user, answer)
         if isinstance(outcome, Success) or outcome.reason not in {Reason.WRONG_CODE, Reason.USED_CODE}:
             return outcome
         if memo.attempts <= 1:

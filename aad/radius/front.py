@@ -31,6 +31,7 @@ class Verdict:
 
     code: int
     attributes: Sequence[Attribute] = ()
+    late: bool = False  # it leaves as late as a reject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ class Front:
             words = client.wording.octets(reply.prompt, reply.values)
             return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, words)])
         if isinstance(reply, Asked):
-            return Verdict(names.ACCESS_CHALLENGE, _challenge(reply, client))
+            return Verdict(names.ACCESS_CHALLENGE, _challenge(reply, client), late=reply.late)
         if isinstance(reply, Accepted):
             attributes = [answer.success] if isinstance(answer, MsChap2) and answer.success else []
             attributes += reply.granted

@@ -145,7 +145,7 @@ class Server:
                 self._at_work[client.name] -= 1
             if verdict is None:
                 return
-            if verdict.code == names.ACCESS_REJECT:
+            if verdict.code == names.ACCESS_REJECT or verdict.late:
                 leaves = received + refusal.delay(setup.reject_delay, self._jitter())
                 await asyncio.sleep(leaves - time.monotonic())
             reply = packet.reply(request, verdict.code, verdict.attributes, secret)
