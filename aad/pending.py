@@ -16,6 +16,7 @@ from aad.core.policy import Chain
 from aad.core.row import Kind, row_name
 from aad.ports import Kept, Method, RowRule, Store, Tally
 
+_OF_A_LOGIN = ("reference", "name", "event", "endpoint", "caller", "proven", "signed_in", "discreet", "decoy")
 DECOYS, DECOYS_LAST = "decoys", 120.0  # a counter for each client; seconds in which so many may be begun
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
 
@@ -159,18 +160,7 @@ def encoded(waiting: Waiting) -> bytes:
     login, user, challenge = waiting.login, waiting.login.user, waiting.challenge
     return json.dumps(
         {
-            "login": {
-                "reference": login.reference,
-                "nonce": login.nonce.hex(),
-                "name": login.name,
-                "event": login.event,
-                "endpoint": login.endpoint,
-                "caller": login.caller,
-                "proven": login.proven,
-                "signed_in": login.signed_in,
-                "discreet": login.discreet,
-                "decoy": login.decoy,
-            },
+            "login": {name: getattr(login, name) for name in _OF_A_LOGIN} | {"nonce": login.nonce.hex()},
             "user": {
                 "name": user.name,
                 "repository": user.repository,
