@@ -83,7 +83,7 @@ class Https:
             yield "certificate", f"{self.certificate} {error}"
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Warn of a certificate that ends, and of keys that nobody could use."""
+        """Warn of a certificate that ends, and of networks that no key is used from."""
         yield from self._used_by_proxies()
         try:
             left = certificate.ends(self.chain()) - time.time()

@@ -29,14 +29,14 @@ _SHAPES = tuple(
         rf"(?P<four>[^:\[\]]*):{_PORT}",  # 192.0.2.7:4500
     )
 )
-# Of the IPv6 addresses that are written so, in eight pairs of digits, nobody has any (::/8 is reserved, RFC 4291 2.4);
-# an EUI-64, as some NASes send for Calling-Station-Id, is.
+# An EUI-64, as some NASes send for Calling-Station-Id. It could be read as IPv6, but as an address that no host has:
+# eight groups of two digits are in ::/8, which is reserved (RFC 4291 2.4).
 _EUI_64 = re.compile(r"(?:[0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}")
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """Nobody can say where the user is. `why`: in words for the log; `found`: what stood there, as it may be shown.
+    """It can't be said where the user is. `why`: in words for the log; `found`: what stood there, as it may be shown.
 
     All of them are the same place: nowhere.
     """
@@ -110,15 +110,15 @@ def read(text: str) -> UserAddress:
     """
     bare = text.strip(" \t")
     try:
-        return someones(_host(bare))
+        return of_a_host(_host(bare))
     except ValueError:
         return Unknown("holds no address" if bare else "is empty", bare)
 
 
-def someones(address: Address) -> UserAddress:
-    """Return an address that somebody may have; of others, such as 0.0.0.0, that it is unknown where the user is."""
+def of_a_host(address: Address) -> UserAddress:
+    """Return an address that a host can have; for any other, such as 0.0.0.0, unknown."""
     known = _plain(address)
-    return Unknown("holds an address that nobody has", str(known)) if known in _NOBODYS else known
+    return Unknown("holds an address that no host has", str(known)) if known in _NO_HOSTS else known
 
 
 def written(address: UserAddress) -> str:
@@ -150,4 +150,4 @@ def _plain(address: Address) -> Address:
 
 
 # The unspecified address, "this is to be chosen" (RFC 2865 5.8), multicast. Many a NAS sends one for "I don't know".
-_NOBODYS = Networks(("0.0.0.0/32", "255.255.255.254/31", "224.0.0.0/4", "::/128", "ff00::/8"))
+_NO_HOSTS = Networks(("0.0.0.0/32", "255.255.255.254/31", "224.0.0.0/4", "::/128", "ff00::/8"))

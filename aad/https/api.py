@@ -64,8 +64,8 @@ class Api:
         document = openapi.document(OPERATIONS)
         for operation in OPERATIONS:
             yield Route("POST", operation.path, self._answering(operation))
-        yield Route("GET", "/openapi.json", _says(document), anybody=True)
-        yield Route("GET", "/health", _says({"result": "serving"}), anybody=True)
+        yield Route("GET", "/openapi.json", _says(document), open_to_all=True)
+        yield Route("GET", "/health", _says({"result": "serving"}), open_to_all=True)
 
     def _answering(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         work = _WORK[operation.path]

@@ -51,7 +51,7 @@ def _believed(header: str, heard: Iterator[UserAddress], trusted: Networks) -> U
 def _forwarded_for(text: str) -> Iterator[UserAddress]:
     """Read X-Forwarded-For. No standard says what it holds; ports, brackets and quotes are what proxies put there.
 
-    An empty member counts: a proxy that heard from nobody it could name may have added it.
+    An empty member counts: a proxy that has no name for the one it heard may have added it.
     """
     for member in reversed(text.split(",")):
         bare = member.strip(" \t")
@@ -59,7 +59,7 @@ def _forwarded_for(text: str) -> Iterator[UserAddress]:
 
 
 def _forwarded(text: str) -> Iterator[UserAddress]:
-    """Read Forwarded. What isn't well formed is unknown as a whole: nobody can say where in it an element ends."""
+    """Read Forwarded. What isn't well formed is unknown as a whole: it can't be said where in it an element ends."""
     found: list[str | None] = []
     pairs: dict[str, str] = {}
     at, end = 0, ","

@@ -53,7 +53,7 @@ class Keys:
 
 
 class Elsewhere(Problem):
-    """A good key, from an address that it isn't for; `name`: whose. Whoever sent it isn't told that the key is good.
+    """A good key, from an address that it isn't for; `name`: whose. It isn't said to the sender that the key is good.
 
     `why`: in words for the log, of which there are few.
     """

@@ -78,7 +78,7 @@ class Site:
     async def _answer(self, request: Request) -> Response:
         route = self._answers.get((request.path, _SAME.get(request.method, request.method)))
         if route is not None:
-            if isinstance(request.caller, Unknown) and not route.anybody:
+            if isinstance(request.caller, Unknown) and not route.open_to_all:
                 self._tell(request.peer, request.caller)
             return await route.answer(request)
         if request.path not in self._methods:

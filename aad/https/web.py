@@ -134,13 +134,13 @@ Answering = Callable[[Request], Awaitable[Response]]
 class Route:
     """Who answers a method ("GET", which is HEAD too, or "POST") at a path. What varies goes into query or body.
 
-    `anybody`: it makes no difference who asks (a load balancer that looks whether we live).
+    `open_to_all`: it makes no difference who asks (a load balancer that looks whether the daemon is alive).
     """
 
     method: str
     path: str
     answer: Answering
-    anybody: bool = False
+    open_to_all: bool = False
 
 
 def written(value: object, status: HTTPStatus = HTTPStatus.OK, headers: tuple[tuple[str, str], ...] = ()) -> Response:

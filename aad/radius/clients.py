@@ -64,7 +64,7 @@ class _Family:
     tables: list[tuple[int, dict[int, Client]]] = field(default_factory=list)
 
     def add(self, theirs: Network, client: Client) -> Client:
-        """Give a network to `client`, unless somebody has it; return who has it now."""
+        """Give a network to `client`, unless another one has it; return who has it now."""
         shift = self.bits - theirs.prefixlen
         table = dict(self.tables).get(shift)
         if table is None:

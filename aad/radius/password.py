@@ -161,9 +161,9 @@ def _pap(request: Request, value: bytes, secret: Secret) -> Answer | Refused:
 
 
 def _unproven(request: Request, typed: Plain) -> Answer | Refused:
-    """Refuse octets that nobody typed, where nothing proves the secret: by a wrong one, any password is random octets.
+    """Refuse octets that no user typed, where nothing proves the secret: by a wrong one, any password is random octets.
 
-    Nobody is asked about them, and nobody is locked out for them.
+    No back end is asked about them, and they count as no guess.
     """
     if mangled(typed):  # sshd's junk, by pam_radius: control characters, and the secret is right
         return typed if request.state is None else Refused(Reason.NAME_MANGLED, "it is no answer to a challenge")
@@ -171,7 +171,7 @@ def _unproven(request: Request, typed: Plain) -> Answer | Refused:
 
 
 def _is_text(octets: bytes) -> bool:
-    """Say whether somebody may have typed it: in the client's charset, without control characters (C0, DEL)."""
+    """Say whether it may have been typed: in the client's charset, without control characters (C0, DEL)."""
     try:
         octets.decode(CHARSET)
     except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from aad.core.user_address import Unknown, UserAddress, read, someones
+from aad.core.user_address import Unknown, UserAddress, of_a_host, read
 from aad.radius.names import CALLING_STATION_ID, VENDOR_SPECIFIC
 from aad.radius.packet import Request
 from aad.radius.wire import inside
@@ -46,4 +46,4 @@ class Source:
             return read(octets[tag:].decode("utf-8", "replace"))
         if len(octets) != _LENGTHS[self.type]:
             return Unknown(f"has another length than {_LENGTHS[self.type]} octets")
-        return someones(IPv4Address(octets) if self.type == "ipaddr" else IPv6Address(octets))
+        return of_a_host(IPv4Address(octets) if self.type == "ipaddr" else IPv6Address(octets))

@@ -95,7 +95,7 @@ def test_ipv4_in_ipv6_is_the_same_in_networks() -> None:
         known = Networks((spelled,))
         assert literal("192.0.2.7") in known
         assert literal("::ffff:192.0.2.7") in known
-        assert IPv6Address("::ffff:192.0.2.7") in known  # one that nobody has read here
+        assert IPv6Address("::ffff:192.0.2.7") in known  # not read here
         assert literal("198.51.100.1") not in known
     assert literal("192.0.2.7") in Networks(("::ffff:0:0/96",))
     assert literal("192.0.2.7") not in Networks(("::/0",))

@@ -115,7 +115,7 @@ def test_forwarded_says_it(forwarded: str, found: str) -> None:
         *("for=[2001:db8::7]", "for=2001:db8::7", 'for="2001:db8::7"', 'for="2001:db8::7:443"'),
         *(f'for="{STRANGER}', f'for={STRANGER}"', f"for={STRANGER} x", f"for='{STRANGER}'", f'for="\\"{STRANGER}\\""'),
         *(f"for={STRANGER};for=10.0.0.2", f"for=10.0.0.2;For={STRANGER}", f"for={STRANGER};by=a;BY=b"),
-        f'a=", for={STRANGER}',  # a quote that a stranger opened, and nobody closed
+        f'a=", for={STRANGER}',  # a quote that a stranger opened, and didn't close
     ],
 )
 def test_what_forwarded_does_not_say_is_unknown(forwarded: str) -> None:
@@ -125,7 +125,7 @@ def test_what_forwarded_does_not_say_is_unknown(forwarded: str) -> None:
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60))
 def test_what_a_stranger_writes_first_changes_nothing_but_to_unknown(written_first: str) -> None:
-    """Whatever they send, a proxy adds to it behind a comma: it is they themselves who ask, or nobody knows."""
+    """Whatever they send, a proxy adds to it behind a comma: it is they themselves who ask, or unknown."""
     assert asks(x_forwarded_for=f"{written_first}, {STRANGER}") == STRANGER
     for added in (f"for={STRANGER}", f'for="{STRANGER}:443"', f'by="_a";for="{STRANGER}"'):
         assert asks(forwarded=f"{written_first}, {added}") in {STRANGER, ""}

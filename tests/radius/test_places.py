@@ -66,7 +66,7 @@ def test_an_attribute_tells_it(name: str, attributes: list[Attribute], address: 
         (
             "Framed-IP-Address",
             [(8, b"\xff\xff\xff\xfe")],
-            'Framed-IP-Address holds an address that nobody has: "255.255.255.254"',
+            'Framed-IP-Address holds an address that no host has: "255.255.255.254"',
         ),
     ],
 )  # fmt: skip
