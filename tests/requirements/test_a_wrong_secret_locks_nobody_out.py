@@ -42,13 +42,14 @@ TEXT = ("wrong", " ", "pässwörd", "①23", "\u0080\u2028", "💥" * 32, "x" * 
 
 
 @pytest.fixture
-def daemon(make: Make) -> Daemon:
+def unsigned(make: Make) -> Daemon:
+    """Return a daemon whose client needn't sign its requests."""
     return make('[methods.email_otp]\nattempts = 3\nresend_after = "0s"\n', client=UNSIGNED)
 
 
 @pytest.fixture
-def client(daemon: Daemon) -> Iterator[Raw]:
-    with Raw(daemon.host, daemon.port) as raw:
+def nas(unsigned: Daemon) -> Iterator[Raw]:
+    with Raw(unsigned.host, unsigned.port) as raw:
         yield raw
 
 
@@ -75,9 +76,9 @@ def mistaken(typed: str, *attributes: Attribute, secret: bytes = OTHER_SECRET) -
             return Datagram(*given, authenticator=authenticator)
 
 
-def replied(client: Raw, request: Datagram) -> bytes:
-    client.send(request.octets)
-    reply = client.receive()
+def replied(nas: Raw, request: Datagram) -> bytes:
+    nas.send(request.octets)
+    reply = nas.receive()
     request.verify(reply)
     return reply
 
@@ -96,75 +97,75 @@ def reasons(daemon: Daemon) -> list[str]:
 
 
 def test_37_a_wrong_secret_costs_no_bind_and_locks_nobody_out(
-    daemon: Daemon, client: Raw, directory: Directory, mailbox: Mailbox
+    unsigned: Daemon, nas: Raw, directory: Directory, mailbox: Mailbox
 ) -> None:
     before = len(directory.log())
-    ordinary = replied(client, asked("wrong", name="nobody"))
+    ordinary = replied(nas, asked("wrong", name="nobody"))
     requests = [mistaken(RIGHT) for _ in range(20)] + [asked(typed) for typed in UNREADABLE]
     for request in requests:
         began = time.monotonic()
-        reply = replied(client, request)
+        reply = replied(nas, request)
         assert reply[0] == REJECT
         assert reply[38:] == ordinary[38:], "the same octets, but for identifier and authenticators"
         assert time.monotonic() - began >= 0.05, "reject_delay"
     assert not binds(directory, before)
     assert not mailbox.messages
-    assert [record["user"] for record in daemon.records("login.started", "user.locked", "fault")] == ["nobody"]
-    assert replied(client, asked(RIGHT))[0] == CHALLENGE  # three would have locked alice out
+    assert [record["user"] for record in unsigned.records("login.started", "user.locked", "fault")] == ["nobody"]
+    assert replied(nas, asked(RIGHT))[0] == CHALLENGE  # three would have locked alice out
     until(lambda: binds(directory, before))
 
 
-def test_37_the_log_says_what_is_probably_wrong_and_seldom(daemon: Daemon, client: Raw) -> None:
+def test_37_the_log_says_what_is_probably_wrong_and_seldom(unsigned: Daemon, nas: Raw) -> None:
     for _ in range(12):
-        replied(client, mistaken(RIGHT))
-    assert len(reasons(daemon)) == 12
-    assert {reason.partition(":")[0] for reason in reasons(daemon)} == {
+        replied(nas, mistaken(RIGHT))
+    assert len(reasons(unsigned)) == 12
+    assert {reason.partition(":")[0] for reason in reasons(unsigned)} == {
         "unreadable octets, and nothing proves the shared secret"
     }
-    once(daemon, "client.unreadable")
-    record = daemon.records("client.unreadable")[0]
+    once(unsigned, "client.unreadable")
+    record = unsigned.records("client.unreadable")[0]
     assert (record["client"], record["priority"]) == ("gateway", 4)
     assert "probably the shared secret of gateway is wrong" in record["reason"]
-    assert RIGHT not in daemon.child.output()
+    assert RIGHT not in unsigned.child.output()
 
 
 def test_37_an_unreadable_answer_leaves_the_login_waiting(
-    daemon: Daemon, client: Raw, directory: Directory, mailbox: Mailbox
+    unsigned: Daemon, nas: Raw, directory: Directory, mailbox: Mailbox
 ) -> None:
-    waits = state(replied(client, asked(RIGHT)))
+    waits = state(replied(nas, asked(RIGHT)))
     for typed in (*UNREADABLE, SSHD_JUNK):
-        assert replied(client, asked(typed, waits))[0] == REJECT
+        assert replied(nas, asked(typed, waits))[0] == REJECT
     for _ in range(10):
-        assert replied(client, mistaken(code(mailbox), waits))[0] == REJECT
-    assert not daemon.records("code.refused", "user.locked")
-    assert replied(client, asked(code(mailbox), waits))[0] == ACCEPT
+        assert replied(nas, mistaken(code(mailbox), waits))[0] == REJECT
+    assert not unsigned.records("code.refused", "user.locked")
+    assert replied(nas, asked(code(mailbox), waits))[0] == ACCEPT
     assert len(mailbox.messages) == 1
 
 
-def test_37_text_is_asked_for_octet_by_octet(daemon: Daemon, client: Raw, directory: Directory) -> None:
+def test_37_text_is_asked_for_octet_by_octet(unsigned: Daemon, nas: Raw, directory: Directory) -> None:
     """Whatever somebody may have typed is a password, of such a client too."""
     for number, typed in enumerate(TEXT):
-        assert replied(client, asked(typed, name=f"user{number:02}"))[0] == REJECT
-    assert reasons(daemon) == ["wrong password"] * len(TEXT)
-    assert not daemon.records("client.unreadable")
+        assert replied(nas, asked(typed, name=f"user{number:02}"))[0] == REJECT
+    assert reasons(unsigned) == ["wrong password"] * len(TEXT)
+    assert not unsigned.records("client.unreadable")
 
 
 def test_37_where_the_secret_is_proven_every_octet_goes_to_the_bind(
-    daemon: Daemon, client: Raw, directory: Directory, mailbox: Mailbox
+    unsigned: Daemon, nas: Raw, directory: Directory, mailbox: Mailbox
 ) -> None:
     """Requirement 2, of the same client: one that it signs."""
-    assert replied(client, asked("in\0side", name="nul", signed=True))[0] == CHALLENGE
+    assert replied(nas, asked("in\0side", name="nul", signed=True))[0] == CHALLENGE
     before = len(directory.log())
     for typed in (b"cor\xffrect horse", b"correct horse\n", b"\x7f"):
-        assert replied(client, asked(typed, signed=True))[0] == REJECT
-    assert reasons(daemon) == ["wrong password"] * 3
+        assert replied(nas, asked(typed, signed=True))[0] == REJECT
+    assert reasons(unsigned) == ["wrong password"] * 3
     until(lambda: binds(directory, before) == 3)
-    assert not daemon.records("client.unreadable")
-    assert replied(client, asked(RIGHT, signed=True))[0] == REJECT  # those were guesses, and locked alice out
+    assert not unsigned.records("client.unreadable")
+    assert replied(nas, asked(RIGHT, signed=True))[0] == REJECT  # those were guesses, and locked alice out
 
 
-def test_37_what_sshd_writes_for_a_name_it_does_not_know_is_told_apart(daemon: Daemon, client: Raw) -> None:
+def test_37_what_sshd_writes_for_a_name_it_does_not_know_is_told_apart(unsigned: Daemon, nas: Raw) -> None:
     """pam_radius 2.0 signs nothing, and passes it on: control characters, by the right secret."""
-    assert replied(client, asked(SSHD_JUNK))[0] == REJECT
-    assert reasons(daemon) == ["name or password was replaced by sshd, who doesn't know the user"]
-    assert not daemon.records("client.unreadable")
+    assert replied(nas, asked(SSHD_JUNK))[0] == REJECT
+    assert reasons(unsigned) == ["name or password was replaced by sshd, who doesn't know the user"]
+    assert not unsigned.records("client.unreadable")

@@ -27,11 +27,12 @@ from tests.requirements.beside import once
 
 Lines = list[tuple[str, str]]
 
-# Half of them are spelled as IPv4 in IPv6, and mean the same. The proxy itself, 127.0.0.1, is in both.
+# Some are spelled as IPv4 in IPv6, and mean the same. The proxy itself, 127.0.0.1, is in both; the last three hold what
+# is no host's address, or an EUI-64 read as IPv6.
 CHAINS = """
 [chains.inside]
 methods = ["password"]
-networks = ["127.0.0.0/8", "::ffff:192.0.2.0/120", "2001:db8::/32"]
+networks = ["127.0.0.0/8", "::ffff:192.0.2.0/120", "2001:db8::/32", "0.0.0.0/8", "255.0.0.0/8", "::/8"]
 [limits]
 mails_per_user = "unlimited"
 [methods.email_otp]
