@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+from aad.core.seldom import Seldom
 from aad.ports import Record
 
 WHILE = 60.0  # seconds
-MOST = 1000
+MOST = 1000  # records in that time
 
 
 class Discards:
@@ -21,18 +22,11 @@ class Discards:
         self._name = name
         self._record = record
         self.totals: Counter[tuple[str, str]] = Counter()  # by client and reason, which are few
-        self._counts: dict[tuple[str, str], tuple[float, int]] = {}
+        self._seldom = Seldom(WHILE, MOST)
 
     def discard(self, reason: str, now: float, *, client: str = "", source: str = "") -> None:
         """Note one discarded request. `now`: seconds of a steady clock."""
         key = (client, reason)
         self.totals[key] += 1
-        since, more = self._counts.get(key, (now - WHILE, 0))
-        if now - since < WHILE:
-            self._counts[key] = (since, more + 1)
-            return
-        if key not in self._counts and len(self._counts) >= MOST:
-            self._counts.clear()
-        self._counts[key] = (now, 0)
-        counted = f" ({more} more in the last {now - since:.0f} s)" if more else ""
-        self._record(self._name, client=client or "an unknown address", reason=reason + counted, source=source)
+        if (more := self._seldom.due(key, now)) is not None:
+            self._record(self._name, client=client or "an unknown address", reason=reason + more, source=source)

@@ -32,6 +32,7 @@ _NOBODY = frozenset(
         Reason.UNKNOWN_USER,
         Reason.AMBIGUOUS_USER,
         Reason.NAME_MANGLED,
+        Reason.UNREADABLE,
         Reason.TOO_MANY_WAITING,
         Reason.STATE_UNKNOWN,
         Reason.STATE_MALFORMED,
@@ -97,7 +98,8 @@ class History:
         found, self._waiting = self._waiting, []
         by_user: dict[str, list[Past]] = defaultdict(list)
         for outcome, at, fields in found:
-            if fields.get("reason") not in _NOBODY and not str(fields.get("login_event", "")).startswith(TEST):
+            reason = str(fields.get("reason", "")).partition(":")[0]
+            if reason not in _NOBODY and not str(fields.get("login_event", "")).startswith(TEST):
                 by_user[name_key(str(fields.get("user", "")))].append(_past(outcome, at, fields))
         for key, news in by_user.items():
             with suppress(Unavailable):  # whoever needs the store is told; a login goes on without being remembered

@@ -45,6 +45,8 @@ _TABLE = {
     "request.discarded": ("warning", "request from {client} discarded: {reason}"),
     "request.refused": ("warning", "request of {client} refused: {reason}"),
     "client.secret": ("notice", "client {client} uses {reason}"),
+    "client.unreadable": ("warning", "what users of {client} type can't be read: {reason}"),
+    "user_address.unknown": ("warning", "where users are, {teller} doesn't say: {reason}"),
     "repository.down": ("error", "repository {repository} is out of order: {reason}"),
     "repository.up": ("notice", "repository {repository} works again"),
     "server.down": ("error", "server {server} is out of order: {reason}"),

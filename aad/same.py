@@ -47,4 +47,4 @@ def _key(attempt: Attempt) -> Key:
     alike = len(octets) == len(given)
     digests = [hashlib.sha256(each).hexdigest() for each in octets] if alike else [str(id(attempt))]
     # The place too: from elsewhere another chain may be asked.
-    return (attempt.event, attempt.endpoint, attempt.name, attempt.place, *digests)
+    return (attempt.event, attempt.endpoint, attempt.name, str(attempt.place), *digests)

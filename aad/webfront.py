@@ -12,11 +12,11 @@ from aad.config import Config
 from aad.config.https import Https
 from aad.core import refusal
 from aad.core.secret import Secret
+from aad.core.user_address import Networks
 from aad.discards import Discards
 from aad.engine import Engine
 from aad.https import problems
 from aad.https.api import Api
-from aad.https.callers import Networks
 from aad.https.front import Front
 from aad.https.keys import Key, Keys
 from aad.https.once import Once

@@ -39,7 +39,7 @@ MAY_KNOW = {
     "qr": {"core"},
     "history": {"core", "ports", "storing"},
     "outages": {"ports"},
-    "discards": {"ports"},
+    "discards": {"core", "ports"},
     "delivery": {"core", "ports", "outages"},
     "post": {"core", "ports", "delivery", "outages"},
     "claim": {"ports"},

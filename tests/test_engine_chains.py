@@ -11,6 +11,7 @@ import pytest
 from aad.core.conversation import Accepted, Rejected
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
+from aad.core.user_address import literal
 from aad.engine import Asked, Reply
 from tests.fakes import App, World, attempt
 
@@ -110,7 +111,8 @@ async def test_who_asks_from_elsewhere_at_the_same_moment_is_not_let_in_along() 
     gate = asyncio.Event()
     there.repository.gate = gate.wait
     replies = [
-        asyncio.create_task(there.engine.begin(replace(attempt(), place=place))) for place in ("10.1.2.3", "192.0.2.9")
+        asyncio.create_task(there.engine.begin(replace(attempt(), place=literal(place))))
+        for place in ("10.1.2.3", "192.0.2.9")
     ]
     await asyncio.sleep(0)
     gate.set()

@@ -116,3 +116,12 @@ async def test_nodes_that_write_of_one_user_at_once_lose_nothing(store: MemorySt
             ended(first, "alice")
             ended(second, "alice")
     assert len(await last_logins(store, "alice")) == 6
+
+
+async def test_a_password_that_could_not_be_read_says_nothing_of_a_user(tap: History, store: MemoryStore) -> None:
+    """No one has looked whether there is such a user."""
+    async with tap.kept_in(store):
+        ended(tap, "anyone", f"{Reason.UNREADABLE}: what came isn't UTF-8")
+        ended(tap, "alice", f"{Reason.NO_CHAIN}: only from 10.0.0.0/8")
+    assert not await last_logins(store, "anyone")
+    assert len(await last_logins(store, "alice")) == 1

@@ -18,6 +18,7 @@ from aad.core.identity import Attempt, Named, User
 from aad.core.mask import masked
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
+from aad.core.user_address import UNKNOWN, Unknown, UserAddress, read
 from aad.daemon import granting
 from aad.identify import asked_of, not_ready
 from aad.lockout import told
@@ -77,7 +78,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
         name=options.user,
         answer=NOTHING,
         deadline=0.0,
-        place=options.address,
+        place=_place(options.address),
     )
     try:
         chosen = await _chains(config, event, user, attempt, named.chain)
@@ -89,6 +90,16 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     for standing in standings:
         print(f"lockout: {standing}")
     return EX_FINE if chosen else EX_FAILED
+
+
+def _place(told: str) -> UserAddress:
+    """Read where the user is, as the daemon would, and say so where it can't."""
+    if not told:
+        return UNKNOWN
+    place = read(told)
+    if isinstance(place, Unknown):
+        print(f"address: unknown: what is given {place.told}")
+    return place
 
 
 def _asked(event: Event, named: Named) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aad.core import macros
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
+from aad.core.user_address import network
 
 SHORT_SECRET = 12  # octets; draft-ietf-radext-deprecating-radius wants more
 CALLING_STATION = "Calling-Station-Id"
@@ -47,6 +47,11 @@ class Client:
             yield "networks", "should name at least one address or network"
         if not self.challenge and not self.code_separator and not self.code_length:
             yield "challenge", 'is false, so code_separator or code_length should say where the code is: ","'
+        if not self.code_separator.isprintable() and not self.require_message_authenticator:
+            yield (
+                "code_separator",
+                "should be printable: of a client that signs nothing, control characters are no text",
+            )
         if self.code_separator and self.code_length:
             yield "code_length", "beside code_separator, should be left out"
         if not self.secret or not all(self.secret):
@@ -67,8 +72,8 @@ class Client:
 
 def networks_faults(key: str, networks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Check networks under a key."""
-    for number, network in enumerate(networks):
+    for number, each in enumerate(networks):
         try:
-            ipaddress.ip_network(network)
+            network(each)
         except ValueError as error:
             yield f"{key}.[{number}]", f'{error}; should be such as "192.0.2.10" or "2001:db8::/64"'

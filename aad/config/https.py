@@ -16,6 +16,7 @@ from aad.config.portal import Portal
 from aad.config.sections import host_and_port
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
+from aad.core.user_address import Networks
 
 SOON = 14 * 86400.0  # seconds before its end in which a certificate is warned about
 NEEDS = ("h11",)  # modules of the extra
@@ -54,7 +55,7 @@ class Https:
     listen: tuple[str, ...] = option(("[::]:8443",), "Addresses and ports where HTTPS is served.")
     certificate: Path = option(doc="Our certificate and those between it and the authority, in PEM.")
     key: Secret = option(doc="Its private key, in PEM, without a passphrase.")
-    trusted_proxies: tuple[str, ...] = option((), "Proxies whose X-Forwarded-For says who asks.")
+    trusted_proxies: tuple[str, ...] = option((), "Proxies whose X-Forwarded-For or Forwarded says who asks.")
     connections: int = option(500, "Connections at the same time, at most.", at_least=10, at_most=100_000)
     keys: Mapping[str, ApiKey] = option({}, "The websites that may log users in.")
     portal: Portal | None = option(None, "The self-service portal; without the table there is none.")
@@ -82,7 +83,8 @@ class Https:
             yield "certificate", f"{self.certificate} {error}"
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Warn of a certificate that ends."""
+        """Warn of a certificate that ends, and of networks that no key is used from."""
+        yield from self._used_by_proxies()
         try:
             left = certificate.ends(self.chain()) - time.time()
         except (OSError, ValueError):
@@ -91,6 +93,18 @@ class Https:
             yield "certificate", f"{self.certificate} has expired: nobody trusts it any more"
         elif left < SOON:
             yield "certificate", f"{self.certificate} expires in {left / 86400:.0f} days"
+
+    def _used_by_proxies(self) -> Iterator[tuple[str, str]]:
+        """Warn of networks of a key that are proxies': a proxy's address is never whose request it passes on."""
+        try:
+            trusted = Networks(self.trusted_proxies)
+            for name, key in self.keys.items():
+                for number, each in enumerate(key.networks):
+                    if trusted.covers(each):
+                        where = f"keys.{name}.networks.[{number}]"
+                        yield where, f"{each} is in trusted_proxies, so no request that the key is for comes from there"
+        except ValueError:  # a network that is none is a fault, said elsewhere
+            return
 
     def chain(self) -> bytes:
         """Return the certificates. OSError: they can't be read."""

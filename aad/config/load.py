@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from aad.config.https import Https
 from aad.config.portal import NAME as PORTAL
 from aad.config.replies import Reply, Vocabulary, vocabulary
 from aad.core.secret import Secret
+from aad.core.user_address import network
 
 S = TypeVar("S")
 _SAME_KEY = "nodes that share a store have the same key; make one with: openssl rand -base64 32 >store.key"
@@ -142,10 +142,10 @@ def _each_network_once(decoder: Decoder, clients: Mapping[str, Client]) -> None:
     """Fault a network that two clients claim: nobody could say whose secret it has."""
     owners: dict[object, str] = {}
     for name, client in clients.items():
-        for network in client.networks:
-            owner = owners.setdefault(ipaddress.ip_network(network), name)
+        for theirs in client.networks:
+            owner = owners.setdefault(network(theirs), name)
             if owner != name:
-                decoder.fault(("clients", name, "networks"), f"{network} is in clients.{owner} already")
+                decoder.fault(("clients", name, "networks"), f"{theirs} is in clients.{owner} already")
 
 
 def _sessions_are_written(decoder: Decoder, radius: sections.Radius | None, log: sections.Log | None) -> None:

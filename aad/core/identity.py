@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from aad.core.answer import Answer
+from aad.core.user_address import UNKNOWN, UserAddress
 
 
 def name_key(name: str) -> str:
@@ -76,7 +77,7 @@ class Attempt:
 
     `deadline`: until when the front needs an outcome, in `time.monotonic()` seconds.
     `caller`: where the user is, as the endpoint tells it (Calling-Station-Id); may be empty, is never trusted.
-    `place`: his network address, as far as the endpoint is trusted to tell it; may be empty or no address.
+    `place`: the user's network address, as far as the endpoint is trusted to tell it; else it is unknown.
     `code`: what came behind the password in one field; `perhaps`: password and code, if `answer` holds both.
     """
 
@@ -86,7 +87,7 @@ class Attempt:
     answer: Answer
     deadline: float
     caller: str = ""
-    place: str = ""
+    place: UserAddress = UNKNOWN
     code: Answer | None = None
     perhaps: tuple[Answer, Answer] | None = None
 

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     TOO_MANY_CHALLENGES = "too many challenges of this user are waiting"
     NO_PASSWORD = "no password in the request"
     UNSUPPORTED = "a way to log in that is not supported"
+    UNREADABLE = "unreadable octets, and nothing proves the shared secret"
     UPSTREAM_CHALLENGE = "the other RADIUS server wants more than a password"
     NAME_MANGLED = "name or password was replaced by sshd, who doesn't know the user"
 
@@ -67,6 +68,7 @@ UNCOUNTED = frozenset(
         Reason.PASSWORD_UNREADABLE,
         Reason.NAME_MANGLED,
         Reason.UNSUPPORTED,
+        Reason.UNREADABLE,
         Reason.UPSTREAM_CHALLENGE,
         Reason.NO_ADDRESS,
         Reason.NOT_ENROLLED,

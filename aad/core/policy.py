@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from aad.core.identity import Attempt, Named, User, named
+from aad.core.user_address import Networks, Unknown
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Chain:
         if not self.networks:
             return ""
         where = f"only from {', '.join(self.networks)}"
-        place = _address(attempt.place)
-        if place is None:
-            return f"{where}, and {attempt.endpoint} doesn't say where the user is"
-        return "" if any(place in network for network in self._inside) else f"{where}, not from {place}"
+        if isinstance(attempt.place, Unknown):
+            why = f" ({attempt.place.why})" if attempt.place.why else ""
+            return f"{where}, and {attempt.endpoint} doesn't say where the user is{why}"
+        return "" if attempt.place in self._inside else f"{where}, not from {attempt.place}"
 
     @property
     def label(self) -> str:
@@ -58,8 +58,8 @@ class Chain:
         return frozenset(group.casefold() for group in self.groups)
 
     @cached_property
-    def _inside(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        return [ipaddress.ip_network(network) for network in self.networks]
+    def _inside(self) -> Networks:
+        return Networks(self.networks)
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,3 @@ class Event:
     @cached_property
     def _short_names(self) -> frozenset[str]:
         return frozenset(chain.short_name.casefold() for chain in self.chains if chain.short_name)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return mapped or found

@@ -14,10 +14,10 @@ from aad.core import sealed
 from aad.core.conversation import Accepted
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
+from aad.core.user_address import UNKNOWN, read
 from aad.discards import Discards
 from aad.engine import Asked
 from aad.https import openapi, problems, shapes
-from aad.https.callers import plain
 from aad.https.front import Asking, Front, Told
 from aad.https.keys import Elsewhere, Key, Keys
 from aad.https.once import Document, Once, Post, key_of
@@ -32,7 +32,11 @@ _LOGIN = (
     Field(name="name", doc="Who wants in, as he typed it.", least=1, required=True),
     Field(name="password", doc="What he typed; left out, the chain begins without.", most=512, secret=True),
     Field(name="event", doc="What he wants in for, if it isn't the key's first event.", most=100),
-    Field(name="caller", doc="The user's own address, for chains that ask where he is.", address=True),
+    Field(
+        name="caller",
+        doc="The user's own address, for chains that ask for it; left out, it is unknown.",
+        address=True,
+    ),
 )
 _ANSWER = (
     Field(name="login", doc="What the challenge gave as its login.", least=1, most=4096, required=True, secret=True),
@@ -60,8 +64,8 @@ class Api:
         document = openapi.document(OPERATIONS)
         for operation in OPERATIONS:
             yield Route("POST", operation.path, self._answering(operation))
-        yield Route("GET", "/openapi.json", _says(document))
-        yield Route("GET", "/health", _says({"result": "serving"}))
+        yield Route("GET", "/openapi.json", _says(document), open_to_all=True)
+        yield Route("GET", "/health", _says({"result": "serving"}), open_to_all=True)
 
     def _answering(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         work = _WORK[operation.path]
@@ -95,8 +99,8 @@ class Api:
         reason = error.sort.title if isinstance(error, Problem) else str(error)
         name = key.name if key else ""
         if isinstance(error, Elsewhere):
-            name, reason = error.name, "its key, from an address that isn't in its networks"
-        self.discards.discard(reason, time.monotonic(), client=name, source=request.caller)
+            name, reason = error.name, error.why
+        self.discards.discard(reason, time.monotonic(), client=name, source=request.source)
 
     async def login(self, request: Request, key: Key, body: Mapping[str, str]) -> Document:
         """Begin a login."""
@@ -149,8 +153,8 @@ def _bound(key: Key) -> bytes:
 
 
 def _asking(key: Key, event: str, body: Mapping[str, str]) -> Asking:
-    caller = str(plain(body["caller"])) if "caller" in body else ""
-    return Asking(endpoint=key.name, event=event, deadline=key.deadline, place=caller, caller=caller)
+    place = read(body["caller"]) if "caller" in body else UNKNOWN
+    return Asking(endpoint=key.name, event=event, deadline=key.deadline, place=place)
 
 
 def _refused(words: str) -> Document:

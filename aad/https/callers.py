@@ -1,52 +1,92 @@
-"""Whose address a request comes from: the peer's, or, behind a proxy that is trusted, the one that it says. PURE."""
+"""Whose address a request comes from: the peer's, or, behind a proxy that is trusted, the one that it says. PURE.
+
+X-Forwarded-For and Forwarded (RFC 7239) are lists to which each proxy adds, at the right, whom it heard: so they are
+believed from the right, as far as who speaks is trusted. What a stranger wrote there stands further to the left.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+import re
+from collections.abc import Callable, Iterator, Mapping
 
-Address = IPv4Address | IPv6Address
-_LOW = 96  # bits of ::ffff:0:0/96, before an IPv4 address in IPv6
+from aad.core.user_address import Networks, Unknown, UserAddress, literal, read
 
-
-class Networks:
-    """Some networks; an address of IPv4 in IPv6 is the same as without."""
-
-    def __init__(self, networks: Iterable[str]) -> None:
-        """Take them as aad.toml has them."""
-        self._networks = [_network(each) for each in networks]
-
-    def __contains__(self, address: object) -> bool:
-        """Say whether an address, written or not, is in one of them; what is no address isn't."""
-        try:
-            known = plain(str(address))
-        except ValueError:
-            return False
-        return any(known in network for network in self._networks)
+_OWS = "[ \t]*+"  # possessive: a long row of blanks is gone through once
+_WORD = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a token: RFC 9110 5.6.2
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'  # RFC 9110 5.6.4
+_STEP = re.compile(rf"{_OWS}(?:({_WORD})=({_WORD}|{_QUOTED}))?{_OWS}([;,]|\Z)")
+_ESCAPED = re.compile(r"\\(.)")
 
 
-def plain(address: str) -> Address:
-    """Read an address as a socket or a header has it. ValueError: it is none."""
-    known = ip_address(address.strip().partition("%")[0])
-    return (known.ipv4_mapped or known) if isinstance(known, IPv6Address) else known
+def caller(peer: str, headers: Mapping[str, str], trusted: Networks) -> UserAddress:
+    """Return who asks. `headers`: names in lower case; of one that came several times the lines are joined by ", ".
 
-
-def caller(peer: str, forwarded: str, trusted: Networks) -> str:
-    """Return who asks. `forwarded`: X-Forwarded-For, to which each proxy adds whom it heard: believed from the right.
-
-    What a stranger wrote there himself stands further to the left than what a trusted proxy added.
+    The address of a trusted proxy is never who asks: where it says nothing, or nothing that can be read, or the two
+    headers don't say the same, that is unknown.
     """
-    heard = [each.strip() for each in forwarded.split(",") if each.strip()]
-    address = str(plain(peer))
-    while heard and address in trusted:
-        try:
-            address = str(plain(heard.pop()))
-        except ValueError:
-            break
-    return address
+    address = literal(peer)
+    if address not in trusted:
+        return address
+    given = [(name, headers[name.lower()]) for name in _READ if name.lower() in headers]
+    said = [_believed(name, _READ[name](text), trusted) for name, text in given]
+    if not said:
+        return Unknown(f"it sends neither {' nor '.join(_READ)}")
+    if any(other != said[0] for other in said):
+        return Unknown(f"{' and '.join(_READ)} don't say the same", " / ".join(map(str, said)))
+    return said[0]
 
 
-def _network(network: str) -> IPv4Network | IPv6Network:
-    known = ip_network(network)
-    mapped = known.network_address.ipv4_mapped if isinstance(known, IPv6Network) and known.prefixlen >= _LOW else None
-    return IPv4Network((mapped, known.prefixlen - _LOW)) if mapped else known
+def _believed(header: str, heard: Iterator[UserAddress], trusted: Networks) -> UserAddress:
+    """Return the first one, from the right, that isn't a trusted proxy itself."""
+    proxy = ""
+    for address in heard:
+        if isinstance(address, Unknown):
+            return Unknown(f"{header} {address.why}", address.found)
+        if address not in trusted:
+            return address
+        proxy = str(address)
+    return Unknown(f"{header} names trusted proxies alone", proxy)
+
+
+def _forwarded_for(text: str) -> Iterator[UserAddress]:
+    """Read X-Forwarded-For. No standard says what it holds; ports, brackets and quotes are what proxies put there.
+
+    An empty member counts: a proxy that has no name for the one it heard may have added it.
+    """
+    for member in reversed(text.split(",")):
+        bare = member.strip(" \t")
+        yield read(bare[1:-1] if len(bare) > 1 and bare[0] == bare[-1] == '"' else bare)
+
+
+def _forwarded(text: str) -> Iterator[UserAddress]:
+    """Read Forwarded. What isn't well formed is unknown as a whole: it can't be said where in it an element ends."""
+    found: list[str | None] = []
+    pairs: dict[str, str] = {}
+    at, end = 0, ","
+    while end:
+        match = _STEP.match(text, at)
+        # RFC 7239 4: "Each parameter MUST NOT occur more than once per field-value", and names are case-insensitive.
+        if match is None or (match[1] or "").lower() in pairs:
+            return iter([Unknown("isn't well formed", text[at:])])
+        name, value, end = match.groups()
+        if name:
+            pairs[name.lower()] = _ESCAPED.sub(r"\1", value[1:-1]) if value.startswith('"') else value
+        if end != ";":
+            found.append(pairs.get("for"))
+            pairs = {}
+        at = match.end()
+    return map(_node, reversed(found))
+
+
+def _node(value: str | None) -> UserAddress:
+    """Read a node: an address, "unknown", or an obfuscated name, and maybe a port (RFC 7239 6)."""
+    if value is None:
+        return Unknown("has an element without for=")
+    # RFC 7239 6: an IPv6 address stands in brackets, always, so a port behind it is none of its groups.
+    return read(value) if value.startswith("[") or value.count(":") <= 1 else Unknown("holds no address", value)
+
+
+_READ: Mapping[str, Callable[[str], Iterator[UserAddress]]] = {
+    "X-Forwarded-For": _forwarded_for,
+    "Forwarded": _forwarded,
+}

@@ -13,6 +13,7 @@ from aad.core.answer import Plain
 from aad.core.conversation import Accepted, Rejected
 from aad.core.identity import Attempt, odd, presentable
 from aad.core.secret import Secret
+from aad.core.user_address import UNKNOWN, UserAddress, written
 from aad.engine import Asked, Engine
 from aad.https import problems
 from aad.https.problems import Problem, again_in
@@ -25,14 +26,13 @@ MARGIN = 0.1  # seconds of a deadline that the response needs to get there
 class Asking:
     """Who asks, and for what. `endpoint`: the API key's name, or the portal's own; `deadline`: seconds it waits.
 
-    `place`: the user's own address, as far as it is known; may be empty. `caller`: the same, as it is logged.
+    `place`: the user's own address, as far as it is known.
     """
 
     endpoint: str
     event: str
     deadline: float
-    place: str = ""
-    caller: str = ""
+    place: UserAddress = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -113,5 +113,5 @@ class Front:
             answer=Plain(typed),
             deadline=received + asking.deadline - MARGIN,
             place=asking.place,
-            caller=asking.caller,
+            caller=written(asking.place),
         )

@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aad.core.user_address import Networks, Unknown, UserAddress
 from aad.https import problems
-from aad.https.callers import Networks
 from aad.https.problems import Problem
 from aad.https.web import Request
 
@@ -48,14 +48,19 @@ class Keys:
         if scheme.lower() != "bearer" or key is None:
             raise Problem(problems.NO_KEY, headers=_CHALLENGE)
         if key.networks is not None and request.caller not in key.networks:
-            raise Elsewhere(key.name)
+            raise Elsewhere(key.name, request.caller)
         return key
 
 
 class Elsewhere(Problem):
-    """A good key, from an address that it isn't for; `name`: whose. Whoever sent it isn't told that the key is good."""
+    """A good key, from an address that it isn't for; `name`: whose. It isn't said to the sender that the key is good.
 
-    def __init__(self, name: str) -> None:
+    `why`: in words for the log, of which there are few.
+    """
+
+    def __init__(self, name: str, caller: UserAddress) -> None:
         """Look like no key at all."""
         super().__init__(problems.NO_KEY, headers=_CHALLENGE)
         self.name = name
+        unknown = f" is unknown ({caller.why})" if isinstance(caller, Unknown) else " isn't in its networks"
+        self.why = f"its key, from an address that{unknown}"

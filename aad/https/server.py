@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from aad.https.callers import Networks
+from aad.core.user_address import Networks, literal
 from aad.https.problems import Problem
 from aad.https.site import Site
 from aad.https.web import Request, Response
@@ -101,7 +101,7 @@ class Server:
     def _greedy(self, address: str) -> bool:
         """Say whether so many come from an address that others would find no place."""
         held = self._held.get(address, 0)
-        return held >= max(self.setup.connections // EACH, FEW) and address not in self.setup.trusted
+        return held >= max(self.setup.connections // EACH, FEW) and literal(address) not in self.setup.trusted
 
     def _room(self) -> bool:
         """Say whether one more may come. When all places are taken, the oldest that isn't at work has to go."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aad.core.user_address import literal
 from aad.https import problems
-from aad.https.callers import plain
 from aad.https.problems import Problem
 
 
@@ -33,7 +33,7 @@ class Field:
             return "holds half a character (a lone surrogate)"
         if self.address:
             try:
-                plain(value)
+                literal(value)
             except ValueError:
                 return "should be an address of IPv4 or IPv6"
         return ""

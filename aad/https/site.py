@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterable
 
+from aad.core.seldom import Seldom
+from aad.core.user_address import Unknown
 from aad.https import problems
 from aad.https.problems import Problem, shown
 from aad.https.web import OtherKind, Request, Response, Route, Unreadable
@@ -32,6 +35,7 @@ HEADERS = {
 
 Showing = Callable[[Request | None, Problem], Response]
 _SAME = {"HEAD": "GET"}
+_A_DAY = 86400.0  # seconds
 
 
 class Site:
@@ -40,7 +44,7 @@ class Site:
     def __init__(self, routes: Iterable[Route], record: Record, show: Showing = shown) -> None:
         """Serve `routes`; `show` makes a response of a problem. ValueError: two routes are the same."""
         every = list(routes)
-        self._answers = {(route.path, route.method): route.answer for route in every}
+        self._answers = {(route.path, route.method): route for route in every}
         if len(self._answers) != len(every):
             message = "two routes have the same method and path"
             raise ValueError(message)
@@ -49,6 +53,7 @@ class Site:
             self._methods.setdefault(route.path, set()).update({route.method, *_also(route.method)})
         self._record = record
         self._show = show
+        self._unknown = Seldom(_A_DAY)
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -71,13 +76,22 @@ class Site:
         return self._show(request, problem)
 
     async def _answer(self, request: Request) -> Response:
-        answer = self._answers.get((request.path, _SAME.get(request.method, request.method)))
-        if answer is not None:
-            return await answer(request)
+        route = self._answers.get((request.path, _SAME.get(request.method, request.method)))
+        if route is not None:
+            if isinstance(request.caller, Unknown) and not route.open_to_all:
+                self._tell(request.peer, request.caller)
+            return await route.answer(request)
         if request.path not in self._methods:
             raise Problem(problems.NOTHING_HERE)
         allow = ", ".join(sorted(self._methods[request.path]))
         raise Problem(problems.OTHER_METHOD, f"This path takes {allow}.", (("Allow", allow),))
+
+    def _tell(self, peer: str, caller: Unknown) -> None:
+        """Say once a day of a proxy, and of each way in which what it says can't be read, that this is so."""
+        more = self._unknown.due((peer, caller.why), time.monotonic())
+        if more is not None:
+            reason = caller.told + more
+            self._record("user_address.unknown", teller=f"proxy {peer}", reason=reason, source=peer)
 
 
 def _also(method: str) -> set[str]:

@@ -13,6 +13,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
+from aad.core.user_address import Unknown, UserAddress
+
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -31,17 +33,24 @@ class OtherKind(ValueError):  # noqa: N818
 class Request:
     """One request, all of it. `headers`: names in lower case; one that came several times is joined by ", ".
 
-    `caller`: the address it comes from, behind the proxies that are trusted. `received`: `time.monotonic()` seconds,
-    when its head was there. Headers, query and body aren't printed: there are secrets among them.
+    `caller`: the address it comes from, behind the proxies that are trusted; it may be unknown. `peer`: whose
+    connection it is, that proxy's maybe: for the log alone. `received`: `time.monotonic()` seconds, when its head was
+    there. Headers, query and body aren't printed: there are secrets among them.
     """
 
     method: str
     path: str
-    caller: str
+    caller: UserAddress
     received: float
+    peer: str = ""
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     raw_query: str = field(repr=False, default="")
     body: bytes = field(repr=False, default=b"")
+
+    @property
+    def source(self) -> str:
+        """Say for the log where it comes from."""
+        return f"unknown, behind {self.peer}" if isinstance(self.caller, Unknown) else str(self.caller)
 
     @cached_property
     def kind(self) -> str:
@@ -123,11 +132,15 @@ Answering = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Route:
-    """Who answers a method ("GET", which is HEAD too, or "POST") at a path. What varies goes into query or body."""
+    """Who answers a method ("GET", which is HEAD too, or "POST") at a path. What varies goes into query or body.
+
+    `open_to_all`: it makes no difference who asks (a load balancer that looks whether the daemon is alive).
+    """
 
     method: str
     path: str
     answer: Answering
+    open_to_all: bool = False
 
 
 def written(value: object, status: HTTPStatus = HTTPStatus.OK, headers: tuple[tuple[str, str], ...] = ()) -> Response:

@@ -15,8 +15,9 @@ from http import HTTPStatus
 
 import h11
 
+from aad.core.user_address import Networks
 from aad.https import problems
-from aad.https.callers import Networks, caller
+from aad.https.callers import caller
 from aad.https.problems import Problem
 from aad.https.site import headers as headers_of
 from aad.https.web import Request, Response
@@ -132,7 +133,8 @@ class Line:
             raw_query=query,
             headers=headers,
             body=body,
-            caller=caller(self._peer, headers.get("x-forwarded-for", ""), self._trusted),
+            caller=caller(self._peer, headers, self._trusted),
+            peer=self._peer,
             received=received,
         )
 

@@ -12,6 +12,7 @@ from aad.core.answer import NOTHING, Answer, Plain
 from aad.core.conversation import Accepted, Rejected
 from aad.core.identity import Attempt
 from aad.core.secret import Secret
+from aad.core.user_address import written
 from aad.engine import Asked, Reply
 from aad.https import problems
 from aad.https.problems import Problem
@@ -49,7 +50,7 @@ async def asked_alone(visit: Visit, means: Means, answer: Answer, ticket: bytes 
         answer=answer,
         deadline=time.monotonic() + DEADLINE,
         place=visit.request.caller,
-        caller=visit.request.caller,
+        caller=written(visit.request.caller),
     )
     engine = visit.parts.engine
     return await (engine.begin(attempt) if ticket is None else engine.answer(ticket, attempt))

@@ -48,8 +48,7 @@ class Parts:
 
     def asking(self, request: Request) -> Asking:
         """Return who asks to sign in."""
-        caller = request.caller
-        return Asking(endpoint=self.endpoint, event=self.event, deadline=DEADLINE, place=caller, caller=caller)
+        return Asking(endpoint=self.endpoint, event=self.event, deadline=DEADLINE, place=request.caller)
 
     def language_of(self, request: Request, user: str = "") -> str:
         """Return the language to answer in. `user`: what the user's repository says."""
@@ -98,7 +97,7 @@ class Visit:
 
     def tell(self, name: str, **fields: object) -> None:
         """Write a record of what he did."""
-        self.parts.record(name, client=self.parts.endpoint, caller=self.request.caller, **fields)
+        self.parts.record(name, client=self.parts.endpoint, caller=self.request.source, **fields)
 
     def sealed(self, kind: str, seconds: float, **known: object) -> str:
         """Seal what a page of his knows."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aad.core.secret import Secret
+from aad.core.user_address import Network, literal, network
 from aad.radius.names import PROXY_STATE, Flaw
 from aad.radius.onefield import OneField
 from aad.radius.packet import Request, authentic
@@ -14,7 +14,6 @@ from aad.radius.places import Source
 from aad.radius.prompts import Wording
 from aad.radius.wire import PacketError
 
-_MAPPED = 96  # bits of ::ffff:0:0/96, before an IPv4 address in IPv6
 _MOST_REMEMBERED = 10_000
 
 
@@ -64,14 +63,14 @@ class _Family:
     bits: int
     tables: list[tuple[int, dict[int, Client]]] = field(default_factory=list)
 
-    def add(self, network: IPv4Network | IPv6Network, client: Client) -> Client:
-        """Give `network` to `client`, unless somebody has it; return who has it now."""
-        shift = self.bits - network.prefixlen
+    def add(self, theirs: Network, client: Client) -> Client:
+        """Give a network to `client`, unless another one has it; return who has it now."""
+        shift = self.bits - theirs.prefixlen
         table = dict(self.tables).get(shift)
         if table is None:
             table = {}
             self.tables = sorted([*self.tables, (shift, table)], key=lambda entry: entry[0])
-        return table.setdefault(int(network.network_address) >> shift, client)
+        return table.setdefault(int(theirs.network_address) >> shift, client)
 
     def find(self, address: int) -> Client | None:
         """Return whose network of the longest prefix has `address`."""
@@ -91,10 +90,10 @@ class Clients:
         self._remembered: dict[str, Client] = {}
         shared = []
         for client in clients:
-            for network in map(_network, client.networks):
-                owner = self._families[network.version].add(network, client)
+            for theirs in map(network, client.networks):
+                owner = self._families[theirs.version].add(theirs, client)
                 if owner is not client:
-                    shared.append(f"{network} belongs to {owner.name} and to {client.name}")
+                    shared.append(f"{theirs} belongs to {owner.name} and to {client.name}")
         if shared:
             raise ValueError("; ".join(shared))
 
@@ -105,23 +104,10 @@ class Clients:
         """
         client = self._remembered.get(address)
         if client is None:
-            known = _address(address)
+            known = literal(address)
             client = self._families[known.version].find(int(known))
             if client is not None:
                 if len(self._remembered) >= _MOST_REMEMBERED:
                     self._remembered.clear()
                 self._remembered[address] = client
         return client
-
-
-def _address(address: str) -> IPv4Address | IPv6Address:
-    known = ip_address(address.partition("%")[0])
-    return (known.ipv4_mapped or known) if isinstance(known, IPv6Address) else known
-
-
-def _network(network: str) -> IPv4Network | IPv6Network:
-    known = ip_network(network)
-    if isinstance(known, IPv6Network) and known.prefixlen >= _MAPPED:
-        mapped = known.network_address.ipv4_mapped
-        return IPv4Network((mapped, known.prefixlen - _MAPPED)) if mapped else known
-    return known

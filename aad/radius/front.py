@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aad.core import refusal
 from aad.core.answer import Answer
 from aad.core.conversation import Accepted
 from aad.core.identity import Attempt
 from aad.core.outcome import Reason
+from aad.core.seldom import Seldom
+from aad.core.user_address import UNKNOWN, Unknown, UserAddress
 from aad.engine import Asked, Engine, Reply
 from aad.ports import Record, Unavailable
 from aad.radius import names
@@ -22,6 +24,7 @@ from aad.radius.password import MsChap2, Refused
 from aad.radius.wire import Attribute
 
 MARGIN = 0.1  # seconds of a client's deadline that the reply needs to get there
+TEN_MINUTES, A_DAY = 600.0, 86400.0  # seconds
 _PROMPTS = {"no-echo": names.NO_ECHO, "echo": names.ECHO}
 
 
@@ -48,12 +51,16 @@ class Front:
     on_unavailable: str
     telling: frozenset[str] = frozenset()
     accounting: bool = False
+    _unreadable: Seldom = field(default_factory=lambda: Seldom(TEN_MINUTES))
+    _unknown: Seldom = field(default_factory=lambda: Seldom(A_DAY))
 
     async def verdict(
         self, request: Request, client: Client, answer: Answer | Refused, received: float
     ) -> Verdict | None:
         """Return what to reply; None: nothing, on purpose. `received`: `time.monotonic()` seconds."""
         if isinstance(answer, Refused):
+            if answer.reason == Reason.UNREADABLE:
+                self._tell_unreadable(client, answer.what, received)
             return self._refused(request, client, f"{answer.reason}: {answer.what}")
         # RFC 5080 2.1.1: an unusable State is answered with Access-Reject; it is never the start of a login.
         if request.state == b"":
@@ -69,7 +76,7 @@ class Front:
             code=code,
             perhaps=perhaps,
             deadline=received + client.deadline - MARGIN,
-            place=client.source.address(request) if client.source else "",
+            place=self._place(request, client, received),
             caller=(request.first(names.CALLING_STATION_ID) or b"").decode(errors="replace"),
         )
         try:
@@ -81,6 +88,24 @@ class Front:
             where = f"{type(error).__name__} in {place.name}, {place.filename}:{place.lineno}"
             self.record("fault", reason=where, client=client.name, user=request.name)
             return self._unavailable(client)
+
+    def _place(self, request: Request, client: Client, now: float) -> UserAddress:
+        """Return where the user is. Where that is unknown, say so once a day of each client and cause."""
+        if client.source is None:
+            return UNKNOWN
+        place = client.source.address(request)
+        if isinstance(place, Unknown) and request.state is None:
+            more = self._unknown.due((client.name, place.why), now)
+            if more is not None:
+                told = {"client": client.name, "teller": f"client {client.name}", "reason": place.told + more}
+                self.record("user_address.unknown", **told)
+        return place
+
+    def _tell_unreadable(self, client: Client, what: str, now: float) -> None:
+        """Say once in a while what is probably wrong where passwords are no text."""
+        if (more := self._unreadable.due((client.name,), now)) is not None:
+            reason = f"probably the shared secret of {client.name} is wrong: it signs nothing, and {what}"
+            self.record("client.unreadable", client=client.name, reason=reason + more)
 
     async def _reply(self, state: bytes | None, attempt: Attempt) -> Reply:
         return await (self.engine.begin(attempt) if state is None else self.engine.answer(state, attempt))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import md5
 
-from aad.core.answer import Answer, Plain
+from aad.core.answer import Answer, Plain, mangled
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
 from aad.radius import mschap
@@ -34,7 +34,10 @@ from aad.radius.packet import Request
 from aad.radius.wire import Attribute, microsoft_attribute
 
 LONGEST = 128  # octets of a User-Password: RFC 2865 5.2
+CHARSET = "utf-8"
+"""What clients send a User-Password in: RFC 2865 5.2 says "string", and leaves the charset open."""
 _BLOCK = 16
+_BLANK, _DEL = 0x20, 0x7F
 _NOTHING = Secret(b"")
 
 
@@ -111,7 +114,8 @@ class MsChap2:
 def answer_of(request: Request, secret: Secret) -> Answer | Refused:
     """Return what the user gave; Refused: nothing that could be checked, or more than one thing.
 
-    An empty User-Password, which some clients send instead of 16 NULs, is an empty answer.
+    An empty User-Password, which some clients send instead of 16 NULs, is an empty answer. `secret`: the one that the
+    request is signed with, if it is signed: a Message-Authenticator has been verified before (`Client.secret_of`).
     """
     if request.first(SERVICE_TYPE) == AUTHORIZE_ONLY and request.state is None:  # RFC 5080 2.1.1
         return Refused(Reason.UNSUPPORTED, "Authorize-Only without State")
@@ -150,7 +154,29 @@ def _pap(request: Request, value: bytes, secret: Secret) -> Answer | Refused:
     chained = [value[at - _BLOCK : at] or request.authenticator for at in range(0, len(value), _BLOCK)]
     password = _xor(value, b"".join([_pad(secret, before) for before in chained]))
     # RFC 2865 5.2: "The password is first padded at the end with nulls to a multiple of 16 octets." One inside stays.
-    return Plain(Secret(password.rstrip(b"\0")))
+    typed = password.rstrip(b"\0")
+    if request.has_message_authenticator or _is_text(typed):
+        return Plain(Secret(typed))
+    return _unproven(request, Plain(Secret(typed)))
+
+
+def _unproven(request: Request, typed: Plain) -> Answer | Refused:
+    """Refuse octets that no user typed, where nothing proves the secret: by a wrong one, any password is random octets.
+
+    No back end is asked about them, and they count as no guess.
+    """
+    if mangled(typed):  # sshd's junk, by pam_radius: control characters, and the secret is right
+        return typed if request.state is None else Refused(Reason.NAME_MANGLED, "it is no answer to a challenge")
+    return Refused(Reason.UNREADABLE, f"what came isn't {CHARSET.upper()}, or holds control characters")
+
+
+def _is_text(octets: bytes) -> bool:
+    """Say whether it may have been typed: in the client's charset, without control characters (C0, DEL)."""
+    try:
+        octets.decode(CHARSET)
+    except UnicodeDecodeError:
+        return False
+    return not any(octet < _BLANK or octet == _DEL for octet in octets)
 
 
 def _chap(request: Request, value: bytes, secret: Secret) -> Answer | Refused:

@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 
+from aad.core.user_address import Unknown, UserAddress, of_a_host, read
 from aad.radius.names import CALLING_STATION_ID, VENDOR_SPECIFIC
 from aad.radius.packet import Request
 from aad.radius.wire import inside
 
-_WITH_PORT = re.compile(r"\[([^]]*)\](?::[0-9]+)?|([^:\[]*)(?::[0-9]+|\[[0-9]+\])")  # strongSwan: 192.0.2.7[4500]
+_MOST_TAG = 0x1F
 _LENGTHS = {"ipaddr": 4, "ipv6addr": 16}
 
 
 @dataclass(frozen=True)
 class Source:
-    """An attribute that tells it: its type, the vendor it is of (0: none), and what it holds ("string", "ipaddr")."""
+    """An attribute that tells it: its type, the vendor it is of (0: none), and what it holds ("string", "ipaddr").
+
+    `tagged`: a text may have a tag before it (RFC 2868 3.3).
+    """
 
     kind: int = CALLING_STATION_ID
     vendor: int = 0
     type: str = "string"
+    tagged: bool = False
+    name: str = field(default="Calling-Station-Id", compare=False)
 
-    def address(self, request: Request) -> str:
-        """Return the address that the request tells; empty: none, or none that is one, or two of them."""
+    def address(self, request: Request) -> UserAddress:
+        """Return the address that the request tells; without one, with one that can't be read or two: unknown."""
         if self.vendor:
             outer = request.every(VENDOR_SPECIFIC)
             values = [value for each in outer for kind, value in inside(each, self.vendor) if kind == self.kind]
         else:
             values = request.every(self.kind)
-        return self._read(values[0]) if len(values) == 1 else ""
+        if len(values) != 1:
+            return Unknown(f"{self.name} is there more than once" if values else f"there is no {self.name}")
+        found = self._read(values[0])
+        return Unknown(f"{self.name} {found.why}", found.found) if isinstance(found, Unknown) else found
 
-    def _read(self, octets: bytes) -> str:
+    def _read(self, octets: bytes) -> UserAddress:
         if self.type == "string":
-            return address_in(octets.decode(errors="replace"))
+            # RFC 2868 3.3: a first octet above 0x1F is no tag, but "the first byte of the following String field".
+            tag = 1 if self.tagged and octets and octets[0] <= _MOST_TAG else 0
+            return read(octets[tag:].decode("utf-8", "replace"))
         if len(octets) != _LENGTHS[self.type]:
-            return ""
-        return str(IPv4Address(octets) if self.type == "ipaddr" else IPv6Address(octets))
-
-
-def address_in(text: str) -> str:
-    """Return the IP address in "192.0.2.7", "192.0.2.7:4500", "[2001:db8::7]:4500"; of anything else, a MAC: empty."""
-    text = text.strip()
-    if match := _WITH_PORT.fullmatch(text):
-        text = match[1] or match[2]
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        return ""
+            return Unknown(f"has another length than {_LENGTHS[self.type]} octets")
+        return of_a_host(IPv4Address(octets) if self.type == "ipaddr" else IPv6Address(octets))

@@ -96,7 +96,7 @@ class Vocabulary:
         if known is None or known.type not in _ADDRESSES or known.is_sub_attribute:
             message = f"{name} holds no address"
             raise ValueError(message)
-        return Source(known.code, self._vendor(known), known.type)
+        return Source(known.code, self._vendor(known), known.type, known.has_tag, name)
 
     def encoded(self, name: str, text: str) -> Attribute:
         """Encode an attribute that a reply can hold. ValueError: the value doesn't suit it, and what would."""

@@ -39,6 +39,14 @@ def test_a_website_is_a_client_to_chains_and_replies(tmp_path: Path, authority: 
     assert config.endpoints == {"gw": ("vpn",), "shop": ("vpn",)}
 
 
+def test_a_key_that_only_a_proxy_could_use_is_warned_about(tmp_path: Path, authority: Authority) -> None:
+    text = f'[https.keys.shop]\nhash = "{HASH}"\nevent = "vpn"\nnetworks = ["192.0.2.9", "10.1.0.0/16", "0.0.0.0/0"]\n'
+    config = loaded(tmp_path, https(authority, 'trusted_proxies = ["10.0.0.0/8", "2001:db8::1"]\n' + text))
+    assert [str(warning).partition(": https.")[2] for warning in config.warnings] == [
+        "keys.shop.networks[1]: 10.1.0.0/16 is in trusted_proxies, so no request that the key is for comes from there"
+    ]
+
+
 def test_there_may_be_websites_only(tmp_path: Path, authority: Authority) -> None:
     text = https(authority, f'[https.keys.shop]\nhash = "{HASH}"\nevent = "vpn"\n')
     without = text.replace("[clients.gw]", "[clients]\n[elsewhere]")

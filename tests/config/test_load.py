@@ -163,6 +163,8 @@ def test_what_only_a_whole_section_can_tell(tmp_path: Path) -> None:
 def test_two_clients_of_one_network(tmp_path: Path) -> None:
     twice = SMALLEST + '[clients.again]\nnetworks = ["192.0.2.10/32"]\nsecret = "another shared secret"\nevent = "vpn"'
     assert faults(tmp_path, twice) == ["clients.again.networks: 192.0.2.10/32 is in clients.gw already"]
+    mapped = twice.replace("192.0.2.10/32", "::ffff:192.0.2.10")
+    assert faults(tmp_path, mapped) == ["clients.again.networks: ::ffff:192.0.2.10 is in clients.gw already"]
 
 
 def test_no_sender_for_a_method_that_sends(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from aad.core.answer import NOTHING
 from aad.core.identity import Attempt, Named, User
 from aad.core.policy import Chain, Event
+from aad.core.user_address import read
 
 ALICE = User(name="alice", repository="corp", handle="", groups=frozenset({"CN=VPN,DC=example", "Straße"}))
 FROM_VPN = Attempt(event="vpn", endpoint="gateway", name="alice", answer=NOTHING, deadline=0.0)
@@ -69,20 +70,38 @@ def test_a_chain_for_some_clients() -> None:
     assert chain.misfit(ALICE, replace(FROM_VPN, endpoint="switch")) == "only through backup, gateway"
 
 
+ONLY = "only from 10.0.0.0/8, 2001:db8::/32"
+
+
 @pytest.mark.parametrize(
     ("place", "why"),
     [
         ("10.1.2.3", ""),
         ("::ffff:10.1.2.3", ""),
         ("2001:db8::5", ""),
-        ("192.0.2.1", "only from 10.0.0.0/8, 2001:db8::/32, not from 192.0.2.1"),
-        ("", "only from 10.0.0.0/8, 2001:db8::/32, and gateway doesn't say where the user is"),
-        ("00-11-22-33-44-55", "only from 10.0.0.0/8, 2001:db8::/32, and gateway doesn't say where the user is"),
+        ("192.0.2.1", f"{ONLY}, not from 192.0.2.1"),
+        ("", f"{ONLY}, and gateway doesn't say where the user is (is empty)"),
+        ("00-11-22-33-44-55", f"{ONLY}, and gateway doesn't say where the user is (holds no address)"),
     ],
 )
 def test_a_chain_for_some_networks(place: str, why: str) -> None:
     chain = Chain("chain", ("password",), networks=("10.0.0.0/8", "2001:db8::/32"))
-    assert chain.misfit(ALICE, replace(FROM_VPN, place=place)) == why
+    assert chain.misfit(ALICE, replace(FROM_VPN, place=read(place))) == why
+    assert chain.misfit(ALICE, FROM_VPN) == f"{ONLY}, and gateway doesn't say where the user is"
+
+
+def test_networks_mean_the_same_in_every_spelling() -> None:
+    for networks, place, fits in (
+        (("::ffff:10.0.0.0/104",), "10.1.2.3", True),
+        (("::ffff:10.0.0.0/104",), "::ffff:10.1.2.3", True),
+        (("::ffff:10.0.0.0/104",), "192.0.2.1", False),
+        (("10.1.2.3",), "[::ffff:10.1.2.3]:443", True),
+        (("fe80::/10",), "fe80::1%eth0", True),
+        (("0.0.0.0/0", "::/0"), "unknown", False),
+        (("0.0.0.0/0", "::/0"), "0.0.0.0", False),
+    ):
+        chain = Chain("chain", ("password",), networks=networks)
+        assert (not chain.misfit(ALICE, replace(FROM_VPN, place=read(place)))) == fits, (networks, place)
 
 
 def test_the_user_names_a_chain_by_its_short_name() -> None:

@@ -330,7 +330,7 @@ def test_a_key_is_good_from_its_networks_only(start: Start, authority: Authority
     assert far.login("alice", RIGHT, X_Forwarded_For="192.0.2.7, 198.51.100.1").status == 401
     assert far.login("alice", RIGHT, X_Forwarded_For="198.51.100.1, 192.0.2.7").result == "challenge"
     (record, *_) = site.daemon.records("request.refused")
-    assert (record["client"], record["source"]) == ("far", "127.0.0.1")
+    assert (record["client"], record["source"]) == ("far", "unknown, behind 127.0.0.1")
 
 
 def test_slow_and_silent_clients_hold_up_nobody(site: Site) -> None:

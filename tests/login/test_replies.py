@@ -206,3 +206,8 @@ def test_explain_says_what_is_said_and_why(daemon: Daemon) -> None:
     told = aad("explain", "carol", "--event", "vpn", "-c", daemon.file).stdout
     assert '  that can\'t be said, so the user is refused: Framed-IP-Address of staff: "no address"' in told
     assert "reply attributes: none\n" in aad("explain", "guest", "--event", "vpn", "-c", daemon.file).stdout
+    told = aad("explain", "guest", "--event", "vpn", "--address", "00-53-00-00-00-01", "-c", daemon.file).stdout
+    assert 'address: unknown: what is given holds no address: "00-53-00-00-00-01"\n' in told
+    assert "chain inside: only from 192.0.2.0/24, and any client doesn't say where the user is (holds no add" in told
+    told = aad("explain", "guest", "--event", "vpn", "--address", "[::ffff:192.0.2.7]:443", "-c", daemon.file).stdout
+    assert "chain: inside (password), the first that fits" in told

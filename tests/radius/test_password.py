@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pyrad import packet as pyrad
 
-from aad.core.answer import Answer
+from aad.core.answer import Answer, Plain, mangled
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
 from aad.radius import asking
@@ -28,7 +31,7 @@ from aad.radius.names import (
     VENDOR_SPECIFIC,
 )
 from aad.radius.packet import decode
-from aad.radius.password import Chap, MsChap2, Refused, answer_of, encrypt
+from aad.radius.password import Chap, MsChap2, Refused, _is_text, answer_of, encrypt
 from aad.radius.vocabulary import shipped
 from aad.radius.wire import Attribute, microsoft_attribute
 from tests.radius.datagrams import SECRET, VECTOR, unsigned
@@ -62,15 +65,76 @@ def test_pap_octet_for_octet(password: bytes, authenticator: bytes, secret: Secr
     assert answer.text == Secret(password.rstrip(b"\0"))
 
 
+def pap(password: bytes, *attributes: Attribute, signed: bool = False) -> Answer | Refused:
+    """Return what is read of a password; its Message-Authenticator was verified before (`Client.secret_of`)."""
+    signature = [(MESSAGE_AUTHENTICATOR, bytes(16))] if signed else []
+    return came(*signature, (USER_PASSWORD, encrypt(Secret(password), VECTOR, SECRET)), *attributes)
+
+
 @pytest.mark.parametrize(
     "password", [b"cor\xffrect horse", "①23".encode(), b"a\0b", b"\0a", b"x" * 16, b"x" * 17, b"x" * 128]
 )
 def test_pap_changes_nothing(password: bytes) -> None:
-    answer = answered((USER_PASSWORD, encrypt(Secret(password), VECTOR, SECRET)))
+    answer = pap(password, signed=True)
+    assert not isinstance(answer, Refused)
     assert answer.text is not None
     assert answer.text.reveal() == password
     assert answer.matches(Secret(password))
     assert not answer.empty
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=30))
+def test_where_nothing_proves_the_secret_text_is_a_password(text: str) -> None:
+    answer = pap(text.encode())
+    assert not isinstance(answer, Refused)
+    assert answer.text == Secret(text)
+
+
+@given(st.binary(max_size=128))
+def test_where_nothing_proves_the_secret_other_octets_are_none(octets: bytes) -> None:
+    typed = octets.rstrip(b"\0")
+    assume(not mangled(Plain(Secret(typed))))
+    text = not any(octet < 32 or octet == 127 for octet in typed)
+    with contextlib.suppress(UnicodeDecodeError):
+        text = text and bool(typed.decode() or True)
+        assert isinstance(pap(octets), Refused) != text
+        return
+    assert pap(octets) == UNREADABLE
+
+
+UNREADABLE = Refused(Reason.UNREADABLE, "what came isn't UTF-8, or holds control characters")
+
+
+@pytest.mark.parametrize("octet", [*range(1, 32), 127])
+def test_control_characters_are_no_text(octet: int) -> None:
+    for typed in (bytes((octet,)) * 2, b"a" + bytes((octet,)) + b"b", "é".encode() + bytes((octet,))):
+        assert pap(typed) == UNREADABLE
+        assert pap(typed, (STATE, b"ticket")) == UNREADABLE
+        assert not isinstance(pap(typed, signed=True), Refused)
+
+
+def test_what_sshd_writes_is_known_as_such() -> None:
+    junk = b"\b\n\r\x7fINCORRECT\b\n"
+    assert not isinstance(pap(junk), Refused)
+    assert pap(junk, (STATE, b"ticket")) == Refused(Reason.NAME_MANGLED, "it is no answer to a challenge")
+    assert pap(junk + b"x") == UNREADABLE
+
+
+def test_random_octets_are_text_as_seldom_as_the_docs_say() -> None:
+    """Count the texts of each length: RFC 3629 4 says what UTF-8 is, by ranges of octets."""
+    tail = 64
+    of = {1: 95, 2: 30 * tail, 3: (32 + 12 * 64 + 32 + 2 * 64) * tail, 4: (48 + 3 * 64 + 16) * tail**2}
+    texts = [1]
+    for length in range(1, 33):
+        texts.append(sum(of[size] * texts[length - size] for size in of if size <= length))
+    brute = [bytes((one, two)) for one in range(256) for two in range(256)]
+    assert texts[2] == sum(map(_is_text, brute))
+    docs = (Path(__file__).parent.parent.parent / "docs" / "wrong-shared-secret.md").read_text()
+    for octets, said in ((16, "1 in 355,000"), (32, "1 in 100,000,000,000")):
+        chance = 256**octets / sum(texts[1 : octets + 1])
+        known = int(said.removeprefix("1 in ").replace(",", ""))
+        assert known <= chance < known * 1.05
+        assert said in docs
 
 
 @pytest.mark.parametrize("password", [b"", b"\0", b"\0" * 16, b"\0" * 128])
@@ -197,7 +261,8 @@ def test_refused(attributes: list[Attribute], reason: Reason, what: str) -> None
 
 
 def test_authorize_only_with_state_is_asked_for_its_password() -> None:
-    assert answered((SERVICE_TYPE, AUTHORIZE_ONLY), (STATE, b"ticket"), PAP).text is not None
+    hidden = (USER_PASSWORD, encrypt(Secret("123456"), VECTOR, SECRET))
+    assert answered((SERVICE_TYPE, AUTHORIZE_ONLY), (STATE, b"ticket"), hidden).text is not None
 
 
 def test_nothing_is_printed() -> None:

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from aad.core.user_address import Unknown, UserAddress, written
 from aad.radius.names import CALLING_STATION_ID
 from aad.radius.packet import decode
-from aad.radius.places import Source, address_in
+from aad.radius.places import Source
 from aad.radius.vocabulary import shipped
 from aad.radius.wire import Attribute, microsoft_attribute, vendor_attribute
 from tests.radius.datagrams import BLANK, unsigned
 
 
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        (" 192.0.2.7 ", "192.0.2.7"),
-        ("192.0.2.7:4500", "192.0.2.7"),
-        ("192.0.2.7[4500]", "192.0.2.7"),
-        ("2001:db8::7", "2001:db8::7"),
-        ("[2001:db8::7]", "2001:db8::7"),
-        ("[2001:db8::7]:4500", "2001:db8::7"),
-        ("00-53-00-00-00-01", ""),
-        ("00:53:00:00:00:01", ""),
-        ("005300000001", ""),
-        ("0053.0000.0001", ""),
-        ("192.0.2.7:", ""),
-        ("192.0.2.7/24", ""),
-        ("192.0.2", ""),
-        ("+49 30 123", ""),
-        ("", ""),
-    ],
-)
-def test_an_address_counts_and_nothing_else(text: str, address: str) -> None:
-    assert address_in(text) == address
-
-
-@given(st.text())
-def test_whatever_a_client_sends_is_an_address_or_nothing(text: str) -> None:
-    assert address_in(text) == "" or "." in address_in(text) or ":" in address_in(text)
+def place(name: str, *attributes: Attribute) -> UserAddress:
+    return shipped().source(name).address(decode(unsigned(BLANK, *attributes)))
 
 
 @pytest.mark.parametrize(
@@ -53,6 +26,22 @@ def test_whatever_a_client_sends_is_an_address_or_nothing(text: str) -> None:
         ("Calling-Station-Id", [(8, b"\xc0\0\x02\x07")], ""),
         ("Framed-IP-Address", [(8, b"\xc0\0\x02\x07")], "192.0.2.7"),
         ("Framed-IP-Address", [(8, b"\xc0\0\x02")], ""),
+        ("Framed-IP-Address", [(8, b"\xc0\0\x02\x07\0")], ""),
+        ("Framed-IP-Address", [(8, b"\0\0\0\0")], ""),
+        ("Tunnel-Client-Endpoint", [(66, b"192.0.2.7")], "192.0.2.7"),
+        ("Tunnel-Client-Endpoint", [(66, b"\x01192.0.2.7")], "192.0.2.7"),
+        ("Tunnel-Client-Endpoint", [(66, b"\x00192.0.2.7")], "192.0.2.7"),
+        ("Tunnel-Client-Endpoint", [(66, b"\x20192.0.2.7")], "192.0.2.7"),
+        ("Tunnel-Client-Endpoint", [(66, b"\x01\x01192.0.2.7")], ""),
+        ("Tunnel-Client-Endpoint", [(66, b"\x01")], ""),
+        ("Tunnel-Client-Endpoint", [(66, b"")], ""),
+        ("Calling-Station-Id", [(CALLING_STATION_ID, b"\x01192.0.2.7")], ""),
+        ("Framed-IP-Address", [(8, b"\xff\xff\xff\xff")], ""),
+        ("Framed-IP-Address", [(8, b"\xc0\0\x02\x07"), (8, b"\x0a\0\0\x01")], ""),
+        ("Framed-IPv6-Address", [(168, bytes(10) + b"\xff\xff\xc0\0\x02\x07")], "192.0.2.7"),
+        ("Calling-Station-Id", [(CALLING_STATION_ID, b"::ffff:192.0.2.7")], "192.0.2.7"),
+        ("Calling-Station-Id", [(CALLING_STATION_ID, b"192.0.2.7\0")], ""),
+        ("Calling-Station-Id", [(CALLING_STATION_ID, b"2001:db8::7[4500]")], "2001:db8::7"),
         ("Framed-IPv6-Address", [(168, bytes(15) + b"\1")], "::1"),
         ("Fortinet-Client-IP-Address", [vendor_attribute(12356, 2, b"\xc0\0\x02\x07")], "192.0.2.7"),
         ("Fortinet-Client-IP-Address", [vendor_attribute(12357, 2, b"\xc0\0\x02\x07")], ""),
@@ -60,7 +49,31 @@ def test_whatever_a_client_sends_is_an_address_or_nothing(text: str) -> None:
     ],
 )  # fmt: skip
 def test_an_attribute_tells_it(name: str, attributes: list[Attribute], address: str) -> None:
-    assert shipped().source(name).address(decode(unsigned(BLANK, *attributes))) == address
+    found = place(name, *attributes)
+    assert written(found) == address
+    assert isinstance(found, Unknown) == (not address)
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "told"),
+    [
+        ("Calling-Station-Id", [], "there is no Calling-Station-Id"),
+        ("Calling-Station-Id", [(CALLING_STATION_ID, b"192.0.2.7")] * 2, "Calling-Station-Id is there more than once"),
+        ("Calling-Station-Id", [(CALLING_STATION_ID, b"")], "Calling-Station-Id is empty"),
+        ("Calling-Station-Id", [(CALLING_STATION_ID, b"00-53")], 'Calling-Station-Id holds no address: "00-53"'),
+        ("Calling-Station-Id", [(31, b"\n\x1b[J")], 'Calling-Station-Id holds no address: "\ufffd\ufffd[J"'),
+        ("Framed-IP-Address", [(8, b"\0\0\0")], "Framed-IP-Address has another length than 4 octets"),
+        (
+            "Framed-IP-Address",
+            [(8, b"\xff\xff\xff\xfe")],
+            'Framed-IP-Address holds an address that no host has: "255.255.255.254"',
+        ),
+    ],
+)  # fmt: skip
+def test_why_it_is_unknown_is_said(name: str, attributes: list[Attribute], told: str) -> None:
+    found = place(name, *attributes)
+    assert isinstance(found, Unknown)
+    assert found.told == told
 
 
 def test_the_default_needs_no_dictionary() -> None:

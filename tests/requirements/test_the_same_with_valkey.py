@@ -1,5 +1,11 @@
 """Those of the requirements that rest on the store, once more over Valkey: `--store valkey` runs all of them there."""
 
+from tests.requirements.test_a_wrong_secret_locks_nobody_out import (
+    nas,
+    test_37_a_wrong_secret_costs_no_bind_and_locks_nobody_out,
+    test_37_an_unreadable_answer_leaves_the_login_waiting,
+    unsigned,
+)
 from tests.requirements.test_it_does_not_drown_or_leak import (
     test_25_mails_to_a_user_are_capped_and_his_state_still_passes,
     test_27_when_all_places_are_waited_in_new_logins_are_refused,
@@ -15,6 +21,7 @@ from tests.requirements.test_no_restart_costs_a_login import (
 )
 
 __all__ = [
+    "nas",
     "test_06_a_code_works_once",
     "test_08_a_stepped_wall_clock_changes_no_life",
     "test_08_the_limit_of_a_user_survives_new_challenges_and_a_restart",
@@ -22,5 +29,8 @@ __all__ = [
     "test_18_after_kill_9_limits_are_kept",
     "test_25_mails_to_a_user_are_capped_and_his_state_still_passes",
     "test_27_when_all_places_are_waited_in_new_logins_are_refused",
+    "test_37_a_wrong_secret_costs_no_bind_and_locks_nobody_out",
+    "test_37_an_unreadable_answer_leaves_the_login_waiting",
+    "unsigned",
 ]
 STORE = "valkey"

@@ -6,6 +6,12 @@
 from tests.requirements.test_a_back_end_that_is_gone_comes_back import (
     test_15_a_mail_server_that_is_gone_fails_fast_and_is_back_within_seconds,
 )
+from tests.requirements.test_a_wrong_secret_locks_nobody_out import (
+    nas,
+    test_37_a_wrong_secret_costs_no_bind_and_locks_nobody_out,
+    test_37_an_unreadable_answer_leaves_the_login_waiting,
+    unsigned,
+)
 from tests.requirements.test_it_does_not_drown_or_leak import (
     parts,
     test_25_mails_altogether_are_capped,
@@ -28,6 +34,7 @@ from tests.requirements.test_no_restart_costs_a_login import (
 )
 
 __all__ = [
+    "nas",
     "parts",
     "test_06_a_code_works_once",
     "test_08_the_limit_of_a_user_survives_new_challenges_and_a_restart",
@@ -41,5 +48,8 @@ __all__ = [
     "test_18_sigterm_sends_the_replies_in_flight",
     "test_25_mails_altogether_are_capped",
     "test_27_when_all_places_are_waited_in_new_logins_are_refused",
+    "test_37_a_wrong_secret_costs_no_bind_and_locks_nobody_out",
+    "test_37_an_unreadable_answer_leaves_the_login_waiting",
+    "unsigned",
 ]
 STORE, WORKERS = "valkey", 2
