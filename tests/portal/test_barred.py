@@ -1,0 +1,61 @@
+"""A session whose user is disabled meanwhile ends, and no new one begins."""
+
+from __future__ import annotations
+
+from tests.parts.waiting import until
+from tests.portal.conftest import Place
+from tests.portal.visitor import SESSION, Visitor
+
+
+def disable(place: Place, name: str) -> None:
+    """Write the users file anew, with one user disabled."""
+    file = place.daemon.folder / "users.toml"
+    new = file.with_name("users.new")
+    new.touch(0o600)
+    new.write_text(file.read_text().replace(f"[users.{name}]\n", f"[users.{name}]\ndisabled = true\n"))
+    new.rename(file)
+
+
+def test_a_session_ends_with_its_users_account(place: Place) -> None:
+    alice, bob = Visitor(place), Visitor(place)
+    alice.sign_in("alice")
+    bob.sign_in("bob")
+    cookie = alice.cookies[SESSION]
+    assert alice.get("/").status == 200
+    disable(place, "alice")
+    until(lambda: alice.get("/").status == 303, what="the users file to be read anew")  # once a second
+    assert alice.get("/").header("Location") == "/sign-in"
+    assert SESSION not in alice.cookies
+    alice.cookies[SESSION] = cookie  # who keeps it has nothing
+    assert alice.get("/").status == 303
+    assert bob.get("/").status == 200
+    (record,) = place.daemon.records("portal.ended")
+    assert (record["user"], record["client"]) == ("alice", "portal")
+    assert record["reason"] == "barred by the repository: account disabled"
+    begun = alice.begin("alice")
+    assert begun.status == 403
+    wrong = bob.begin("bob", "a guess")
+    assert begun.words.replace("alice", "bob") == wrong.words
+
+
+def test_a_form_of_a_disabled_user_does_nothing(place: Place) -> None:
+    alice = Visitor(place)
+    page = alice.sign_in("alice")
+    fields = page.form("/test") | {"method": "email_otp"}
+    disable(place, "alice")
+    watched = Visitor(place)
+    until(lambda: watched.begin("alice").status == 403, what="the users file to be read anew")
+    mails = len(place.mailbox.letters("alice@example.com"))
+    sent = alice.post("/test", fields)
+    assert (sent.status, sent.header("Location")) == (303, "/sign-in")
+    assert len(place.mailbox.letters("alice@example.com")) == mails
+
+
+def test_the_helpdesk_still_finds_a_disabled_user(place: Place) -> None:
+    helper = Visitor(place)
+    helper.sign_in("hilda")
+    disable(place, "bob")
+    until(lambda: Visitor(place).begin("bob").status == 403)
+    form = helper.get("/helpdesk").form("/helpdesk") | {"name": "bob"}
+    # Logins are remembered a moment after they were.
+    until(lambda: "account disabled" in helper.post("/helpdesk", form).words, what="the refusal on bob's page")
