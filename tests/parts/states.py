@@ -35,6 +35,10 @@ BARRED: dict[str, tuple[dict[str, str], str]] = {
     ),
     "ad-must-change": ({**_AD, "pwdLastSet": "0"}, f"{MUST} (pwdLastSet)"),
     "lds-disabled": ({"msDS-UserAccountDisabled": "TRUE"}, f"{DISABLED} (msDS-UserAccountDisabled)"),
+    "lds-locked": (
+        {"msDS-UserAccountDisabled": "FALSE", "ms-DS-UserAccountAutoLocked": "TRUE"},
+        f"{LOCKED} (ms-DS-UserAccountAutoLocked)",
+    ),
     "ppolicy-locked": ({"pwdAccountLockedTime": "000001010000Z"}, f"{LOCKED} (pwdAccountLockedTime)"),
     "ppolicy-locked-once": ({"pwdAccountLockedTime": LONG_AGO}, f"{LOCKED} (pwdAccountLockedTime)"),
     "ppolicy-reset": ({"pwdReset": "TRUE"}, f"{MUST} (pwdReset)"),
