@@ -85,10 +85,27 @@ async def opened_store(config: Config, outages: Outages | None = None) -> AsyncI
 def repositories(config: Config, key: Secret) -> dict[str, Repository]:
     """Make every repository; each reads of a user what replies and methods have use for."""
     read = (name for plugin in config.methods.values() for name in getattr(plugin.settings, "reads", ()))
-    attributes = tuple(dict.fromkeys((*asked_for(config.replies), *read)))
+    attributes, deciding = tuple(dict.fromkeys((*asked_for(config.replies), *read))), _deciding_by_state(config)
     return {
-        name: built(plugin, Wiring(name=name, key=key, attributes=attributes))
+        name: built(plugin, Wiring(name=name, key=key, attributes=attributes, account_state=name in deciding))
         for name, plugin in config.repositories.items()
+    }
+
+
+def asks_repository(config: Config, method: str) -> bool:
+    """Say whether a method is a password that the user's repository checks."""
+    return getattr(registry.plugin_class("methods", config.methods[method].type), "asks_repository", False)
+
+
+def _deciding_by_state(config: Config) -> set[str]:
+    """Return the repositories of which some chain asks no password; and the portal's, which looks at each request."""
+    portal = config.https.portal.event if config.https and config.https.portal else ""
+    asking = {name for name, chain in config.chains.items() if any(asks_repository(config, m) for m in chain.methods)}
+    return {
+        repository
+        for name, event in config.events.items()
+        if name == portal or not asking.issuperset(event.chains)
+        for repository in event.repositories
     }
 
 

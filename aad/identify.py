@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aad.core.conversation import Login, Rejected, Running
-from aad.core.identity import Attempt, Named, User
+from aad.core.identity import Attempt, Bar, Named, User
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
 from aad.core.row import Kind, row_name
@@ -99,6 +99,9 @@ class Identify:
             why = "; ".join(f"{chain.name} {why}" for chain, why in event.misfits(found.user, attempt, named.chain))
             return Rejected(Reason.NO_CHAIN, why)
         chains = await asked_of(self.methods, found.user, chains, choose=event.choose)
+        chains = open_to(found.user, chains, self.asks_repository)
+        if found.user.barred and not chains:
+            return Rejected(found.user.barred.reason, found.user.barred.because)
         login = Login(
             reference=story.reference,
             nonce=self.randomness(NONCE_OCTETS),
@@ -189,6 +192,16 @@ class Identify:
         """Say whether a method is a password that the user's repository checks."""
         return getattr(self.methods[method], "asks_repository", False)
 
+    def shuts_out(self, event: str, user: User) -> Bar | None:
+        """Return what ends the session of a user who has logged in for `event`: their account is barred by now.
+
+        What isn't known ends none where each chain of the event asks the repository for the password: it has told then.
+        """
+        bar, chains = user.barred, self.events[event].chains
+        if bar and bar.reason == Reason.ACCOUNT_UNKNOWN and open_to(user, chains, self.asks_repository) == chains:
+            return None
+        return bar
+
     def unasked(self, method: str) -> bool:
         """Say whether a method takes a code that came with the password, before it asked for any."""
         return getattr(self.methods.get(method), "unasked", False)
@@ -221,6 +234,17 @@ async def asked_of(methods: Mapping[str, Any], user: User, fits: Sequence[Chain]
             if not choose:
                 break
     return tuple(found) or tuple(fits if choose else fits[:1])
+
+
+def open_to(user: User, chains: tuple[Chain, ...], asks_repository: Callable[[str], bool]) -> tuple[Chain, ...]:
+    """Return those of the chains that are asked of a user which the account's state leaves.
+
+    The repository itself decides where a chain asks it for the password. To be called with what `asked_of` returned:
+    a chain behind these, which may ask for less, never takes the place of one that is left out here.
+    """
+    if user.barred is None:
+        return chains
+    return tuple(chain for chain in chains if any(asks_repository(method) for method in chain.methods))
 
 
 async def not_ready(methods: Mapping[str, Any], user: User, chain: Chain) -> str:

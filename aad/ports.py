@@ -78,6 +78,7 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
     async def find(self, name: str, password: Secret | None, admit: Admit, deadline: float) -> Found | None:
         """Return the user called `name`, or None. AmbiguousUser: two or more. Unavailable: could not tell.
 
+        A disabled, locked or expired account is found too, with `User.barred`.
         If there is a `password` and `await admit(user)` says so, the password is checked on the way, so that search
         and bind are one job; `admit` counts the guess, so without its yes a proof isn't believed. It may be asked
         again, and says the same. `deadline`: `time.monotonic()` seconds.
@@ -155,7 +156,8 @@ class Method(Protocol[M]):
 
     - `__aenter__`, `__aexit__`: something to open; it is entered and left, as repositories and senders are;
     - `reads` in its settings: names of the user's attributes that the repositories read for it (`User.attributes`);
-    - `asks_repository = True`: its verdict is that of `Repository.authenticate`; search and bind are one job then;
+    - `asks_repository = True`: its verdict is that of `Repository.authenticate`, on the account's state too, which else
+      `User.barred` decides; search and bind are one job then;
     - `unasked = True`: it takes a code that came with the password, unasked;
     - `foreseen(login, now) -> Challenge | None`: what `begin` will say if its message goes out; the engine keeps that
       before, so that another node, which goes on for one that died in between, sends no second message;
@@ -230,7 +232,9 @@ class Wiring:
 
     `key` is the installation's; `repositories`, `post` and `vault` are there for methods only. `attributes`: what a
     repository should read of a user besides what it needs itself, for `User.attributes`, by these names.
-    `outage`: for a store that notices by itself when it is out of order, or goes on without its server.
+    `account_state`: some chain asks this repository for no password, so what it says of an account's state decides
+    (`User.barred`). `outage`: for a store that notices by itself when it is out of order, or goes on without its
+    server.
     """
 
     name: str
@@ -239,4 +243,5 @@ class Wiring:
     post: Post | None = None
     vault: Vault | None = None
     attributes: tuple[str, ...] = ()
+    account_state: bool = False
     outage: Outage | None = None

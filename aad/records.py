@@ -41,6 +41,7 @@ _TABLE = {
     "helpdesk.unlocked": ("notice", "{by} of the helpdesk unlocked {user}"),
     "helpdesk.reset": ("notice", "{by} of the helpdesk reset {method} of {user}"),
     "portal.left": ("info", "{user} signed out of the portal"),
+    "portal.ended": ("notice", "session of {user} at the portal ended: {reason}"),
     "portal.refused": ("warning", "a form of {user} was refused: {reason}"),
     "request.discarded": ("warning", "request from {client} discarded: {reason}"),
     "request.refused": ("warning", "request of {client} refused: {reason}"),

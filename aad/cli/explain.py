@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import time
+from functools import partial
 
 from aad import assembly
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed, takes_config
@@ -16,11 +17,12 @@ from aad.config.faults import did_you_mean
 from aad.core.answer import NOTHING
 from aad.core.identity import Attempt, Named, User
 from aad.core.mask import masked
+from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.core.user_address import UNKNOWN, Unknown, UserAddress, read
 from aad.daemon import granting
-from aad.identify import asked_of, not_ready
+from aad.identify import asked_of, not_ready, open_to
 from aad.lockout import told
 from aad.ports import AmbiguousUser, Store, Unavailable, without_password
 
@@ -129,14 +131,26 @@ async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wa
     for chain, lacks in lacking.items():
         so = "so he is refused there" if chain in chains else "so it isn't asked"
         print(f"chain {chain.name}: {user.name} is not enrolled for {lacks}, {so}")
+    if not chains:
+        print(f"chain: none of event {event.name} fits, so the user is refused")
+    chains = _open(config, user, chains)
     for number, chain in enumerate(chains):
         what = f"{chain.name} ({', then '.join(chain.methods)})"
         print(
             f"or, as the user chooses: {what}" if number else f"chain: {what}, the first that fits: {_for_whom(chain)}"
         )
-    if not chains:
-        print(f"chain: none of event {event.name} fits, so the user is refused")
     return chains
+
+
+def _open(config: Config, user: User, chains: tuple[Chain, ...]) -> tuple[Chain, ...]:
+    """Print which chains the account's state closes, and return the others."""
+    left = open_to(user, chains, partial(assembly.asks_repository, config))
+    if user.barred and (left != chains or user.barred.reason == Reason.ACCOUNT_BARRED):
+        print(f"account: {user.barred.reason}: {user.barred.because}")
+    for chain in chains:
+        if chain not in left:
+            print(f"chain {chain.name}: asks the repository for no password, so {user.name} is refused there")
+    return left
 
 
 def _for_whom(chain: Chain) -> str:

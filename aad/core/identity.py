@@ -97,13 +97,22 @@ class Attempt:
         return name_key(self.name)
 
 
+@dataclass(frozen=True)
+class Bar:
+    """What a repository holds against an account, or why it can't tell: a `Reason`, and which, for the log."""
+
+    reason: str
+    because: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class User:
     """One user of a repository.
 
     `name` is the repository's spelling; `handle` is what the repository finds him by again (a DN);
     `addresses` are as the repository holds them, valid or not, in its order; `attributes` are what else was asked for
-    by the configuration, by name.
+    by the configuration, by name. `barred`: why no chain lets the user in by which the repository isn't asked for the
+    password; None: nothing is held against the account.
     """
 
     name: str
@@ -113,6 +122,7 @@ class User:
     groups: frozenset[str] = frozenset()
     language: str = ""
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    barred: Bar | None = None
 
     @cached_property
     def folded_groups(self) -> frozenset[str]:

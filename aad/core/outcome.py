@@ -23,6 +23,8 @@ class Reason(StrEnum):
     ACCOUNT_DISABLED = "account disabled"
     ACCOUNT_EXPIRED = "account expired"
     ACCOUNT_LOCKED = "account locked in the directory"
+    ACCOUNT_BARRED = "barred by the repository"
+    ACCOUNT_UNKNOWN = "unknown whether the account is disabled"
     LOGIN_HOURS = "not allowed to log in at this time"
     LOGIN_PLACE = "not allowed to log in from here"
     PASSWORD_EXPIRED = "password expired"
@@ -61,6 +63,8 @@ LOCKED = frozenset({Reason.LOCKED, Reason.LOCKED_CODES, Reason.LOCKED_UNPROVEN})
 UNCOUNTED = frozenset(
     {
         Reason.NO_CHAIN,
+        Reason.ACCOUNT_BARRED,
+        Reason.ACCOUNT_UNKNOWN,
         Reason.NO_CHOICE,
         Reason.NOT_GRANTED,
         Reason.EMPTY_PASSWORD,

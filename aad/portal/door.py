@@ -48,7 +48,7 @@ class Door:
         return answer
 
     async def visit(self, request: Request) -> Visit | None:
-        """Return who is here, as he is now; None: nobody who is signed in, or whom his repository has no longer."""
+        """Return who is here, as they are now; None: nobody who is signed in, or whom the repository bars or lacks."""
         parts = self._parts
         session = await parts.sessions.find(request.cookies.get(COOKIE, ""))
         if session is None:
@@ -59,6 +59,11 @@ class Door:
             user = None
         if user is None or user.key != session.key:
             await parts.sessions.end(session.token)
+            return None
+        if bar := parts.engine.identify.shuts_out(parts.event, user):
+            await parts.sessions.end(session.token)
+            why = f"{bar.reason}: {bar.because}"
+            parts.record("portal.ended", client=parts.endpoint, caller=request.caller, user=user.name, reason=why)
             return None
         return Visit(
             parts=parts,

@@ -47,14 +47,13 @@ class File:
     async def find(self, name: str, password: Secret | None, admit: Admit, deadline: float) -> Found | None:
         """Return the user. Unavailable: too many passwords are being checked.
 
-        For an unknown one a hash is computed too, so that nobody can tell by the time. A disabled one is unknown unless
-        his password is asked right now: a chain without a password would let him in.
+        For an unknown one, and one who is barred, a hash is computed too, so that nobody can tell by the time.
         """
         entry = await self._file.find(name)
         asked = password if entry and password is not None and await admit(entry.user) else None
-        if entry is None or (entry.disabled and asked is None):
-            if password:
-                await self._file.proof(None, password, deadline)
+        if password and asked is None and (entry is None or entry.disabled):
+            await self._file.proof(None, password, deadline)
+        if entry is None:
             return None
         return Found(entry.user, None if asked is None else await self._file.proof(entry, asked, deadline))
 

@@ -14,6 +14,7 @@ from aad.core.identity import User
 from aad.core.outcome import Fact, Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.ports import Admit, AmbiguousUser, Found, Unavailable, Wiring
+from aad.repositories.ldap_account_state import sight
 from aad.repositories.ldap_names import Names
 from aad.repositories.ldap_pool import Late, Pool
 from aad.repositories.ldap_reasons import SIZE_LIMIT, SUCCESS, Result, verdict
@@ -33,7 +34,8 @@ class Ldap:
         """Keep what it gets."""
         self._settings = settings
         self._where = f"repository {wiring.name}"
-        self._reader = Reader(settings, wiring.name, wiring.attributes)
+        self._account_state = wiring.account_state
+        self._reader = Reader(settings, wiring.name, wiring.attributes, account_state=wiring.account_state)
         self._pool: Pool[Asker]
         self._news: deque[Fact] = deque(maxlen=100)
 
@@ -66,7 +68,7 @@ class Ldap:
                 raise Refused(_search_words(wanted.base, result))
             if not entries:
                 return None
-            user = await self._with_groups(lines, self._reader.user(entries[0]))
+            user = await self._with_groups(lines, self._reader.user(entries[0], time.time()))
             return Found(user, await self._proof(lines, user, password) if password and await admit(user) else None)
 
         found = await self._ask(lambda asker: asker.ask(question, deadline), deadline)
@@ -93,7 +95,8 @@ class Ldap:
                 result = await lines.base_found(base)
                 if result.code != SUCCESS:
                     raise Refused(_search_words(base, result))
-            return f"bound as {account}, base found"
+            seen = f", {await self._state_seen(lines)}" if self._account_state else ""
+            return f"bound as {account}, base found{seen}"
 
         deadline = time.monotonic() + self._settings.timeout * (len(self._settings.servers) + 1)
 
@@ -114,6 +117,20 @@ class Ldap:
             raise
         except Late as late:
             raise Unavailable(str(late), where=self._where) from late
+
+    async def _state_seen(self, lines: Lines) -> str:
+        """Say what is seen of accounts' states. Refused: so little that nobody is let in by it."""
+        try:
+            result, entries = await lines.search(self._reader.sample())
+        except ValueError:
+            return "user_filter finds no users to see account states of"
+        if result.code not in {SUCCESS, SIZE_LIMIT}:
+            return f"account states can't be looked at: {_search_words(self._settings.base_dn, result)}"
+        users = [entry.values for entry in entries]
+        words, enough = sight(users, self._settings.directory, self._settings.bind_dn or "nobody")
+        if not enough:
+            raise Refused(words)
+        return words
 
     def _told(self) -> tuple[Fact, ...]:
         """Return what is new about the servers, for whoever writes the log."""

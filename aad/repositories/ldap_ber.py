@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 SEQUENCE, SET, INTEGER, BOOLEAN, OCTETS, ENUMERATED = 0x30, 0x31, 0x02, 0x01, 0x04, 0x0A
 LONG = 0x80  # from here on a length is the length of the length
@@ -46,11 +47,16 @@ class Search:
 
 def search(number: int, wanted: Search, seconds: int) -> bytes:
     """Write a search that may take so many seconds."""
-    attributes = b"".join(tlv(OCTETS, attribute.encode()) for attribute in wanted.attributes)
     scope = _BASE if wanted.only_base else _SUBTREE
     where = tlv(OCTETS, wanted.base.encode()) + scope + _NEVER + integer(wanted.most) + integer(seconds)
-    what = _WITH_VALUES + wanted.filter_ + tlv(SEQUENCE, attributes)
+    what = _WITH_VALUES + wanted.filter_ + _listed(tuple(wanted.attributes))
     return tlv(SEQUENCE, integer(number) + tlv(SEARCH, where + what))
+
+
+@lru_cache(maxsize=64)
+def _listed(attributes: tuple[str, ...]) -> bytes:
+    """Write what is asked for: of one repository always the same."""
+    return tlv(SEQUENCE, b"".join(tlv(OCTETS, attribute.encode()) for attribute in attributes))
 
 
 def bind(number: int, dn: str, password: bytes, controls: Sequence[str]) -> bytes:

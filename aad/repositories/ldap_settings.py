@@ -25,6 +25,7 @@ _NESTED = "(&(objectClass=group)(member:1.2.840.113556.1.4.1941:={dn}))"  # MS-A
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")  # RFC 4512 2.5, without options
 _DOMAIN = re.compile(r"\s*dc=[^,]+(,\s*dc=[^,]+)*", re.IGNORECASE)
 _MOST_ATTRIBUTES = 16
+_STARS = re.compile(r"\*{2,}")
 _SECRETS = {
     *("userpassword", "unicodepwd", "supplementalcredentials", "sambantpassword", "sambalmpassword", "ipanthash"),
     *("krbprincipalkey", "ms-mcs-admpwd", "mslaps-password", "authpassword", "pwdhistory"),
@@ -43,7 +44,8 @@ class LdapSettings:
     base_dn: str = option(doc="Where the users are, at any depth.")
     directory: str = option(
         "",
-        '"openldap" or "active-directory", if it is one: sets user_filter, and says what a refusal proves.',
+        '"openldap" or "active-directory", if it is one: sets user_filter, and says what a refusal proves and what an '
+        "account's state is read from.",
         choices=("", OPENLDAP, ACTIVE_DIRECTORY),
     )
     user_filter: str = option(
@@ -106,6 +108,10 @@ class LdapSettings:
     def template(self) -> bytes:
         """Return user_filter as octets, with `MARKER` where the name belongs. ValueError: it is no filter."""
         return _template(self._user_filter())
+
+    def any_user(self) -> bytes:
+        """Return a filter that finds users of any name. ValueError: user_filter can't be turned into one."""
+        return compiled(_STARS.sub("*", self._user_filter().replace(_NAME, "*")))
 
     def group_template(self) -> bytes | None:
         """Return what finds further groups, with `MARKER` and `DN_MARKER` in it; None: nothing does. ValueError."""

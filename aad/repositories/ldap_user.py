@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from aad.core.identity import User, name_key
+from aad.core.identity import Bar, User, name_key
+from aad.core.outcome import Reason
+from aad.repositories.ldap_account_state import SAMPLE, bar, marks, sampled
 from aad.repositories.ldap_answers import Entry
 from aad.repositories.ldap_ber import Search, filled
 from aad.repositories.ldap_settings import DN_MARKER, MARKER, LdapSettings
@@ -18,21 +20,26 @@ MOST_OCTETS = 253  # of one of these values: what an attribute of RADIUS can hol
 _MOST_TOLD = 1000  # values; far more than fit into a reply
 _NO_TEXT = re.compile("[\0-\x1f\x7f-\x9f\ufffd]")
 _NO_ATTRIBUTES = ("1.1",)  # RFC 4511 4.5.1.8
+_NOT_ASKED = Bar(Reason.ACCOUNT_UNKNOWN, "its state was not asked for")
 
 
 class Reader:
     """Knows one repository's settings."""
 
-    def __init__(self, settings: LdapSettings, repository: str, told: tuple[str, ...] = ()) -> None:
-        """Compile the filters. `told`: further attributes of which nothing may get lost."""
+    def __init__(
+        self, settings: LdapSettings, repository: str, told: tuple[str, ...] = (), *, account_state: bool = False
+    ) -> None:
+        """Compile the filters. `told`: further attributes of which nothing may get lost; `account_state`: as Wiring."""
         self._settings = settings
         self._repository = repository
         self._told = told
+        self._account_state = account_state
         self._user_filter = settings.template()
         self._group_filter = settings.group_template()
         self._name_attribute = settings.compared()
         known = (settings.email_attribute, settings.group_attribute, settings.language_attribute)
-        wanted = (self._name_attribute, *known, *settings.attributes, *told)
+        state = marks(settings.directory) if account_state else ()
+        wanted = (self._name_attribute, *known, *settings.attributes, *told, *state)
         self._attributes = tuple(dict.fromkeys(attribute for attribute in wanted if attribute))
 
     def user_search(self, name: str) -> Search | None:
@@ -52,8 +59,12 @@ class Reader:
         filter_ = filled(filter_, DN_MARKER, user.handle.encode(errors="replace"))
         return Search(self._settings.groups_below(), filter_, _NO_ATTRIBUTES, MOST_GROUPS)
 
-    def user(self, entry: Entry) -> User:
-        """Read the user out of his entry.
+    def sample(self) -> Search:
+        """Return what finds a few users, with all that says whether an account's state can be seen. ValueError."""
+        return Search(self._settings.base_dn, self._settings.any_user(), sampled(self._settings.directory), SAMPLE)
+
+    def user(self, entry: Entry, now: float) -> User:
+        """Read the user out of his entry. `now`: the wall clock's, in seconds since 1970.
 
         An entry has one name, whatever was typed: else each of its names would have its own lockout.
         """
@@ -66,6 +77,7 @@ class Reader:
             groups=frozenset(values.get(settings.group_attribute.lower(), ())),
             language=next(iter(values.get(settings.language_attribute.lower(), ())), ""),
             attributes=self._further(values),
+            barred=bar(values, now, settings.directory) if self._account_state else _NOT_ASKED,
         )
 
     def _further(self, values: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

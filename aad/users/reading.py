@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aad.core.identity import User, name_key
+from aad.core.identity import Bar, User, name_key
+from aad.core.outcome import Reason
 from aad.core.scrypt import Hash, hash_password, read_hash
 from aad.core.secret import Secret
 
@@ -96,7 +97,7 @@ def _entries(tables: Any, repository: str, faults: list[str]) -> dict[str, Entry
 
 
 def _entry(name: str, table: Mapping[str, Any], repository: str) -> Entry:
-    email = table.get("email", [])
+    email, disabled = table.get("email", []), table.get("disabled", False)
     user = User(
         name=name,
         repository=repository,
@@ -108,8 +109,9 @@ def _entry(name: str, table: Mapping[str, Any], repository: str) -> Entry:
             name: tuple(map(str, given)) if isinstance(given, list) else (str(given),)
             for name, given in table.get("attributes", {}).items()
         },
+        barred=Bar(Reason.ACCOUNT_BARRED, Reason.ACCOUNT_DISABLED) if disabled else None,
     )
-    return Entry(user, read_hash(table["password"]), table.get("disabled", False))
+    return Entry(user, read_hash(table["password"]), disabled)
 
 
 def _wrong(table: Any) -> Iterator[str]:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from aad.core.identity import Bar
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.ports import AmbiguousUser, Found, Unavailable, Wiring
 from aad.radius import asking, names
 from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from aad.repositories import ldap_user
 from aad.repositories.ldap import Ldap
 from aad.repositories.ldap_settings import LdapSettings
 from tests.login.conftest import sender
@@ -184,6 +186,49 @@ async def test_a_locked_account_is_so_whatever_the_password(corp: Ldap) -> None:
         assert there.proof == Failure(Reason.ACCOUNT_LOCKED)
 
 
+BARRED = {
+    "disabled": "account disabled (userAccountControl)",
+    "expired": "account expired (accountExpires)",
+    "locked": "account locked in the directory (msDS-User-Account-Control-Computed)",
+    "must-change": "password must be changed (msDS-User-Account-Control-Computed)",
+    "password-expired": "password expired (msDS-User-Account-Control-Computed)",
+}
+
+
+@pytest.mark.parametrize("computed", [True, False])
+async def test_the_marks_say_what_a_bind_would(
+    domain: Samba, monkeypatch: pytest.MonkeyPatch, *, computed: bool
+) -> None:
+    """Where what the controller computes can't be had, what is stored bars as well, but for a password's age."""
+    if not computed:
+        monkeypatch.setattr(
+            ldap_user, "marks", lambda _: ("userAccountControl", "accountExpires", "lockoutTime", "pwdLastSet")
+        )
+    async with Ldap(settings(domain), Wiring(name="corp", key=Secret(b""), account_state=True)) as repository:
+        for name in ("disabled", "expired", "locked", "must-change"):
+            there = await found(repository, name)
+            stored = {"locked": "lockoutTime", "must-change": "pwdLastSet"}
+            reason = BARRED[name]
+            if not computed:
+                reason = reason.replace("msDS-User-Account-Control-Computed", stored.get(name, ""))
+            assert there is not None
+            assert there.user.barred == Bar(Reason.ACCOUNT_BARRED, reason)
+        for name in ("alice.liddell@example.com", "zoe", "hours", "place"):
+            there = await found(repository, name)
+            assert there is not None
+            hidden = None if computed else Bar(Reason.ACCOUNT_UNKNOWN, "msDS-User-Account-Control-Computed is hidden")
+            assert there.user.barred == hidden
+        there = await found(repository, "password-expired")
+        assert there is not None
+        assert there.user.barred == (Bar(Reason.ACCOUNT_BARRED, BARRED["password-expired"]) if computed else hidden)
+
+
+async def test_the_probe_sees_the_marks(domain: Samba) -> None:
+    async with Ldap(settings(domain), Wiring(name="corp", key=Secret(b""), account_state=True)) as repository:
+        seen = "userAccountControl, msDS-User-Account-Control-Computed, accountExpires, lockoutTime, pwdLastSet"
+        assert (await repository.probe()).endswith(f"base found, account states seen ({seen})")
+
+
 CHAINS = f"""
 [chains.members]
 methods = ["password", "email_otp"]
@@ -195,6 +240,14 @@ methods = ["password"]
 networks = ["127.0.0.2"]
 secret = "{Daemon.secret}"
 event = "quiet"
+[chains.code]
+methods = ["email_otp"]
+[events.codes]
+chains = ["code"]
+[clients.codes]
+networks = ["127.0.0.3"]
+secret = "{Daemon.secret}"
+event = "codes"
 [lockout]
 attempts = 2
 """
@@ -317,3 +370,13 @@ def test_a_stranger_learns_nothing(daemon: Daemon) -> None:
     # Apart from what signs it, a reject is the same octets.
     assert len({tuple(kind for kind, _ in reply.attributes) for reply in replies}) == 1
     assert last_reason(daemon, "locked") == Reason.ACCOUNT_LOCKED
+
+
+def test_without_a_password_the_marks_decide(daemon: Daemon, mailbox: Mailbox) -> None:
+    with Raw(daemon.host, daemon.port, source="127.0.0.3", timeout=30) as client:
+        assert client.ask("bob", "").code == ACCESS_CHALLENGE
+        for name, reason in BARRED.items():
+            reply = client.ask(name, RIGHT)
+            assert (reply.code, message(reply)) == (ACCESS_REJECT, "Login failed.")
+            assert last_reason(daemon, name) == f"{Reason.ACCOUNT_BARRED}: {reason}"
+    assert not mailbox.letters("x@example.com")

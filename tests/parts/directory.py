@@ -19,6 +19,7 @@ CONFIG = """\
 include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
+{schema}
 modulepath /usr/lib/ldap
 moduleload back_mdb
 moduleload memberof
@@ -42,6 +43,7 @@ overlay memberof
 overlay ppolicy
 ppolicy_default "cn=mild,ou=policies,{base}"
 ppolicy_use_lockout
+{access}
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="{service}" read by self read by anonymous auth by * none
 """
@@ -66,9 +68,12 @@ class Directory(Part):
         certificate: Certificate | None = None,
         policy: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
+        schema: str = "",
+        access: str = "",
     ) -> None:
         """Load the people; `policy` changes the strict password policy, `require_tls` refuses binds in the clear.
 
+        `schema`, `access`: further lines of slapd.conf, and those that go before its own rules of access.
         `host`: "0.0.0.0", where it is alone in a network.
         """
         (folder / "data").mkdir(parents=True, exist_ok=True)
@@ -85,6 +90,8 @@ class Directory(Part):
                 service=SERVICE,
                 ca_file=self.ca_file,
                 certificate=certificate or authority.certificate(*self.names),
+                schema=schema,
+                access=access,
                 security="security simple_bind=64" if require_tls else "",
             )
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aad.core.identity import User
+from aad.core.identity import Bar, User
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.scrypt import Hash
 from aad.core.secret import Secret
@@ -51,7 +51,13 @@ ALICE = User(
     groups=frozenset({"vpn", "Staff"}),
     language="de",
 )
-BOB = User(name="bob", repository="local", handle="bob", addresses=("bob@example.com", "b@example.org"))
+BOB = User(
+    name="bob",
+    repository="local",
+    handle="bob",
+    addresses=("bob@example.com", "b@example.org"),
+    barred=Bar(Reason.ACCOUNT_BARRED, Reason.ACCOUNT_DISABLED),
+)
 
 
 def write(path: Path, text: str) -> None:
@@ -148,9 +154,9 @@ async def test_who_is_disabled_is_told_so_after_the_right_password_only(file: Fi
     assert await file.authenticate(BOB, PASSWORD, NEVER) == Failure(Reason.ACCOUNT_DISABLED)
 
 
-async def test_who_is_disabled_gets_in_by_no_chain_without_a_password(file: File) -> None:
-    assert await file.find("bob", None, everybody, NEVER) is None
-    assert await file.find("bob", PASSWORD, nobody, NEVER) is None
+async def test_a_disabled_user_is_barred_from_chains_without_a_password(file: File) -> None:
+    assert await file.find("bob", None, everybody, NEVER) == Found(BOB)
+    assert await file.find("bob", PASSWORD, nobody, NEVER) == Found(BOB)
 
 
 async def test_an_unknown_user_takes_as_long_as_a_known_one(path: Path, held: Held) -> None:

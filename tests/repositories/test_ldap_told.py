@@ -15,7 +15,7 @@ SETTINGS = LdapSettings(servers=("ldaps://localhost",), base_dn="dc=x", attribut
 def test_what_no_client_can_be_told_stays_in_sight() -> None:
     reader = Reader(SETTINGS, "corp", ("acl", "photo", "none", "kept"))
     values = {"acl": ("a" * 300,), "photo": ("\ufffd\0",), "note": ("n" * 300, "n"), "kept": ("k" * 300,)}
-    user = reader.user(Entry("uid=alice,dc=x", values))
+    user = reader.user(Entry("uid=alice,dc=x", values), 0.0)
     assert {name: [len(text) for text in texts] for name, texts in user.attributes.items()} == {
         "acl": [254],
         "photo": [2],
