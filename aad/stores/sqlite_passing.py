@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -60,12 +59,8 @@ class Passing:
         """Hold these values, whatever is held."""
 
         def wrote(file: Connection) -> None:
-            gone = [name for name, change in changes.items() if change is None or change.value is None]
-            if gone:
-                file.execute(say.REMOVE_PASSING, (kind, json.dumps(gone)))
             for name, change in changes.items():
-                if name not in gone:
-                    written(file, kind, name, change)
+                written(file, kind, name, change)
 
         await self._commit(wrote)
 
@@ -86,6 +81,6 @@ def exchanged(file: Connection, values: tuple[str, str, bytes | None, bytes | No
 def written(file: Connection, kind: str, name: str, change: Change | None) -> None:
     """Write one value that ends, or that there is none."""
     if change is None or change.value is None:
-        file.execute(say.REMOVE_PASSING, (kind, json.dumps([name])))
+        file.execute(say.REMOVE_PASSING, (kind, name))
     else:
         file.execute(say.WRITE, (kind, name, change.value, change.until))

@@ -52,7 +52,7 @@ NAMES = "SELECT name FROM held WHERE kind = ? ORDER BY name"
 RECALL = "SELECT value FROM passing WHERE kind = ? AND name = ? AND until > ?"
 VALUES = "SELECT name, value FROM passing WHERE kind = ? AND until > ?"
 WRITE = "INSERT OR REPLACE INTO passing VALUES (?, ?, ?, ?)"
-REMOVE_PASSING = "DELETE FROM passing WHERE kind = ? AND name IN (SELECT value FROM json_each(?))"
+REMOVE_PASSING = "DELETE FROM passing WHERE kind = ? AND name = ?"
 # ?1 kind, ?2 name, ?3 the old value, ?4 the new one, ?5 until, ?6 now
 BEGIN_PASSING = """
 INSERT INTO passing (kind, name, value, until) VALUES (?1, ?2, ?4, ?5)

@@ -39,7 +39,7 @@ def test_lockout_outlives_a_restart_and_unlock_ends_it(daemon: Daemon) -> None:
         daemon.start()
         assert client.ask("alice", RIGHT).code == ACCESS_REJECT
         assert daemon.records("login.rejected")[-1]["reason"] == "locked out by wrong passwords"
-        assert aad("locked", "-c", daemon.file).stdout.startswith("alice  event vpn  3 failures")
+        assert aad("locked", "-c", daemon.file).stdout.startswith("alice (corp)  3 wrong passwords in a row since ")
         assert aad("unlock", "Alice", "-c", daemon.file).returncode == 0
         assert client.ask("alice", RIGHT).code == ACCESS_CHALLENGE
     assert not aad("locked", "-c", daemon.file).stdout

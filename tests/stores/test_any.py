@@ -141,6 +141,9 @@ async def test_a_value_may_be_for_good(store: Store) -> None:
     await store.write("k", {"alice": None, "bob": Change(None, 0.0), "nobody": None})
     assert await store.values("k") == {"carol": b"four"}
     assert await store.values("another") == {}
+    await store.write("k", {"with\0zeros\0in it": Change(b"five", math.inf)})
+    await store.write("k", {"with\0zeros\0in it": None})
+    assert await store.recall("k", "with\0zeros\0in it") is None
 
 
 async def test_a_counter_stops_at_its_limit(store: Store) -> None:
