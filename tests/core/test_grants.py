@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aad.core.grants import Table, granted, short, value
+from aad.core.grants import Table, granted, value
+from aad.core.group_name import short
 from aad.core.identity import User
 
 VPN = "cn=vpn,ou=groups,dc=example,dc=com"
