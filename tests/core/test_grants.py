@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.core.grants import Table, granted, value
-from aad.core.group_name import short
 from aad.core.identity import User
 
 VPN = "cn=vpn,ou=groups,dc=example,dc=com"
@@ -141,26 +140,3 @@ def test_what_is_required_must_be_there() -> None:
     assert granted((one,), ALICE, "vpn", "").lacking == (
         "Filter-Id of one: the user has nothing for {attribute:missing}"
     )
-
-
-@pytest.mark.parametrize(
-    ("group", "name"),
-    [
-        ("vpn", "vpn"),
-        (VPN, "vpn"),
-        ("CN=VPN Users, OU=x", "VPN Users"),
-        (r"cn=Sales\, West,dc=x", "Sales, West"),
-        (r"cn=Sales\2C West\C3\A9,dc=x", "Sales, Westé"),
-        ("cn=a+sn=b,dc=x", "a"),
-        ("a group = odd", "a group = odd"),
-        ("cn=", "cn="),
-        ("", ""),
-    ],
-)
-def test_the_short_name_of_a_group(group: str, name: str) -> None:
-    assert short(group) == name
-
-
-@given(st.text())
-def test_every_group_has_a_short_name(group: str) -> None:
-    assert short(group) or not group
