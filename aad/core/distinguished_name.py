@@ -18,13 +18,15 @@ _SHOWN = 40  # characters of a DN that a complaint quotes
 
 _BLANKS = " \t\r\n"
 _KIND = r"[A-Za-z][A-Za-z0-9-]*+|(?:[Oo][Ii][Dd]\.)?+(?:0|[1-9][0-9]*+)(?:\.(?:0|[1-9][0-9]*+))++"  # RFC 4512 1.4
-_PAIR = r'\\(?:[0-9A-Fa-f]{2}|[ "#+,;<=>\\])'
+_SIGN = r'\\[ "#+,;<=>\\]'
+_PAIR = rf"(?:\\[0-9A-Fa-f]{{2}}|{_SIGN})"
+# RFC 2253 has hex pairs within quotes, RFC 1779 has none, and OpenLDAP reads them as two letters: nobody knows which.
 # Possessive throughout: nothing is tried twice, so a long DN takes a time in proportion to its length.
 _BEFORE = re.compile(rf"[{_BLANKS}]*+({_KIND})[{_BLANKS}]*+=[{_BLANKS}]*+")
 _VALUE = re.compile(
     rf"""
     (?: \#(?P<hex>(?:[0-9A-Fa-f]{{2}})++) [{_BLANKS}]*+
-      | "(?P<quoted>(?:[^"\\\0]|{_PAIR})*+)" [{_BLANKS}]*+
+      | "(?P<quoted>(?:[^"\\\0]|{_SIGN})*+)" [{_BLANKS}]*+
       | (?!\#)(?P<string>(?:[^"+,;<>\\\0]|{_PAIR})*+)
     )(?P<separator>[,;+]|\Z)
     """,
@@ -123,7 +125,8 @@ def _avas(text: str) -> Iterator[tuple[Ava, str]]:
     while separator:
         before = _BEFORE.match(text, at)
         if before is None:
-            message = f'{_there(text, at)} should be a type and "=", such as "cn="'
+            escaped = '; a "," within a value is written "\\,"' if at else ""
+            message = f'{_there(text, at)} should be a type and "=", such as "cn="{escaped}'
             raise DnError(message)
         value = _VALUE.match(text, before.end())
         if value is None:

@@ -49,8 +49,12 @@ async def _entry(lines: Lines, settings: LdapSettings, dn: Dn) -> GroupLookup:
 
 
 async def _anybody(lines: Lines, settings: LdapSettings, attribute: str, value: str) -> bool:
-    """Say whether any user has this value."""
-    filter_ = filled(compiled(f"({attribute}={MARKER.decode()})"), MARKER, value.encode())
+    """Say whether any user has this value; nobody has one of what is no attribute."""
+    try:
+        template = compiled(f"({attribute}={MARKER.decode()})")
+    except ValueError:
+        return False
+    filter_ = filled(template, MARKER, value.encode())
     result, entries = await lines.search(Search(settings.base_dn, filter_, ("1.1",), 1))
     return bool(entries) and result.code in {SUCCESS, SIZE_LIMIT}
 

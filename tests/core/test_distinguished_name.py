@@ -30,7 +30,6 @@ SPELLINGS = (
     r"cn=v\70n,ou=\67roups,dc=example,dc=com",
     r"cn=\20vpn\ ,ou=groups,dc=example,dc=com",
     'cn="vpn",ou="groups" , dc=example,dc=com',
-    r'cn="v\70n",ou=groups,dc=example,dc=com',
     "cn=#040376706e,ou=groups,dc=example,dc=com",
     "cn=#0C0376706E , ou=groups,dc=example,dc=com",
     "cn=#1303767 06e,ou=groups,dc=example,dc=com".replace(" ", ""),
@@ -114,6 +113,7 @@ def test_two_dns(one: str, other: str) -> None:
         ("cn=#vpn", "isn't a value"),
         ("cn=#041,dc=x", "isn't a value"),
         (r"cn=v\pn", "isn't a value"),
+        (r'cn="v\70n"', "isn't a value"),
         ("cn=vpn\\", "isn't a value"),
         ("cn=v\0pn", "isn't a value"),
         ("cn=#04", "should be followed by the hex digits of BER"),
@@ -139,7 +139,7 @@ def test_what_is_said_is_short_and_can_be_printed() -> None:
     with pytest.raises(DnError) as raised:
         dn_key("cn=a,\x1b[31m\n" + "x" * 500)
     assert str(raised.value).isprintable()
-    assert len(str(raised.value)) < 120
+    assert len(str(raised.value)) < 130
 
 
 def test_a_dn_taken_apart() -> None:
@@ -192,8 +192,8 @@ def spelled_value(value: str, random: Random) -> str:
     special = '"\\' if form == "quoted" else '"\\,+;<>#'
     chars = []
     for number, char in enumerate(value):
-        choices = ["".join(f"\\{octet:02x}" for octet in char.encode())]
-        choices += [char] * (char not in special and not (char == " " and number == 0))
+        choices = ["".join(f"\\{octet:02x}" for octet in char.encode())] * (form == "string")
+        choices += [char] * (char not in special and not (char == " " and number == 0 and form == "string"))
         choices += [f"\\{char}"] * (char in '"\\,+;<>#= ')
         chars.append(random.choice(choices))
     text = "".join(chars)

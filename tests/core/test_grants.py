@@ -140,3 +140,26 @@ def test_what_is_required_must_be_there() -> None:
     assert granted((one,), ALICE, "vpn", "").lacking == (
         "Filter-Id of one: the user has nothing for {attribute:missing}"
     )
+
+
+@pytest.mark.parametrize(
+    "group", ["cn = vpn , OU = groups,dc=example,dc=com", "2.5.4.3=VPN;ou=groups;dc=example;dc=com"]
+)
+def test_groups_are_compared_as_directories_do(group: str) -> None:
+    assert pairs(table(attributes={"Class": "{group}"}, groups=(group,))) == [("Class", "vpn")]
+
+
+def test_who_may_be_confined_by_a_table_is_lacking_it() -> None:
+    bob = User(name="bob", repository="corp", handle="", groups=frozenset({"cn=,", ADMINS}), groups_are_dns=True)
+    confining = table(attributes={"Filter-Id": "guests"}, groups=(VPN,))
+    usual = table("two", attributes={"Filter-Id": "all"})
+    lacking = granted((confining, usual), bob, "vpn", "gateway").lacking
+    assert lacking.startswith(f"one is only for members of {VPN}, and the user's group \"cn=,\" can't be read: ")
+    for known in (
+        table(attributes={"Filter-Id": "admins"}, groups=(VPN, ADMINS)),
+        table(attributes={"Filter-Id": "guests"}, groups=(VPN,), clients=frozenset({"switch"})),
+        table(attributes={"Filter-Id": "guests"}, groups=(VPN,), events=frozenset({"wifi"})),
+    ):
+        assert not granted((known, usual), bob, "vpn", "gateway").lacking
+    first = table("zero", attributes={"Class": "x"}, stop=True)
+    assert not granted((first, confining), bob, "vpn", "gateway").lacking
