@@ -43,6 +43,6 @@ def wrong_with(name: str, *, dn: bool, perhaps: bool) -> str:
 def short(name: str) -> str:
     """Return the short name of a group, `vpn` of "cn=vpn,ou=groups,dc=example,dc=com"; what is no DN is its own."""
     try:
-        return parsed(name)[0][0].value
+        return parsed(name)[0][0].value.strip() or name
     except DnError:
         return name

@@ -86,6 +86,8 @@ def test_every_name_has_a_key_or_can_not_be_read(name: str) -> None:
         (r"cn=Sales\2C West\C3\A9,dc=x", "Sales, Westé"),
         ("cn=#0c0376706e,dc=x", "vpn"),
         ("cn=a+sn=b,dc=x", "a"),
+        (r"cn=\20vpn\ ,dc=x", "vpn"),
+        (r"cn=\20,dc=x", r"cn=\20,dc=x"),
         ("a group = odd", "a group = odd"),
         ("cn=", "cn="),
         (r"cn=\ff,dc=x", r"cn=\ff,dc=x"),

@@ -125,7 +125,7 @@ class Directory(Part):
 
     def compared(self, dn: str, attribute: str, value: str) -> bool:
         """Say whether the directory itself takes `value` for one that the entry has (RFC 4511 4.10)."""
-        return self._as_root("ldapcompare", dn, f"{attribute}:{value}", fine=(5, 6)) == 6
+        return self._as_root("ldapcompare", dn, f"{attribute}:{value}", fine=(5, 6, 21)) == 6  # false, true, no DN
 
     def _as_root(self, program: str, *arguments: str, given: str = "", fine: Sequence[int] = (0,)) -> int:
         who = ["-x", "-H", f"ldap://127.0.0.1:{self.port}", "-D", f"cn=root,{BASE}", "-w", self.root_password]
