@@ -167,6 +167,7 @@ def encoded(waiting: Waiting) -> bytes:
                 "handle": user.handle,
                 "addresses": user.addresses,
                 "groups": sorted(user.groups),
+                "groups_are_dns": user.groups_are_dns,
                 "language": user.language,
                 "attributes": dict(user.attributes),
             },

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 from aad.core.answer import Answer
 from aad.core.conversation import Login
@@ -89,6 +89,25 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
 
     async def probe(self) -> str:
         """Try whether this repository can be used, and say how in a few words (`aad check --online`)."""
+
+
+@dataclass(frozen=True)
+class GroupLookup:
+    """What a repository says of a group: whether there is one (`found`; None: it can't tell), and a `note`.
+
+    With `found` the note, if there is one, says why members would all the same not be known as such.
+    """
+
+    found: bool | None
+    note: str = ""
+
+
+@runtime_checkable
+class LooksUpGroups(Protocol):
+    """What a repository may be able to do besides: look up a group that the configuration names."""
+
+    async def look_up_group(self, group: str, deadline: float) -> GroupLookup:
+        """Look for `group`, in any spelling (`aad check --online`). Unavailable: could not tell."""
 
 
 class AddressRefused(Exception):  # noqa: N818 - the word of the house

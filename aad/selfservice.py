@@ -9,6 +9,7 @@ from aad import assembly, registry
 from aad.config import Config
 from aad.config.portal import NAME, Portal
 from aad.core.grants import Granted
+from aad.core.group_name import group_key
 from aad.core.policy import Chain, Event
 from aad.engine import Engine
 from aad.enrolment import Enrolment
@@ -57,7 +58,7 @@ def _parts(config: Config, portal: Portal, front: Front, store: Store, record: R
         record=record,
         endpoint=NAME,
         event=portal.event,
-        helpers=frozenset(group.casefold() for group in portal.helpdesk_groups),
+        helpers=frozenset(map(group_key, portal.helpdesk_groups)),
         password=all(_proves(config, chain.methods[0]) == "password" for chain in event.chains),
         fresh=portal.fresh,
         language=portal.language,

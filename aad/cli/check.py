@@ -13,6 +13,7 @@ from typing import Any
 from aad import assembly
 from aad.cli import prompts
 from aad.cli.exits import EX_FAILED, EX_FINE, configured, takes_config
+from aad.cli.group_lookup import groups_found
 from aad.config import Config
 from aad.core.secret import Secret
 from aad.installation import KEY_OCTETS
@@ -24,7 +25,8 @@ EXAMPLE = "aad check -c /etc/aad/aad.toml --online"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Take the file, and whether to try it out."""
     takes_config(parser)
-    parser.add_argument("--online", action="store_true", help="also try each repository, each sender and the store")
+    online = "also try each repository, each sender and the store, and look every group up"
+    parser.add_argument("--online", action="store_true", help=online)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,6 +46,7 @@ async def _online(config: Config) -> int:
     parts += [(f"repository {name}", part) for name, part in assembly.repositories(config, key).items()]
     parts += [(f"sender {name}", part) for name, part in assembly.senders(config, key).items()]
     worked = [await _tried(where, part) for where, part in parts]
+    worked.append(await groups_found(config, key))
     return EX_FINE if all(worked) else EX_FAILED
 
 

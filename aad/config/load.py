@@ -12,6 +12,7 @@ from aad.config.client import Client
 from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
+from aad.config.groups import hold_groups
 from aad.config.https import Https
 from aad.config.portal import NAME as PORTAL
 from aad.config.replies import Reply, Vocabulary, vocabulary
@@ -124,6 +125,7 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     for name in decoder.websites() & decoder.tables("clients").keys():
         decoder.fault(("https", "keys", name), f"clients.{name} has this name already")
     _sessions_are_written(decoder, parts["radius"], parts["log"])
+    hold_groups(decoder, parts)
     said = (parts["radius"], parts["clients"], parts["replies"])
     parts["vocabulary"] = vocabulary(decoder, types.vocabulary, *said)
     return parts

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from aad.core.conversation import Login, Rejected
+from aad.core.group_name import group_key, short
 from aad.core.identity import User
 from aad.core.outcome import Fact
 
@@ -110,14 +111,21 @@ class Table:
     required: bool = False
 
     def misfit(self, user: User, event: str, client: str) -> str:
-        """Say why this table isn't for `user`; empty: it is. Groups are compared as chains do."""
+        """Say why this table isn't for `user`; empty: it is. Groups are compared as directories do."""
         if self.events and event not in self.events:
             return f"only for event {', '.join(sorted(self.events))}"
         if self.clients and client not in self.clients:
             return f"only through {', '.join(sorted(self.clients))}"
         if self.groups and not self._group(user):
-            return f"only for members of {', '.join(self.groups)}"
+            unknown = f", and {user.unknown_group}" if user.unknown_group else ""
+            return f"only for members of {', '.join(self.groups)}{unknown}"
         return ""
+
+    def unknown(self, user: User, event: str, client: str) -> str:
+        """Say why nobody can tell whether this table is for `user`; empty: somebody can."""
+        if not (self.groups and user.unknown_group) or self._group(user):
+            return ""
+        return "" if replace(self, groups=()).misfit(user, event, client) else self.misfit(user, event, client)
 
     def filled(self, user: User) -> Iterator[tuple[str, str, list[str]]]:
         """Return attribute, value and what it becomes for `user`, who fits; nothing, if he lacks what it is made of."""
@@ -128,11 +136,11 @@ class Table:
 
     def _group(self, user: User) -> str:
         """Return the first of the table's groups that the user is in, as the table spells it."""
-        return next((group for group, folded in self._folded if folded in user.folded_groups), "")
+        return next((group for group, key in self._keys if key in user.folded_groups), "")
 
     @cached_property
-    def _folded(self) -> tuple[tuple[str, str], ...]:
-        return tuple((group, group.casefold()) for group in self.groups)
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        return tuple((group, group_key(group)) for group in self.groups)
 
 
 @dataclass(frozen=True)
@@ -171,6 +179,8 @@ def granted(tables: Sequence[Table], user: User, event: str, client: str) -> Gra
     lacking = ""
     for table in tables:
         if table.misfit(user, event, client):
+            unknown = table.unknown(user, event, client)  # it may be what confines the user
+            lacking = lacking or (f"{table.name} is {unknown}" if unknown else "")
             continue
         earlier = {each.name: each.table for each in given} if not table.add else {}
         for name, written, texts in table.filled(user):
@@ -183,23 +193,3 @@ def granted(tables: Sequence[Table], user: User, event: str, client: str) -> Gra
         if table.stop:
             break
     return Grant(tuple(given), tuple(left_out), lacking)
-
-
-def short(group: str) -> str:
-    """Return the short name of a group, `vpn` of "cn=vpn,ou=groups,dc=example,dc=com"; what is no DN is its own."""
-    kind, equals, rest = group.partition("=")
-    if not equals or not _ATTRIBUTE.fullmatch(kind.strip()):
-        return group
-    match = re.match(r"(?:\\.|[^\\,+])*", rest.strip(), re.DOTALL)
-    return _unescaped(match[0].strip() if match else rest) or group
-
-
-def _unescaped(text: str) -> str:
-    r"""Undo what RFC 4514 2.4 writes before a character: "\," and "\2C"."""
-    octets = re.sub(
-        rb"\\([0-9A-Fa-f]{2}|.)",
-        lambda found: bytes.fromhex(found[1].decode()) if len(found[1]) == 2 else found[1],  # noqa: PLR2004 - hex
-        text.encode(errors="replace"),
-        flags=re.DOTALL,
-    )
-    return octets.decode(errors="replace")

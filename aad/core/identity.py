@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from aad.core.answer import Answer
+from aad.core.distinguished_name import DnError
+from aad.core.group_name import group_key
 from aad.core.user_address import UNKNOWN, UserAddress
+
+MOST_IN_GROUPS = 1 << 18
+"""Characters in the names of one user's groups, altogether: two thousand long ones. More would hold up other logins."""
+_SHOWN = 100  # characters of a group that could not be read
 
 
 def name_key(name: str) -> str:
@@ -111,8 +117,9 @@ class User:
 
     `name` is the repository's spelling; `handle` is what the repository finds him by again (a DN);
     `addresses` are as the repository holds them, valid or not, in its order; `attributes` are what else was asked for
-    by the configuration, by name. `barred`: why no chain lets the user in by which the repository isn't asked for the
-    password; None: nothing is held against the account.
+    by the configuration, by name. `groups_are_dns`: the repository names groups by their DN and in no other way.
+    `barred`: why no chain lets the user in by which the repository isn't asked for the password; None: nothing is held
+    against the account.
     """
 
     name: str
@@ -120,14 +127,43 @@ class User:
     handle: str
     addresses: tuple[str, ...] = ()
     groups: frozenset[str] = frozenset()
+    groups_are_dns: bool = False
     language: str = ""
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     barred: Bar | None = None
 
-    @cached_property
+    def is_member(self, keys: frozenset[str]) -> bool | None:
+        """Say whether the user is in one of the groups with these `keys` (`aad.core.group_name`).
+
+        None: nobody can tell, as not all of the user's groups are known: `unknown_group` says why. Whoever asks must
+        take that for the answer that gives less.
+        """
+        if not keys.isdisjoint(self.folded_groups):
+            return True
+        return None if self.unknown_group else False
+
+    @property
     def folded_groups(self) -> frozenset[str]:
-        """The groups as they are compared: directories don't regard case."""
-        return frozenset(group.casefold() for group in self.groups)
+        """The groups as they are compared, as far as they could be read."""
+        return self._read_groups[0]
+
+    @property
+    def unknown_group(self) -> str:
+        """Which group could not be read, and why; empty: all were."""
+        return self._read_groups[1]
+
+    @cached_property
+    def _read_groups(self) -> tuple[frozenset[str], str]:
+        """Read the groups, once somebody asks for them."""
+        if sum(map(len, self.groups)) > MOST_IN_GROUPS:
+            return frozenset(), f"the names of the user's groups have more than {MOST_IN_GROUPS} characters"
+        keys, wrong = set(), []
+        for group in self.groups:
+            try:
+                keys.add(group_key(group, dn=self.groups_are_dns))
+            except DnError as error:
+                wrong.append(f"the user's group \"{presentable(group[:_SHOWN])}\" can't be read: {error}")
+        return frozenset(keys), min(wrong, default="")
 
     @cached_property
     def key(self) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from aad.core.group_name import group_key
 from aad.core.identity import Attempt, Named, User, named
 from aad.core.user_address import Networks, Unknown
 
@@ -34,12 +35,13 @@ class Chain:
     def misfit(self, user: User, attempt: Attempt) -> str:
         """Say why this chain isn't for `user` in this attempt; empty: it is.
 
-        Group names are compared as directories do, without regard to case.
+        Groups are compared as directories do (`aad.core.group_name`).
         """
         if self.clients and attempt.endpoint not in self.clients:
             return f"only through {', '.join(sorted(self.clients))}"
-        if self.groups and self._folded.isdisjoint({group.casefold() for group in user.groups}):
-            return f"only for members of {', '.join(sorted(self.groups))}"
+        if self.groups and not (member := user.is_member(self._group_keys)):
+            unknown = f", and {user.unknown_group}" if member is None else ""
+            return f"only for members of {', '.join(sorted(self.groups))}{unknown}"
         if not self.networks:
             return ""
         where = f"only from {', '.join(self.networks)}"
@@ -48,14 +50,23 @@ class Chain:
             return f"{where}, and {attempt.endpoint} doesn't say where the user is{why}"
         return "" if attempt.place in self._inside else f"{where}, not from {attempt.place}"
 
+    def unknown(self, user: User, attempt: Attempt) -> bool:
+        """Say that nobody can tell whether this chain is for `user`: one of their groups can't be read.
+
+        What comes behind such a chain must not be asked instead: it may ask less.
+        """
+        if not self.groups or user.is_member(self._group_keys) is not None:
+            return False
+        return not replace(self, groups=frozenset()).misfit(user, attempt)
+
     @property
     def label(self) -> str:
         """What the user calls this chain."""
         return self.short_name or self.name
 
     @cached_property
-    def _folded(self) -> frozenset[str]:
-        return frozenset(group.casefold() for group in self.groups)
+    def _group_keys(self) -> frozenset[str]:
+        return frozenset(map(group_key, self.groups))
 
     @cached_property
     def _inside(self) -> Networks:
@@ -89,13 +100,17 @@ class Event:
         """Return the chains that fit, in order; none: nobody said how this user could log in.
 
         The first is asked; the others may be where it isn't, or where the event lets the user choose. `wanted`: the
-        short name that the user typed, folded.
+        short name that the user typed, folded. None is behind one of which nobody can tell whether it fits.
         """
-        return tuple(
-            chain
-            for chain in self.chains
-            if wanted in ("", chain.short_name.casefold()) and not chain.misfit(user, attempt)
-        )
+        found = []
+        for chain in self.chains:
+            if wanted not in ("", chain.short_name.casefold()):
+                continue
+            if not chain.misfit(user, attempt):
+                found.append(chain)
+            elif chain.unknown(user, attempt):
+                break
+        return tuple(found)
 
     def misfits(self, user: User, attempt: Attempt, wanted: str = "") -> Sequence[tuple[Chain, str]]:
         """Return the chains that aren't asked, each with the reason, as far as the first that is."""
@@ -107,6 +122,8 @@ class Event:
             if not why:
                 break
             found.append((chain, why))
+            if wanted in ("", chain.short_name.casefold()) and chain.unknown(user, attempt):
+                break
         return found
 
     @cached_property

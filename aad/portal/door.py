@@ -71,5 +71,5 @@ class Door:
             session=session,
             user=user,
             language=parts.language_of(request, user.language),
-            helper=not parts.helpers.isdisjoint(user.folded_groups),
+            helper=user.is_member(parts.helpers) is True,
         )

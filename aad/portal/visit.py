@@ -25,7 +25,7 @@ DEADLINE = 10.0  # seconds that a browser waits
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What every page needs. `endpoint`: what the portal is called among the clients; `helpers`: groups, folded.
+    """What every page needs. `endpoint`: what the portal is called among the clients; `helpers`: keys of groups.
 
     `password`: whether every chain begins with one. `fresh`: how many seconds after a sign-in something may be enrolled
     or reset.

@@ -14,10 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from aad.core.group_name import group_key
 from aad.core.identity import User
 from aad.core.outcome import Failure, Success
 from aad.core.secret import Secret
-from aad.ports import Admit, Found, Wiring
+from aad.ports import Admit, Found, GroupLookup, Wiring
 from aad.users.file import UsersFile, UsersFileSettings
 
 
@@ -33,6 +34,7 @@ class File:
 
     def __init__(self, settings: FileSettings, wiring: Wiring) -> None:
         """Keep what it gets."""
+        self._path = settings.path
         self._file = UsersFile(settings.path, wiring.name, f"repository {wiring.name}")
 
     async def __aenter__(self) -> Self:
@@ -64,3 +66,9 @@ class File:
     async def probe(self) -> str:
         """Say how many users there are. Unavailable: the file can't be used any more, and why."""
         return await self._file.probe()
+
+    async def look_up_group(self, group: str, deadline: float) -> GroupLookup:  # noqa: ARG002 - it takes no time
+        """Say whether any user is in the group (ports.LooksUpGroups)."""
+        if await self._file.has_group(group_key(group)):
+            return GroupLookup(found=True)
+        return GroupLookup(found=False, note=f"no user of {self._path} has it")

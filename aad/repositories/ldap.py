@@ -13,8 +13,9 @@ from typing import ClassVar, Self, TypeVar
 from aad.core.identity import User
 from aad.core.outcome import Fact, Failure, Reason, Success
 from aad.core.secret import Secret
-from aad.ports import Admit, AmbiguousUser, Found, Unavailable, Wiring
+from aad.ports import Admit, AmbiguousUser, Found, GroupLookup, Unavailable, Wiring
 from aad.repositories.ldap_account_state import sight
+from aad.repositories.ldap_groups import looked_up
 from aad.repositories.ldap_names import Names
 from aad.repositories.ldap_pool import Late, Pool
 from aad.repositories.ldap_reasons import SIZE_LIMIT, SUCCESS, Result, verdict
@@ -108,6 +109,14 @@ class Ldap:
         if not any(could_tell for _, _, could_tell in answers):
             raise Unavailable(words, where=self._where)
         return words
+
+    async def look_up_group(self, group: str, deadline: float) -> GroupLookup:
+        """Look for a group (ports.LooksUpGroups)."""
+
+        async def question(lines: Lines) -> GroupLookup:
+            return await looked_up(lines, self._settings, group)
+
+        return await self._ask(lambda asker: asker.ask(question, deadline), deadline)
 
     async def _ask(self, work: Callable[[Asker], Awaitable[A]], deadline: float) -> A:
         try:

@@ -24,10 +24,14 @@ class Odd(Exception):  # noqa: N818 - an answer, not an error of ours
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a search: its DN, and its values by the attribute's name in lower case."""
+    """One entry of a search: its DN, and its values by the attribute's name in lower case.
+
+    `cut`: attributes that have more values than the server tells at once.
+    """
 
     dn: str
     values: Mapping[str, tuple[str, ...]]
+    cut: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,14 @@ def read(message: bytes) -> Answer:
 def entry(dn: bytes, attributes: Mapping[bytes, tuple[bytes, ...]]) -> Entry:
     """Return the entry as text."""
     values: dict[str, tuple[str, ...]] = {}
+    cut = set()
     for attribute, octets in attributes.items():
         name, _, option = attribute.decode(errors="replace").lower().partition(";")
         if not option or option.startswith("range="):  # Active Directory, where there are more than 1500 values
             values[name] = (*values.get(name, ()), *[value.decode(errors="replace") for value in octets])
-    return Entry(dn.decode(errors="replace"), values)
+            if option and not option.endswith("-*"):  # MS-ADTS 3.1.1.3.1.3.3: "range=0-1499" isn't all
+                cut.add(name)
+    return Entry(dn.decode(errors="replace"), values, frozenset(cut))
 
 
 def _entry(message: bytes, start: int, end: int) -> Entry:

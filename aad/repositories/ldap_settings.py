@@ -23,6 +23,7 @@ _USER_FILTERS = {
 }
 _NESTED = "(&(objectClass=group)(member:1.2.840.113556.1.4.1941:={dn}))"  # MS-ADTS 3.1.1.3.4.4.3: members of members
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")  # RFC 4512 2.5, without options
+_MEMBER_OF = {"memberof", "1.2.840.113556.1.2.102"}
 _DOMAIN = re.compile(r"\s*dc=[^,]+(,\s*dc=[^,]+)*", re.IGNORECASE)
 _MOST_ATTRIBUTES = 16
 _STARS = re.compile(r"\*{2,}")
@@ -117,6 +118,10 @@ class LdapSettings:
         """Return what finds further groups, with `MARKER` and `DN_MARKER` in it; None: nothing does. ValueError."""
         text = _NESTED if self.nested_groups else self.group_filter
         return _template(text) if text else None
+
+    def groups_are_dns(self) -> bool:
+        """Say whether all that is told of a user's groups are DNs: their entries', or what memberOf holds."""
+        return self.group_attribute.lower() in {"", *_MEMBER_OF}
 
     def groups_below(self) -> str:
         """Return where groups are searched."""

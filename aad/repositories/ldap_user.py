@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from aad.core.group_name import UNTOLD
 from aad.core.identity import Bar, User, name_key
 from aad.core.outcome import Reason
 from aad.repositories.ldap_account_state import SAMPLE, bar, marks, sampled
@@ -69,12 +70,15 @@ class Reader:
         An entry has one name, whatever was typed: else each of its names would have its own lockout.
         """
         settings, values = self._settings, entry.values
+        attribute = settings.group_attribute.lower()
+        untold = (UNTOLD,) if attribute in entry.cut else ()
         return User(
             name=min(values.get(self._name_attribute.lower(), ()), key=name_key, default=entry.dn),
             repository=self._repository,
             handle=entry.dn,
             addresses=values.get(settings.email_attribute.lower(), ()),
-            groups=frozenset(values.get(settings.group_attribute.lower(), ())),
+            groups=frozenset((*values.get(attribute, ()), *untold)),
+            groups_are_dns=settings.groups_are_dns(),
             language=next(iter(values.get(settings.language_attribute.lower(), ())), ""),
             attributes=self._further(values),
             barred=bar(values, now, settings.directory) if self._account_state else _NOT_ASKED,

@@ -84,6 +84,10 @@ class UsersFile:
         """Return the user of this name, in any spelling."""
         return (await self._current()).entries.get(name_key(name))
 
+    async def has_group(self, key: str) -> bool:
+        """Say whether any user is in the group with this key (`aad.core.group_name`)."""
+        return any(key in entry.user.folded_groups for entry in (await self._current()).entries.values())
+
     async def proof(self, entry: Entry | None, password: Secret, deadline: float) -> Success | Failure:
         """Check a password. Unavailable: too many are being checked.
 

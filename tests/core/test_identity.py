@@ -90,3 +90,38 @@ def test_a_user_is_reached_by_mail_or_where_an_attribute_says() -> None:
     attributes = {"mobile": ("+49 170 1", "+49 170 2")}
     user = User(name="alice", repository="corp", handle="", addresses=("alice@example.com",), attributes=attributes)
     assert [user.reached_at(each) for each in ("", "mobile", "pager")] == [user.addresses, attributes["mobile"], ()]
+
+
+def test_groups_are_read_once_and_only_if_somebody_asks() -> None:
+    asked: list[str] = []
+
+    class Name(str):
+        __slots__ = ()
+
+        def __len__(self) -> int:
+            asked.append(self)
+            return super().__len__()
+
+    user = User(name="alice", repository="corp", handle="", groups=frozenset({Name("cn=vpn")}))
+    assert user.key == "alice"
+    assert not asked
+    assert user.is_member(frozenset({"cn=vpn"}))
+    first = len(asked)
+    assert user.is_member(frozenset({"cn=other"})) is False
+    assert 0 < first == len(asked)
+
+
+def test_more_groups_than_anybody_has_are_unknown() -> None:
+    many = frozenset(f"cn=group{number:05},{'ou=x,' * 20}dc=com" for number in range(2500))
+    user = User(name="alice", repository="corp", handle="", groups=many)
+    assert user.is_member(frozenset({next(iter(many))})) is None
+    assert "more than 262144 characters" in user.unknown_group
+    user = User(name="alice", repository="corp", handle="", groups=frozenset(sorted(many)[:2000]))
+    assert user.is_member(frozenset({"cn=x"})) is False
+
+
+def test_what_is_said_of_a_group_that_can_not_be_read_can_be_printed() -> None:
+    groups = frozenset({"\x1b[31m\n" + "x" * 3000, "zz"})
+    user = User(name="alice", repository="corp", handle="", groups=groups, groups_are_dns=True)
+    assert user.unknown_group.isprintable()
+    assert len(user.unknown_group) < 300

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aad.core.answer import NOTHING
 from aad.core.identity import Attempt, Named, User
@@ -38,6 +40,26 @@ def test_an_empty_chain_can_not_be_built(methods: tuple[str, ...]) -> None:
 )
 def test_groups_are_compared_without_regard_to_case(groups: tuple[str, ...], fits: bool) -> None:  # noqa: FBT001
     assert (not Chain("chain", ("password",), frozenset(groups)).misfit(ALICE, FROM_VPN)) == fits
+
+
+DNS = frozenset({"CN=VPN,OU=Groups,DC=example,DC=com", r"cn=Sales\, West,dc=example"})
+
+
+@pytest.mark.parametrize(
+    ("group", "fits"),
+    [
+        ("cn=vpn, ou=groups, dc=example, dc=com", True),
+        ("2.5.4.3=vpn;ou=groups;dc=example;dc=com", True),
+        ('cn="Sales, West",dc=example', True),
+        (r"cn=sales\2c  west,dc=example", True),
+        ("cn=sales,dc=example", False),
+        ("cn=vpn,ou=groups,dc=example", False),
+        ("vpn", False),
+    ],
+)
+def test_groups_are_compared_as_directories_do(group: str, fits: bool) -> None:  # noqa: FBT001
+    bob = replace(ALICE, groups=DNS, groups_are_dns=True)
+    assert (not Chain("chain", ("password",), frozenset({group})).misfit(bob, FROM_VPN)) == fits
 
 
 def test_who_is_in_no_group_gets_the_chains_for_everybody_only() -> None:
@@ -155,3 +177,70 @@ def test_one_person_is_one_key_whatever_the_spelling() -> None:
     assert {event.named(typed).key for typed in ("alice", "ALICE", "CORP\\Alice", "alice@CORP.example.com mail")} == {
         "alice"
     }
+
+
+MEMBERS = Chain("members", ("password", "email_otp"), frozenset({"cn=vpn,dc=example"}))
+STAFF = Chain("staff", ("password", "totp"), frozenset({"cn=staff,dc=example"}), short_name="staff")
+UNREADABLE = {"cn=vpn,dc=", "vpn", "cn=v\ufffdpn,dc=example", "", "cn=" + "x" * 2000 + ",dc=example"}
+WHY = "only for members of cn=vpn,dc=example, and the user's group "
+
+
+@pytest.mark.parametrize("group", sorted(UNREADABLE))
+def test_behind_a_chain_of_which_nobody_can_tell_none_is_asked(group: str) -> None:
+    bob = replace(ALICE, groups=frozenset({group, "cn=staff,dc=example"}), groups_are_dns=True)
+    event = Event("vpn", ("corp",), (CLOSED, STAFF, MEMBERS, EVERYBODY))
+    assert event.chains_for(bob, FROM_VPN) == ()  # perhaps "nobody" is what could not be read
+    event = replace(event, chains=(STAFF, MEMBERS, EVERYBODY))
+    assert event.chains_for(bob, FROM_VPN) == (STAFF,)
+    event = replace(event, chains=(MEMBERS, EVERYBODY))
+    assert event.chains_for(bob, FROM_VPN) == ()
+    ((chain, why),) = event.misfits(bob, FROM_VPN)
+    assert chain == MEMBERS
+    assert why.startswith(WHY)
+    assert " can't be read: " in why
+    assert len(why) < 400
+
+
+def test_where_nothing_else_fits_a_group_that_can_not_be_read_tells_nothing() -> None:
+    bob = replace(ALICE, groups=frozenset({"cn=,"}), groups_are_dns=True)
+    elsewhere = replace(MEMBERS, clients=frozenset({"switch"}))
+    afar = replace(MEMBERS, networks=("192.0.2.0/24",))
+    event = Event("vpn", ("corp",), (elsewhere, afar, EVERYBODY))
+    there = replace(FROM_VPN, place=read("198.51.100.1"))
+    assert event.chains_for(bob, there) == (EVERYBODY,)
+    assert event.misfits(bob, there)[0] == (elsewhere, "only through switch")
+    assert event.chains_for(bob, replace(there, place=read("192.0.2.1"))) == ()
+
+
+def test_who_wants_a_chain_by_name_gets_none_that_nobody_can_tell() -> None:
+    bob = replace(ALICE, groups=frozenset({"cn=,"}), groups_are_dns=True)
+    event = Event("vpn", ("corp",), (STAFF, MAIL))
+    assert event.chains_for(bob, FROM_VPN, "staff") == ()
+    assert [chain for chain, _ in event.misfits(bob, FROM_VPN, "staff")] == [STAFF]
+    assert event.chains_for(bob, FROM_VPN, "mail") == (MAIL,)
+    assert event.chains_for(bob, FROM_VPN) == ()
+
+
+def test_where_groups_may_be_names_what_is_no_dn_is_one() -> None:
+    bob = replace(ALICE, groups=frozenset({"cn=,", "vpn"}))
+    assert Event("vpn", ("local",), (MEMBERS, EVERYBODY)).chains_for(bob, FROM_VPN) == (EVERYBODY,)
+    assert not Chain("names", ("password",), frozenset({"CN=, "})).misfit(bob, FROM_VPN)
+
+
+def test_a_chain_whose_group_can_not_be_read_is_nobodys_and_says_so() -> None:
+    with pytest.raises(ValueError, match="holds U\\+FFFD"):
+        Chain("odd", ("password",), frozenset({"v\ufffdpn"})).misfit(ALICE, FROM_VPN)
+
+
+GROUPS = st.sampled_from(["cn=vpn,dc=example", "CN = staff ,dc=example", "cn=other", "cn=,", "vpn", "\ufffd"])
+
+
+@given(st.frozensets(GROUPS), GROUPS, st.permutations([MEMBERS, STAFF, EVERYBODY]))
+def test_to_lose_the_spelling_of_a_group_never_opens_a_chain(
+    groups: frozenset[str], lost: str, chains: list[Chain]
+) -> None:
+    event = Event("vpn", ("corp",), tuple(chains))
+    whole = replace(ALICE, groups=groups | {lost}, groups_are_dns=True)
+    broken = replace(whole, groups=groups - {lost} | {lost[:-1] + "\ufffd"})
+    before, after = (event.chains_for(user, FROM_VPN)[:1] for user in (whole, broken))
+    assert after in {(), before}

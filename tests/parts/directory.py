@@ -38,6 +38,7 @@ directory {folder}/data
 maxsize {room}
 dbnosync
 rootdn "cn=root,{base}"
+rootpw "{root_password}"
 index objectClass,uid,mail eq
 overlay memberof
 overlay ppolicy
@@ -57,6 +58,7 @@ class Directory(Part):
     base_dn = BASE
     bind_dn = SERVICE
     bind_password = "the service's own password"
+    root_password = "of who may change everything"
 
     def __init__(  # noqa: PLR0913 - what it is, key by key
         self,
@@ -92,6 +94,7 @@ class Directory(Part):
                 certificate=certificate or authority.certificate(*self.names),
                 schema=schema,
                 access=access,
+                root_password=self.root_password,
                 security="security simple_bind=64" if require_tls else "",
             )
         )
@@ -122,6 +125,22 @@ class Directory(Part):
     def resume(self) -> None:
         """Let a paused slapd go on."""
         self._slapd.signal(signal.SIGCONT)
+
+    def add(self, entries: str) -> None:
+        """Add entries (LDIF) while it runs; the overlay fills memberOf then."""
+        self._as_root("ldapadd", given=entries)
+
+    def compared(self, dn: str, attribute: str, value: str) -> bool:
+        """Say whether the directory itself takes `value` for one that the entry has (RFC 4511 4.10)."""
+        return self._as_root("ldapcompare", dn, f"{attribute}:{value}", fine=(5, 6, 21)) == 6  # false, true, no DN
+
+    def _as_root(self, program: str, *arguments: str, given: str = "", fine: Sequence[int] = (0,)) -> int:
+        who = ["-x", "-H", f"ldap://127.0.0.1:{self.port}", "-D", f"cn=root,{BASE}", "-w", self.root_password]
+        done = run([f"/usr/bin/{program}", *who, *arguments], input=given, capture_output=True, text=True, check=False)
+        if done.returncode not in fine:
+            msg = f"{program}: {done.stdout}{done.stderr}"
+            raise AssertionError(msg)
+        return done.returncode
 
     @property
     def pid(self) -> int:

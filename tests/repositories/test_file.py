@@ -16,7 +16,7 @@ from aad.core.identity import Bar, User
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.scrypt import Hash
 from aad.core.secret import Secret
-from aad.ports import Found, Repository, Unavailable, Wiring
+from aad.ports import Found, GroupLookup, LooksUpGroups, Repository, Unavailable, Wiring
 from aad.repositories.file import File, FileSettings
 from aad.users import file as module
 from aad.users.reading import Users, read_users
@@ -249,3 +249,13 @@ async def test_the_file_is_looked_at_once_in_a_while(file: File, path: Path, mon
     write(path, USERS.replace("users.Alice", "users.carol"))
     assert await file.find("alice", None, nobody, NEVER) == Found(ALICE)
     assert len(reads) == 1
+
+
+async def test_a_group_is_there_if_anybody_has_it(file: File) -> None:
+    assert isinstance(file, LooksUpGroups)
+    for group in ("vpn", "STAFF", " staff "):
+        assert await file.look_up_group(group, NEVER) == GroupLookup(found=True)
+    for group in ("vpns", "cn=vpn"):
+        found = await file.look_up_group(group, NEVER)
+        assert found.found is False
+        assert found.note.startswith("no user of /")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from aad.core.group_name import group_key
 from aad.core.outcome import Success
 from aad.core.settings import Duration
 from aad.ports import AmbiguousUser, Unavailable
@@ -120,7 +121,7 @@ async def test_values_that_are_no_text_and_ranges(directory: Directory) -> None:
     attributes = (
         attribute(b"MAIL", b"al\xffice@example.com"),
         attribute(b"mail;lang-de", b"other@example.com"),
-        attribute(b"memberOf;range=0-0", b"cn=vpn"),
+        attribute(b"memberOf;range=0-*", b"cn=vpn"),
     )
     found = ber(ENTRY, ber(0x04, b"uid=alice"), ber(0x30, *attributes))
     async with (
@@ -131,3 +132,16 @@ async def test_values_that_are_no_text_and_ranges(directory: Directory) -> None:
     assert answer is not None
     assert answer.user.addresses == ("al\ufffdice@example.com",)
     assert answer.user.groups == {"cn=vpn"}
+
+
+async def test_who_has_more_groups_than_were_told_is_in_unknown_ones(directory: Directory) -> None:
+    values = ber(0x30, ber(0x04, b"memberOf;range=0-0"), ber(0x31, ber(0x04, b"cn=vpn")))
+    found = ber(ENTRY, ber(0x04, b"uid=alice"), ber(0x30, values))
+    async with (
+        Liar(lying([found, result(DONE, 0)], b"")) as liar,
+        ldap(directory, liar.url, **ANONYMOUS) as repository,
+    ):
+        answer = await repository.find("alice", None, everybody, within(5))
+    assert answer is not None
+    member = [answer.user.is_member(frozenset({group_key(group)})) for group in ("CN=VPN", "cn=admins")]
+    assert member == [True, None]

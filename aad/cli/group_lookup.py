@@ -1,0 +1,76 @@
+"""Every group that aad.toml names, looked up in the repositories of its users; for `aad check --online`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from aad import assembly
+from aad.config import Config
+from aad.config.groups import ConfiguredGroup, configured_groups
+from aad.core.identity import presentable
+from aad.core.secret import Secret
+from aad.ports import GroupLookup, LooksUpGroups, Repository, Unavailable
+
+PATIENCE = 15.0  # seconds for one group in one repository
+_WORSE = (
+    (True, False, "is in {}, but {}"),
+    (None, None, "can't be looked up in {}: {}"),
+    (False, False, "isn't in {}: {}"),
+)
+
+
+async def groups_found(config: Config, key: Secret) -> bool:
+    """Look them up; print a line for each that isn't found or not known by its members, and one for all together."""
+    groups = list(configured_groups(vars(config)))
+    if not groups:
+        return True
+    began, repositories = time.monotonic(), assembly.repositories(config, key)
+    used = {name for group in groups for name in group.repositories}
+    async with AsyncExitStack() as stack:
+        opened = {name: await _opened(stack, repositories[name]) for name in sorted(used)}
+        said = [await _looked_up(group, opened) for group in groups]
+    right = sum(found is True for found in said)
+    worked = False not in said
+    took = (time.monotonic() - began) * 1000
+    print(f"groups: {'fine' if worked else 'FAILED'}, {right} of {len(groups)} found ({took:.0f} ms)")
+    return worked
+
+
+async def _opened(stack: AsyncExitStack, repository: Repository) -> Repository | Unavailable:
+    try:
+        return await stack.enter_async_context(repository)
+    except Unavailable as error:
+        return error
+
+
+async def _looked_up(group: ConfiguredGroup, opened: Mapping[str, Repository | Unavailable]) -> bool | None:
+    """Say whether a group is in one of the repositories, and known by its members; None: that can't be told."""
+    said = {name: await _asked(opened[name], group.name) for name in group.repositories}
+    if not said:
+        return _told(group, None, "can't be looked up: no event asks for it")
+    if any(each == GroupLookup(found=True) for each in said.values()):
+        return True
+    for found, verdict, words in _WORSE:
+        for name, each in said.items():
+            if each.found is found:
+                return _told(group, verdict, words.format(f"repository {name}", each.note))
+    raise AssertionError  # there is no fourth answer
+
+
+def _told(group: ConfiguredGroup, verdict: bool | None, words: str) -> bool | None:  # noqa: FBT001 - what it returns
+    failed = "FAILED, " if verdict is False else ""
+    print(f'{group.key}: {failed}"{presentable(group.name)}" {words}')
+    return verdict
+
+
+async def _asked(repository: Repository | Unavailable, group: str) -> GroupLookup:
+    if isinstance(repository, Unavailable):
+        return GroupLookup(None, repository.what)
+    if not isinstance(repository, LooksUpGroups):
+        return GroupLookup(None, "this type of repository looks no groups up")
+    try:
+        return await repository.look_up_group(group, time.monotonic() + PATIENCE)
+    except Unavailable as error:
+        return GroupLookup(None, error.what)

@@ -1,0 +1,83 @@
+"""The groups that chains, replies and the helpdesk name: where users of theirs live, and whether they can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from aad.config.decode import Decoder
+from aad.config.faults import KeyPath, dotted
+from aad.core.group_name import wrong_with
+
+
+@runtime_checkable
+class TellsGroups(Protocol):
+    """Settings of a repository that know how it names groups."""
+
+    def groups_are_dns(self) -> bool:
+        """Say whether all that is told of a user's groups are DNs."""
+
+
+@dataclass(frozen=True)
+class ConfiguredGroup:
+    """A group as aad.toml names it: by which key, and in which repositories the users are who may be its members."""
+
+    at: KeyPath
+    name: str
+    repositories: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Where it stands: chains.vpn.groups[0]."""
+        return dotted(self.at)
+
+
+def configured_groups(parts: Mapping[str, Any]) -> Iterator[ConfiguredGroup]:
+    """Yield every group that the sections of a configuration name. `parts`: as in `aad.config.Config`."""
+    events = parts["events"]
+    for name, chain in parts["chains"].items():
+        asked = (event for event, each in events.items() if name in each.chains)
+        yield from _groups(("chains", name, "groups"), chain.groups, events, asked)
+    for name, reply in parts["replies"].items():
+        asked = (event for event in events if _told(parts, reply, event))
+        yield from _groups(("replies", name, "groups"), reply.groups, events, asked)
+    if parts["https"] and (portal := parts["https"].portal):
+        yield from _groups(("https", "portal", "helpdesk_groups"), portal.helpdesk_groups, events, [portal.event])
+
+
+def hold_groups(decoder: Decoder, parts: Mapping[str, Any]) -> None:
+    """Fault every group that can't be read, or that is no DN where groups are told by their DN: nobody would be in it.
+
+    Where not all repositories tell DNs, what looks like a DN has to be one; where none does, it is a name.
+    """
+    for group in configured_groups(parts):
+        told = [_tells_dns(parts["repositories"].get(name)) for name in group.repositories]
+        if what := wrong_with(group.name, dn=bool(told) and all(told), perhaps=any(told)):
+            decoder.fault(group.at, f'"{group.name}" {what}')
+
+
+def _tells_dns(plugin: Any) -> bool:
+    """Say so; of a repository that has faults of its own nobody knows."""
+    settings = plugin.settings if plugin is not None else None
+    return isinstance(settings, TellsGroups) and settings.groups_are_dns()
+
+
+def _groups(
+    at: KeyPath, names: Iterable[str], events: Mapping[str, Any], asked: Iterable[str]
+) -> Iterator[ConfiguredGroup]:
+    """Yield the groups under a key; `asked`: the events that ask for them, those that are known."""
+    known = (events[event].repositories for event in asked if event in events)
+    repositories = tuple(dict.fromkeys(name for each in known for name in each))
+    for number, name in enumerate(names):
+        yield ConfiguredGroup((*at, f"[{number}]"), name, repositories)
+
+
+def _told(parts: Mapping[str, Any], reply: Any, event: str) -> bool:
+    """Say whether a table may be for users of an event: by its events, and by its clients."""
+    if reply.events and event not in reply.events:
+        return False
+    keys = parts["https"].keys if parts["https"] else {}
+    through = {name: (client.event,) for name, client in parts["clients"].items()}
+    through |= {name: (key.event, *key.further_events) for name, key in keys.items()}
+    return not reply.clients or any(event in through.get(client, ()) for client in reply.clients)
