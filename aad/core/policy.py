@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from aad.core.identity import Attempt, Named, User, named
+from aad.core.identity import Attempt, Named, User, name_key, named
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Chain:
         return self.short_name or self.name
 
     @cached_property
+    def selector(self) -> str:
+        """The short name as it is compared; empty: nobody can ask for this chain by one."""
+        return name_key(self.short_name)
+
+    @cached_property
     def _folded(self) -> frozenset[str]:
         return frozenset(group.casefold() for group in self.groups)
 
@@ -66,8 +71,8 @@ class Chain:
 class Event:
     """An occasion to log in: where its users live, and the chains that may be asked of them, in order.
 
-    `realms`: which repository a realm stands for, by the realm's folded name. `choose`: where several chains fit, the
-    user is asked which.
+    `realms`: which repository a realm stands for, by the realm as `name_key` has it. `choose`: where several chains
+    fit, the user is asked which.
     """
 
     name: str
@@ -86,12 +91,10 @@ class Event:
         """Return the chains that fit, in order; none: nobody said how this user could log in.
 
         The first is asked; the others may be where it isn't, or where the event lets the user choose. `wanted`: the
-        short name that the user typed, folded.
+        short name that the user typed, as `name_key` has it.
         """
         return tuple(
-            chain
-            for chain in self.chains
-            if wanted in ("", chain.short_name.casefold()) and not chain.misfit(user, attempt)
+            chain for chain in self.chains if wanted in ("", chain.selector) and not chain.misfit(user, attempt)
         )
 
     def misfits(self, user: User, attempt: Attempt, wanted: str = "") -> Sequence[tuple[Chain, str]]:
@@ -99,7 +102,7 @@ class Event:
         found = []
         for chain in self.chains:
             why = chain.misfit(user, attempt)
-            if not why and wanted not in ("", chain.short_name.casefold()):
+            if not why and wanted not in ("", chain.selector):
                 why = f'only for who asks for "{chain.label}", not "{wanted}"'
             if not why:
                 break
@@ -112,7 +115,7 @@ class Event:
 
     @cached_property
     def _short_names(self) -> frozenset[str]:
-        return frozenset(chain.short_name.casefold() for chain in self.chains if chain.short_name)
+        return frozenset(chain.selector for chain in self.chains if chain.selector)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
