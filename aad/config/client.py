@@ -12,6 +12,7 @@ from aad.core.settings import Duration, option
 
 SHORT_SECRET = 12  # octets; draft-ietf-radext-deprecating-radius wants more
 CALLING_STATION = "Calling-Station-Id"
+MAPPED = 96  # bits of ::ffff:0:0/96, before an IPv4 address in IPv6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,15 @@ class Client:
                 "secret",
                 f"has {SHORT_SECRET} octets or fewer and can be guessed; better: aad make-secret",
             )
+
+
+def plain_network(network: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Read a network; one of IPv4 addresses in IPv6 is the same as without. ValueError: it is none."""
+    known = ipaddress.ip_network(network)
+    if isinstance(known, ipaddress.IPv6Network) and known.prefixlen >= MAPPED:
+        mapped = known.network_address.ipv4_mapped
+        return ipaddress.IPv4Network((mapped, known.prefixlen - MAPPED)) if mapped else known
+    return known
 
 
 def networks_faults(key: str, networks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
