@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Iterator, Sequence
 
 from aad import assembly
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed, takes_config
@@ -18,6 +19,7 @@ from aad.core.identity import Attempt, Named, User
 from aad.core.mask import masked
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
+from aad.core.strength import asks_less
 from aad.daemon import granting
 from aad.identify import asked_of, not_ready
 from aad.ports import AmbiguousUser, Store, Unavailable
@@ -123,7 +125,26 @@ async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wa
         )
     if not chains:
         print(f"chain: none of event {event.name} fits, so the user is refused")
+    for more in _stronger(config, event, chains):
+        missing = lacking.get(more, "")
+        why = f"{user.name} is not enrolled for {missing}" if missing else f"is {_unfit(more, user, attempt)}"
+        print(f"asks less: chain {more.name} asks for more ({', then '.join(more.methods)}), and {why}")
     return chains
+
+
+def _stronger(config: Config, event: Event, asked: Sequence[Chain]) -> Iterator[Chain]:
+    """Return the chains that stand before the one that is asked, and ask for more."""
+    for chain in event.chains[: event.chains.index(asked[0])] if asked else ():
+        if asks_less(asked[0].methods, chain.methods, config.traits):
+            yield chain
+
+
+def _unfit(chain: Chain, user: User, attempt: Attempt) -> str:
+    """Say why a chain isn't asked; and where nothing is known of the user's groups, that it may be for this."""
+    why = chain.misfit(user, attempt) or "not the one whose short name was typed"
+    elsewhere = chain.clients and attempt.endpoint not in chain.clients
+    unknown = chain.groups and not user.groups and not elsewhere
+    return f"{why}: no group of {user.name} is known" if unknown else why
 
 
 def _for_whom(chain: Chain) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from aad.core.scrypt import hash_password
+from aad.core.secret import Secret
 from tests.login.test_operation import aad
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
@@ -34,6 +36,7 @@ address_attribute = "mobile"
 type = "file_password"
 path = "users.toml"
 """
+HASH = hash_password(Secret("correct horse"), b"s" * 16)
 UNENROLLED = "who isn't enrolled for totp"
 STAFF = 'whom the directory shows in none of the groups "cn=Staff,dc=example"'
 NOWHERE = "whose address is unknown"
@@ -132,6 +135,11 @@ def test_34_a_chain_that_asks_less_is_warned_about(what: str, tmp_path: Path) ->
     found = checked(tmp_path, toml)
     assert warning in found
     assert len(found) == (2 if what == "past a third one" else 1)
+
+
+@pytest.mark.parametrize("what", ["all at once", "a client", "a choice", "a short name"])
+def test_34_what_is_intended_is_not_warned_about(what: str, tmp_path: Path) -> None:
+    toml, _ = LESS[what]
     assert checked(tmp_path, toml.replace("[events.vpn]", '[events.vpn]\nfewer_proofs = "intended"')) == []
 
 
@@ -265,3 +273,60 @@ def test_the_daemon_says_so_at_its_start_and_after_a_reload(tmp_path: Path) -> N
         daemon.reload()
         assert STAFF not in daemon.records("configuration.warning")[-1]["reason"]
         assert NOWHERE in daemon.records("configuration.warning")[-1]["reason"]
+
+
+PASSED_OVER = {
+    "a group": (
+        event([MAIL, GROUPS], [PASSWORD]),
+        "alice",
+        "is only for members of cn=Staff,dc=example: no group of alice is known",
+    ),
+    "another group": (event([MAIL, GROUPS], [PASSWORD]), "bob", "is only for members of cn=Staff,dc=example"),
+    "a network": (
+        event([MAIL, OFFICE], [PASSWORD]),
+        "alice",
+        "is only from 10.0.0.0/8",
+    ),
+    "an enrolment": (event([APP], [PASSWORD]), "alice", "alice is not enrolled for totp"),
+    "a short name": (
+        event([MAIL], [PASSWORD, 'short_name = "quick"']),
+        "alice quick",
+        "is not the one whose short name was typed",
+    ),
+    "behind an enrolment": (
+        event([APP], [PASSWORD], between=(MAIL, GROUPS)),
+        "alice",
+        "is only for members of cn=Staff,dc=example: no group of alice is known",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PASSED_OVER)
+def test_34_explain_says_where_less_is_asked_as_something_is_unknown(what: str, tmp_path: Path) -> None:
+    toml, name, why = PASSED_OVER[what]
+    file = tmp_path / "aad.toml"
+    checked(tmp_path, toml + f'[store]\npath = "{tmp_path}/state.db"\n')
+    (tmp_path / "users.toml").write_text(
+        f'[users.alice]\npassword = "{HASH}"\n[users.bob]\npassword = "{HASH}"\ngroups = ["others"]\n'
+    )
+    done = aad("explain", name, "--event", "vpn", "--client", "gw", "-c", file)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if line.startswith("asks less: ")]
+    more = {
+        "an enrolment": "strong asks for more (password, then totp)",
+        "behind an enrolment": "between asks for more (password, then email_otp)",
+    }
+    said = more.get(what, "strong asks for more (password, then email_otp)")
+    why, _, unknown = why.partition(": ")
+    assert lines[-1].startswith(f"asks less: chain {said}, and {why}")
+    assert lines[-1].endswith(unknown)
+    assert "no group" in lines[-1] or not unknown
+    assert len(lines) == (2 if what == "behind an enrolment" else 1)
+
+
+def test_34_explain_says_nothing_where_no_less_is_asked(tmp_path: Path) -> None:
+    checked(tmp_path, event([APP], [MAIL]) + f'[store]\npath = "{tmp_path}/state.db"\n')
+    (tmp_path / "users.toml").write_text(f'[users.alice]\npassword = "{HASH}"\n')
+    done = aad("explain", "alice", "--event", "vpn", "--client", "gw", "-c", tmp_path / "aad.toml")
+    assert "chain: weak" in done.stdout
+    assert "asks less" not in done.stdout
