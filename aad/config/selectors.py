@@ -33,11 +33,12 @@ def short_names(events: Mapping[str, Any], chains: Mapping[str, Any]) -> Said:
         owners: dict[str, str] = {}
         for each, chain in known.items():
             label = chain.short_name or (each if event.choose else "")
-            owner = owners.setdefault(name_key(label), each) if label else each
+            key = name_key(label)
+            owner = owners.setdefault(key, each) if key else each
             at = ("chains", each, "short_name")
             if owner != each:
                 yield at, f'"{label}" is what chains.{owner} is called already, in [events.{name}]'
-            elif event.choose and label.isdecimal() and 1 <= int(label) <= len(known):
+            elif event.choose and key in map(str, range(1, len(known) + 1)):
                 yield at, f'"{label}" is the number of a chain where [events.{name}] lets choose; should be a word'
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
+from aad.radius.names import ACCESS_ACCEPT, ACCESS_REJECT
 from tests.login.test_operation import aad
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
+from tests.parts.raw import Raw
 
 FIRST = """
 [clients.gw]
@@ -252,6 +254,28 @@ def test_a_chain_that_sends_before_any_proof_is_warned_about(
 ) -> None:
     found = checked(tmp_path, event([PASSWORD, GW], [methods(first, *others), SHOP]))
     assert found == [("chains.weak.methods", f"{SENDS.format(first)}should begin with a password or an app")]
+
+
+SPELLINGS = (
+    *("alice@corp", "Alice\uff20CORP", "alice\ufe6bcorp", "alice@\uff43orp", "alice@corp ", "corp\uff3calice"),
+    "co\u0332rp\\alice",
+)
+
+
+def test_no_spelling_of_a_realm_leads_to_another_repository(tmp_path: Path) -> None:
+    people = {"local": ("alice@corp", "corp\\\\alice"), "ad": ("alice",)}
+    rest, chain = "[repositories.local]\npath = 'local.toml'\n", f"[chains.one]\n{PASSWORD}\n[events.vpn]\n"
+    rest += "[repositories.ad]\npath = 'ad.toml'\nrealms = ['corp']\n"
+    daemon = Daemon(tmp_path / "aad", rest, head=HEAD.partition("[chains.both]")[0] + chain)
+    for name, users in people.items():
+        file, hashed = daemon.folder / f"{name}.toml", hash_password(Secret(f"of {name}"), b"s" * 16)
+        file.touch(mode=0o600)
+        file.write_text("".join(f'[users."{user}"]\npassword = "{hashed}"\n' for user in users))
+    with daemon, Raw(daemon.host, daemon.port) as client:
+        for spelling in SPELLINGS:
+            assert client.ask(spelling, "of local").code == ACCESS_REJECT, spelling
+            assert client.ask(spelling, "of ad").code == ACCESS_ACCEPT, spelling
+        assert {record["user"] for record in daemon.records("login.accepted")} == {"alice"}
 
 
 def test_the_daemon_says_so_at_its_start_and_after_a_reload(tmp_path: Path) -> None:
