@@ -13,6 +13,7 @@ from aad.config import Config, Plugin
 from aad.config.replies import asked_for
 from aad.config.sections import Limits
 from aad.core.grants import Granter
+from aad.core.identity import name_key
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.core.settings import Rate
@@ -54,7 +55,7 @@ def events(config: Config) -> dict[str, Event]:
             event.repositories,
             tuple(chains[chain] for chain in event.chains),
             realms=tuple(
-                (realm.casefold(), repository)
+                (name_key(realm), repository)
                 for repository in event.repositories
                 for realm in config.repositories[repository].realms
             ),

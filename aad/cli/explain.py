@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from aad import assembly
@@ -20,6 +21,7 @@ from aad.core.mask import masked
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
+from aad.core.strength import asks_less
 from aad.core.user_address import UNKNOWN, Unknown, UserAddress, read
 from aad.daemon import granting
 from aad.identify import asked_of, not_ready, open_to
@@ -139,7 +141,26 @@ async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wa
         print(
             f"or, as the user chooses: {what}" if number else f"chain: {what}, the first that fits: {_for_whom(chain)}"
         )
+    for more in _stronger(config, event, chains):
+        missing = lacking.get(more, "")
+        why = f"{user.name} is not enrolled for {missing}" if missing else f"is {_unfit(more, user, attempt)}"
+        print(f"asks less: chain {more.name} asks for more ({', then '.join(more.methods)}), and {why}")
     return chains
+
+
+def _stronger(config: Config, event: Event, asked: Sequence[Chain]) -> Iterator[Chain]:
+    """Return the chains that stand before the one that is asked, and ask for more."""
+    for chain in event.chains[: event.chains.index(asked[0])] if asked else ():
+        if asks_less(asked[0].methods, chain.methods, config.traits):
+            yield chain
+
+
+def _unfit(chain: Chain, user: User, attempt: Attempt) -> str:
+    """Say why a chain isn't asked; and where nothing is known of the user's groups, that it may be for this."""
+    why = chain.misfit(user, attempt) or "not the one whose short name was typed"
+    elsewhere = chain.clients and attempt.endpoint not in chain.clients
+    unknown = chain.groups and not user.groups and not elsewhere
+    return f"{why}: no group of {user.name} is known" if unknown else why
 
 
 def _open(config: Config, user: User, chains: tuple[Chain, ...]) -> tuple[Chain, ...]:

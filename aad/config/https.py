@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from aad import certificate
-from aad.config.client import networks_faults
+from aad.config.client import Client, networks_faults
 from aad.config.portal import NAME as PORTAL
 from aad.config.portal import Portal
 from aad.config.sections import host_and_port
@@ -46,6 +46,15 @@ class ApiKey:
             if not _HASH.fullmatch(value) and (value or key == "hash"):
                 yield key, "should be 64 hexadecimal digits; make a key and its hash with: aad make-key NAME"
         yield from networks_faults("networks", self.networks)
+
+
+def endpoints(clients: Mapping[str, Client], https: Https | None) -> dict[str, tuple[str, ...]]:
+    """Return who may ask, each with the events it asks for, the usual one first: clients, websites, and the portal."""
+    found: dict[str, tuple[str, ...]] = {name: (client.event,) for name, client in clients.items()}
+    if https is None:
+        return found
+    found |= {name: (key.event, *key.further_events) for name, key in https.keys.items()}
+    return found | ({PORTAL: (https.portal.event,)} if https.portal else {})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from aad.config import sections
+from aad.config import consistency, sections
 from aad.config.client import Client
 from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
 from aad.config.groups import hold_groups
-from aad.config.https import Https
-from aad.config.portal import NAME as PORTAL
+from aad.config.https import Https, endpoints
 from aad.config.replies import Reply, Vocabulary, vocabulary
 from aad.core.secret import Secret
-from aad.core.user_address import network
+from aad.core.strength import Traits
 
 S = TypeVar("S")
 _SAME_KEY = "nodes that share a store have the same key; make one with: openssl rand -base64 32 >store.key"
@@ -39,6 +38,9 @@ class Types(Protocol):
 
     def vocabulary(self, further: Path | None) -> Any:
         """Return what can be said in replies, with a `further` dictionary. ValueError: it can't be read."""
+
+    def plugin_class(self, kind: str, name: str) -> Any:
+        """Return the class of a type. ImportError: as `settings`."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +74,14 @@ class Config:
     log: sections.Log
     metrics: sections.Metrics
     https: Https | None = None
+    traits: Traits = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     warnings: tuple[Fault, ...] = ()
 
     @property
     def endpoints(self) -> dict[str, tuple[str, ...]]:
         """Who may ask, each with the events it asks for, the usual one first: clients, websites, and the portal."""
-        websites = self.https.keys if self.https else {}
-        found: dict[str, tuple[str, ...]] = {name: (client.event,) for name, client in self.clients.items()}
-        found |= {name: (key.event, *key.further_events) for name, key in websites.items()}
-        return found | ({PORTAL: (self.https.portal.event,)} if self.https and self.https.portal else {})
+        return endpoints(self.clients, self.https)
 
 
 def load(file: Path, types: Types) -> Config:
@@ -99,6 +99,10 @@ def load(file: Path, types: Types) -> Config:
             decoder.fault((key,), f"should be a table: [{key}]")
             tree.tables[key] = {}
     parts = _parts(decoder, types)
+    consistency.select(decoder, parts)
+    if not findings.faults:  # what is missing can't be compared
+        parts["traits"] = consistency.traits(types.plugin_class, parts)
+        consistency.compare(decoder, parts)
     if findings.faults:
         raise ConfigError(dict.fromkeys(findings.faults))
     return Config(file=file, warnings=tuple(dict.fromkeys(findings.warnings)), **parts)
@@ -118,13 +122,11 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
         if not decoder.names(kind):
             decoder.fault((kind,), f"missing: there should be at least one [{kind}.NAME]")
     parts["replies"] = _each(decoder, "replies", Reply)
-    _each_network_once(decoder, parts["clients"])
     for name, section in _SECTIONS.items():
         parts[name] = decoder.settings(section, tables.get(name, {}), (name,))
     parts["https"] = decoder.settings(Https, tables["https"], ("https",)) if "https" in tables else None
     for name in decoder.websites() & decoder.tables("clients").keys():
         decoder.fault(("https", "keys", name), f"clients.{name} has this name already")
-    _sessions_are_written(decoder, parts["radius"], parts["log"])
     hold_groups(decoder, parts)
     said = (parts["radius"], parts["clients"], parts["replies"])
     parts["vocabulary"] = vocabulary(decoder, types.vocabulary, *said)
@@ -138,25 +140,6 @@ _SECTIONS: dict[str, type] = {
     "log": sections.Log,
     "metrics": sections.Metrics,
 }
-
-
-def _each_network_once(decoder: Decoder, clients: Mapping[str, Client]) -> None:
-    """Fault a network that two clients claim: nobody could say whose secret it has."""
-    owners: dict[object, str] = {}
-    for name, client in clients.items():
-        for theirs in client.networks:
-            owner = owners.setdefault(network(theirs), name)
-            if owner != name:
-                decoder.fault(("clients", name, "networks"), f"{theirs} is in clients.{owner} already")
-
-
-def _sessions_are_written(decoder: Decoder, radius: sections.Radius | None, log: sections.Log | None) -> None:
-    """Warn of accounting that nobody will ever read."""
-    if radius and log and radius.accounting_listen and log.level in {"warning", "error"}:
-        what = (
-            f'"{log.level}" leaves the records of sessions out, and radius.accounting_listen answers as if they were '
-        )
-        decoder.warn(("log", "level"), f'{what}written; should be "info"')
 
 
 def _fill_in(tables: Table, types: Types) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aad.config.client import networks_faults
+from aad.core.identity import name_key, presentable
 from aad.core.row import Rules
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate, option
@@ -66,8 +67,8 @@ class Chain:
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check the networks and the short name."""
         yield from networks_faults("networks", self.networks)
-        if " " in self.short_name or not self.short_name.isprintable():
-            yield "short_name", "should be one word: the user types it behind his name"
+        if not _word(self.short_name) and self.short_name:
+            yield "short_name", 'should be one word, without "@" or "\\": the user types it behind the name'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,11 @@ class Event:
     repositories: tuple[str, ...] = option((), "Where its users live, in order; default: all.", names="repositories")
     chains: tuple[str, ...] = option((), "The first that fits the user is asked; default: all.", names="chains")
     choose: bool = option(default=False, doc="Where several chains fit, ask the user which one.")
+    fewer_proofs: str = option(
+        "",
+        'Chains that ask less than one before them are warned about; "intended" says that they are meant to.',
+        choices=("", "intended"),
+    )
     tell_reasons: bool = option(
         default=False,
         doc="true tells who gave the right password why he is refused: expired, to be changed, disabled ...",
@@ -128,6 +134,20 @@ class Repository:
     """[repositories.NAME]: what every type of repository has in common."""
 
     realms: tuple[str, ...] = option((), "CORP of CORP\\alice, or corp.example.com of alice@corp.example.com.")
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check that each realm can be typed."""
+        for number, realm in enumerate(self.realms):
+            if not _word(realm):
+                right = 'without blanks, "@" or "\\": CORP, or corp.example.com'
+                yield f"realms.[{number}]", f'"{presentable(realm)}" should be the realm alone, {right}'
+
+    def warnings(self) -> Iterator[tuple[str, str]]:
+        """Tell of a realm that stands there twice."""
+        first: dict[str, str] = {}
+        for number, realm in enumerate(self.realms):
+            if (before := first.setdefault(name_key(realm), realm)) and number and before != realm:
+                yield f"realms.[{number}]", f'"{realm}" is "{before}" in another spelling, which makes no difference'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,3 +240,9 @@ def host_and_port(address: str) -> tuple[str, int]:
     if not 0 <= int(port) <= 65535:  # noqa: PLR2004 - a UDP port; 0: any free one
         raise ValueError(address)
     return bare, int(port)
+
+
+def _word(text: str) -> bool:
+    """Say whether a realm or a short name can be found in what a user typed."""
+    key = name_key(text)
+    return bool(key) and text.isprintable() and not set(key) & set(" @\\")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from aad.core.answer import Answer
 from aad.core.conversation import Running
+from aad.core.identity import name_key
 from aad.core.outcome import Challenge, Failure, Reason
 from aad.core.policy import Chain
 from aad.core.secret import Secret
@@ -32,7 +33,7 @@ def answered(running: Running, memo: Choice, answer: Answer, now: float) -> Runn
     if now >= memo.expires:
         return Failure(Reason.EXPIRED)
     for number, chain in enumerate(running.fork, 1):
-        if any(answer.matches(Secret(each)) for each in _spellings(number, chain)):
+        if _means(answer, number, chain):
             return running.along(chain)
     if memo.tries <= 1:
         return Failure(Reason.NO_CHOICE)
@@ -42,6 +43,17 @@ def answered(running: Running, memo: Choice, answer: Answer, now: float) -> Runn
 def _asked(chains: tuple[Chain, ...], memo: Choice) -> Challenge[Choice]:
     listed = ", ".join(f"{number} {chain.label}" for number, chain in enumerate(chains, 1))
     return Challenge(prompt=f"Choose: {listed}", memo=memo, expires=memo.expires, fresh_until=0.0)
+
+
+def _means(answer: Answer, number: int, chain: Chain) -> bool:
+    """Say whether a chain was chosen. What was typed is compared as names are, where it can be read (not with CHAP)."""
+    if answer.text is None:
+        return any(answer.matches(Secret(each)) for each in _spellings(number, chain))
+    try:
+        typed = name_key(answer.text.text())
+    except ValueError:  # not UTF-8
+        return False
+    return bool(typed) and typed in {str(number), name_key(chain.label)}
 
 
 def _spellings(number: int, chain: Chain) -> tuple[str, ...]:

@@ -45,8 +45,8 @@ def odd(name: str) -> bool:
 class Named:
     """What somebody typed as a name, taken apart.
 
-    `repository`: the one that his realm stands for, if he typed one; `chain`: the short name of a chain, folded, if
-    he typed one.
+    `repository`: the one that the realm stands for, if one was typed; `chain`: the short name of a chain, as
+    `name_key` has it, if one was typed.
     """
 
     name: str
@@ -63,16 +63,27 @@ def named(typed: str, realms: Mapping[str, str], short_names: Collection[str]) -
     r"""Take apart "alice", "CORP\alice", "alice@corp.example.com" and any of them with "mail" behind.
 
     Only realms and short names that are known are taken off: else a name is a name, whatever it looks like.
-    `realms`: folded realm -> repository; `short_names`: folded.
+    `realms`: realm -> repository; realms and `short_names` are as `name_key` has them. Two spellings of one key come to
+    the same user, repository and chain, whatever stands for the backslash, the `@` and the blanks in them.
     """
-    rest, _, last = typed.rpartition(" ")
-    chain = last.casefold() if rest.strip() and last.casefold() in short_names else ""
-    name = rest.strip() if chain else typed
-    before, backslash, user = name.partition("\\")
-    if backslash and user and (repository := realms.get(before.casefold())):
+    found = _apart(typed, realms, short_names)
+    if typed.isascii():
+        return found
+    folded = _apart(name_key(typed), realms, short_names)
+    same = (found.repository, found.chain, found.key) == (folded.repository, folded.chain, folded.key)
+    return found if same else folded
+
+
+def _apart(typed: str, realms: Mapping[str, str], short_names: Collection[str]) -> Named:
+    name, chain = typed, ""
+    words = typed.rsplit(maxsplit=1)
+    if len(words) > 1 and (key := name_key(words[1])) in short_names:
+        name, chain = words[0].strip(), key
+    realm, _, user = name.partition("\\")
+    if user.strip() and (repository := realms.get(name_key(realm))):
         return Named(user, repository, chain)
-    user, _, behind = name.rpartition("@")
-    if user and (repository := realms.get(behind.casefold())):
+    user, _, realm = name.rpartition("@")
+    if user.strip() and (repository := realms.get(name_key(realm))):
         return Named(user, repository, chain)
     return Named(name, "", chain)
 

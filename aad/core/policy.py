@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from aad.core.group_name import group_key
-from aad.core.identity import Attempt, Named, User, named
+from aad.core.identity import Attempt, Named, User, name_key, named
 from aad.core.user_address import Networks, Unknown
 
 
@@ -65,6 +65,11 @@ class Chain:
         return self.short_name or self.name
 
     @cached_property
+    def selector(self) -> str:
+        """The short name as it is compared; empty: nobody can ask for this chain by one."""
+        return name_key(self.short_name)
+
+    @cached_property
     def _group_keys(self) -> frozenset[str]:
         return frozenset(map(group_key, self.groups))
 
@@ -77,8 +82,8 @@ class Chain:
 class Event:
     """An occasion to log in: where its users live, and the chains that may be asked of them, in order.
 
-    `realms`: which repository a realm stands for, by the realm's folded name. `choose`: where several chains fit, the
-    user is asked which. `test`: somebody who is signed in tries a method; it ends no row of failures.
+    `realms`: which repository a realm stands for, by the realm as `name_key` has it. `choose`: where several chains
+    fit, the user is asked which. `test`: somebody who is signed in tries a method; it ends no row of failures.
     `decoy`: who is refused is asked for a code all the same, so that nobody learns why; all chains ask for it alike.
     """
 
@@ -100,11 +105,12 @@ class Event:
         """Return the chains that fit, in order; none: nobody said how this user could log in.
 
         The first is asked; the others may be where it isn't, or where the event lets the user choose. `wanted`: the
-        short name that the user typed, folded. None is behind one of which nobody can tell whether it fits.
+        short name that the user typed, as `name_key` has it. None is behind one of which nobody can tell whether it
+        fits.
         """
         found = []
         for chain in self.chains:
-            if wanted not in ("", chain.short_name.casefold()):
+            if wanted not in ("", chain.selector):
                 continue
             if not chain.misfit(user, attempt):
                 found.append(chain)
@@ -117,12 +123,12 @@ class Event:
         found = []
         for chain in self.chains:
             why = chain.misfit(user, attempt)
-            if not why and wanted not in ("", chain.short_name.casefold()):
+            if not why and wanted not in ("", chain.selector):
                 why = f'only for who asks for "{chain.label}", not "{wanted}"'
             if not why:
                 break
             found.append((chain, why))
-            if wanted in ("", chain.short_name.casefold()) and chain.unknown(user, attempt):
+            if wanted in ("", chain.selector) and chain.unknown(user, attempt):
                 break
         return found
 
@@ -132,4 +138,4 @@ class Event:
 
     @cached_property
     def _short_names(self) -> frozenset[str]:
-        return frozenset(chain.short_name.casefold() for chain in self.chains if chain.short_name)
+        return frozenset(chain.selector for chain in self.chains if chain.selector)

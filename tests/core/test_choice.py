@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -55,7 +55,7 @@ def given(typed: str, memo: Choice | None = None, now: float = 0.0) -> Running |
     return choice.answered(at, memo or choice.ask(at, 0.0).memo, Plain(Secret(typed)), now)
 
 
-@pytest.mark.parametrize("typed", ["2", "App", "app", "APP"])
+@pytest.mark.parametrize("typed", ["2", "App", "app", "APP", " aPP ", "\uff21PP", "\uff12"])
 def test_chosen_by_number_or_short_name(typed: str) -> None:
     after = given(typed)
     assert isinstance(after, Running)
@@ -69,3 +69,34 @@ def test_a_wrong_choice_is_asked_again_and_then_refused() -> None:
     assert (again.memo.tries, again.because, again.wrong) == (2, Reason.NO_CHOICE, False)
     assert given("7", Choice(120.0, 1)) == Failure(Reason.NO_CHOICE)
     assert given("1", now=120.0) == Failure(Reason.EXPIRED)
+
+
+@pytest.mark.parametrize("typed", ["", " ", "\u0301", "\u200b"])
+def test_nothing_visible_is_no_choice(typed: str) -> None:
+    again = given(typed)
+    assert isinstance(again, Challenge)
+    assert again.because == Reason.NO_CHOICE
+
+
+def test_octets_that_are_no_text_are_no_choice() -> None:
+    at = running(MAIL, APP)
+    again = choice.answered(at, choice.ask(at, 0.0).memo, Plain(Secret(b"\xff2")), 0.0)
+    assert isinstance(again, Challenge)
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """An answer that can only be compared, as CHAP's."""
+
+    typed: str
+    text: None = None
+    empty: bool = False
+
+    def matches(self, expected: Secret) -> bool:
+        return expected == Secret(self.typed)
+
+
+@pytest.mark.parametrize(("typed", "chosen"), [("2", True), ("APP", True), ("app", True), ("aPp", False), ("3", False)])
+def test_what_can_not_be_read_is_compared_with_the_usual_spellings(typed: str, chosen: bool) -> None:  # noqa: FBT001
+    at = running(MAIL, APP)
+    assert isinstance(choice.answered(at, choice.ask(at, 0.0).memo, Hashed(typed), 0.0), Running) == chosen

@@ -169,6 +169,17 @@ def test_a_client_that_can_t_ask_sends_both_in_one_field(daemon: Daemon) -> None
             assert client.ask("bob", PASSWORD + app.code(seconds=30)).code == ACCESS_ACCEPT
 
 
+@pytest.mark.parametrize("field", ["code_length = 6", 'code_separator = ","'])
+def test_where_nothing_but_a_code_is_asked_it_stands_in_the_field_alone(daemon: Daemon, field: str) -> None:
+    head = NEW_HEAD.replace('methods = ["password", "totp"]', 'methods = ["totp"]')
+    with Daemon(daemon.folder, "", head=head, client=f"challenge = false\n{field}") as other:
+        app = uri(aad(other, "totp", "enroll", "bob", "--method", "totp", "--no-confirm"))
+        with Raw(other.host, other.port) as client:
+            assert client.ask("bob", "000000" if app.code() != "000000" else "111111").code == ACCESS_REJECT
+            assert client.ask("bob", app.code()).code == ACCESS_ACCEPT
+            assert client.ask("bob", app.code()).code == ACCESS_REJECT
+
+
 def test_a_copied_store_opens_nothing_without_its_key(daemon: Daemon) -> None:
     app = uri(aad(daemon, "totp", "enroll", "alice", "--method", "totp", "--no-confirm"))
     daemon.stop()

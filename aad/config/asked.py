@@ -1,0 +1,115 @@
+"""One event as it is asked for: which of its chains a user may come to, and why not by the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from aad.config.sections import Chain, Event
+from aad.core.group_name import group_key
+from aad.core.strength import Traits, asks_less
+from aad.core.user_address import network
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One event with its chains, in order, and the names of those who ask for it. `traits`: of all methods, by name."""
+
+    name: str
+    event: Event
+    chains: Mapping[str, Chain]
+    clients: tuple[str, ...]
+    traits: Traits
+
+    def spoken(self, name: str) -> str:
+        """Write a chain with what it asks."""
+        return f'"{name}" ({", then ".join(self.chains[name].methods)})'
+
+    def less(self, lesser: str, greater: Chain) -> bool:
+        """Say whether one of the chains asks less than another chain."""
+        return asks_less(self.chains[lesser].methods, greater.methods, self.traits)
+
+    def through(self, client: str) -> list[str]:
+        """Return the chains that are for users of a client, in order."""
+        return [name for name, chain in self.chains.items() if not chain.clients or client in chain.clients]
+
+    def reached(self, client: str) -> list[str]:
+        """Return those of them that may be asked: of the others, each stands behind one that fits whom it fits."""
+        through = self.through(client)
+        return [name for name in through if self._may_be_named(name) or not self.cover(name, through)]
+
+    def cover(self, name: str, through: Sequence[str]) -> str:
+        """Return the first chain before this one that fits all whom this one fits; empty: there is none."""
+        return next((one for one in through[: through.index(name)] if self._covers(one, name)), "")
+
+    def ways(self, greater: str, lesser: str) -> Iterator[str]:
+        """Yield who may be asked the lesser chain though the greater one is for them: what follows "a user"."""
+        elsewhere = []
+        for client in self.clients:
+            through, reached = self.through(client), self.reached(client)
+            if lesser not in reached:
+                continue
+            if greater in reached and not self._apart(greater, lesser):
+                yield from self._unplaced(greater, lesser) if not self.cover(lesser, through) else ()
+                yield from self._chosen(lesser, through)
+            elif greater not in through and not self.chains[lesser].clients:
+                elsewhere.append(client)
+        if elsewhere:
+            yield f"who comes through {', '.join(elsewhere)}"
+
+    def _may_be_named(self, name: str) -> bool:
+        return self.event.choose or bool(self.chains[name].short_name)
+
+    def _unplaced(self, greater: str, lesser: str) -> Iterator[str]:
+        """Yield why somebody whom the greater chain is for might not be seen to be."""
+        more, less = self.chains[greater], self.chains[lesser]
+        if more.groups and not _within_groups(less, more):
+            yield f"whom the directory shows in none of the groups {', '.join(map(_quoted, more.groups))}"
+        if more.networks and not less.networks:
+            yield "whose address is unknown"
+        if alone := self._enrolled(more) - self._enrolled(less):
+            yield f"who isn't enrolled for {', '.join(name for name in dict.fromkeys(more.methods) if name in alone)}"
+
+    def _chosen(self, lesser: str, through: Iterable[str]) -> Iterator[str]:
+        """Yield how a user may ask for the lesser chain."""
+        chain = self.chains[lesser]
+        # A choice is asked for where chains go on differently, and nowhere else.
+        if self.event.choose and any(_part(self.chains[name], chain) for name in through):
+            yield "who picks it, as choose = true allows"
+        if chain.short_name:
+            yield f"who types its short name, {_quoted(chain.short_name)}"
+
+    def _covers(self, greater: str, lesser: str) -> bool:
+        """Say whether all whom the second chain fits fit the first one too, and are enrolled for it."""
+        more, less = self.chains[greater], self.chains[lesser]
+        return (
+            (not more.groups or _within_groups(less, more))
+            and (not more.networks or _within_networks(less, more))
+            and self._enrolled(more) <= self._enrolled(less)
+        )
+
+    def _apart(self, one: str, other: str) -> bool:
+        """Say whether both chains are for networks that have no address in common."""
+        mine, others = ([network(each) for each in self.chains[name].networks] for name in (one, other))
+        return bool(mine and others) and not any(a.overlaps(b) for a in mine for b in others)
+
+    def _enrolled(self, chain: Chain) -> set[str]:
+        return {name for name in chain.methods if self.traits[name].enrolled}
+
+
+def _part(one: Chain, other: Chain) -> bool:
+    return any(mine != yours for mine, yours in zip(one.methods, other.methods, strict=False))
+
+
+def _within_groups(less: Chain, more: Chain) -> bool:
+    mine, others = (set(map(group_key, chain.groups)) for chain in (less, more))
+    return bool(mine) and mine <= others
+
+
+def _within_networks(less: Chain, more: Chain) -> bool:
+    mine, others = ([network(each) for each in chain.networks] for chain in (less, more))
+    return bool(mine) and all(any(a.version == b.version and a.subnet_of(b) for b in others) for a in mine)  # type: ignore[arg-type]
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
