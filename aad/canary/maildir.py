@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from aad.canary.mailbox import OCTETS, RECENT, Mail
 from aad.ports import Unavailable
@@ -39,7 +41,7 @@ class Maildir:
         found = []
         for name in files.keys() - self._seen:
             try:
-                with files[name].open("rb") as file:
+                with _opened(files[name]) as file:
                     found.append(Mail(name, file.read(OCTETS), name not in self._old))
             except FileNotFoundError:  # moved from new/ to cur/ meanwhile: next time
                 continue
@@ -66,6 +68,11 @@ class Maildir:
 
     def _unavailable(self, error: OSError) -> Unavailable:
         return Unavailable(f"{error.filename or self._folder}: {error.strerror}", where=self.where)
+
+
+def _opened(file: Path) -> IO[bytes]:
+    """Open a mail as it was delivered: no link to something else, no pipe to wait for. OSError."""
+    return open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK))
 
 
 def _time(file: Path) -> float:

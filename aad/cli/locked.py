@@ -6,7 +6,8 @@ import argparse
 import asyncio
 
 from aad import assembly
-from aad.cli.exits import EX_FINE, configured, takes_config, unavailable
+from aad.cli.become import configured_for_daemon
+from aad.cli.exits import EX_FINE, takes_config, unavailable
 from aad.config import Config
 from aad.ports import Unavailable
 
@@ -20,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print one line for each user that is locked out."""
-    return asyncio.run(_list(configured(options)))
+    return asyncio.run(_list(configured_for_daemon(options)))
 
 
 async def _list(config: Config) -> int:
