@@ -121,10 +121,10 @@ class Rooted(Part):
         self._forks: subprocess.Popen[bytes] | None = None
         self.configure()
 
-    def configure(self, *, store: str = STORE, log: str = LOG, state: Path | None = None) -> None:
-        """Write aad.toml, for root alone."""
-        values = {"port": self.port, "state": state or self.state, "log": self.log}
-        self._write(self.etc / "aad.toml", (CONFIGURATION + store + log).format(**values), 0o600)
+    def configure(self, *, store: str = "", log: bool = True, state: Path | None = None) -> None:
+        """Write aad.toml, for root alone; with another `store`, without the file of a `log`, with another folder."""
+        text = CONFIGURATION.format(port=self.port) + (store or STORE.format(state=state or self.state))
+        self._write(self.etc / "aad.toml", text + (LOG.format(log=self.log) if log else ""), 0o600)
 
     def given(self, folder: Path, mode: int = 0o700) -> Path:
         """Make a folder that belongs to the daemon's user."""
