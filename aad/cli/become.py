@@ -24,7 +24,7 @@ def become_daemon(config: Config) -> None:
 
     Secrets are in `config`. What is opened from now on, such as users files and authorities, the daemon opens too.
     """
-    logs = (config.log.file.parent,) if config.log.file else ()
+    logs = (config.log.file.parent,) if config.log.file and config.log.to in {"auto", "file"} else ()
     folder = config.state_folder
     if folder is None:
         privileges.become_user(config.daemon_user, logs)

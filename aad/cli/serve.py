@@ -18,6 +18,7 @@ EXAMPLE = "aad serve -c /etc/aad/aad.toml"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Take the file."""
+    parser.description = f"{parser.description} Started by root, it becomes the owner of the store's folder first."
     takes_config(parser)
     parser.add_argument(
         "--workers",

@@ -120,6 +120,8 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     common = decoder.settings(sections.Store, {key: store[key] for key in own}, ("store",))
     parts["key"] = common.key if common else None
     parts["daemon_user"] = common.daemon_user if common else ""
+    if "daemon_user" in own and parts["store"] and hasattr(parts["store"].settings, "path"):
+        decoder.warn(("store", "daemon_user"), "isn't used: it is whoever owns the folder of the store's file")
     if common and common.key is None and parts["store"] and not hasattr(parts["store"].settings, "path"):
         decoder.fault(("store", "key"), f"missing: {_SAME_KEY}")
     for kind, cls in (("clients", Client), ("chains", sections.Chain), ("events", sections.Event)):

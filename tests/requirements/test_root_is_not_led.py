@@ -184,6 +184,24 @@ def test_39_no_file_beside_the_log_leads_root(house: Besieged, attack: str) -> N
     house.withstands(lambda: LOGS[attack](house), "log", "totp enroll", "totp remove", "recovery make", "serve")
 
 
+@pytest.mark.parametrize("attack", LOGS)
+def test_39_nor_where_the_state_is_root_s_and_the_log_is_not(house: Besieged, attack: str) -> None:
+    """Root stays root then, and writes to a folder of another user."""
+
+    def prepared() -> None:
+        os.chown(house.state, 0, 0)
+        for each in house.state.iterdir():
+            os.chown(each, 0, 0)
+        LOGS[attack](house)
+
+    found: list[str] = []
+    for name in ("log", "totp enroll", "recovery make", "serve"):
+        house.renew()
+        prepared()
+        found += [each for each in house.wrong(name) if str(house.state) not in each]
+    assert found == []
+
+
 def test_39_the_folder_of_the_log_is_not_followed_elsewhere(house: Besieged) -> None:
     house.withstands(lambda: house.link(house.log, ""), "log", "totp enroll", "serve")
     house.log.unlink()
