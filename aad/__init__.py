@@ -31,7 +31,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     privileges.py  root becomes the owner of what it opens, before it does          | folders
     installation.py  the installation's key, made at the first start                   | core, folders, ports
     registry.py    a type's name -> a plugin class                                  | ports, config
-    methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports; folders, upstream, users
+    methods/ repositories/ senders/ stores/   the plugins; none knows another | core, ports; folders, upstream, users
     users/         a users file at work: read anew, its passwords checked           | core, ports
     upstream/      other RADIUS servers, asked about a password                     | core, ports, radius
     same.py        a login begun again while it is at work is one login            | core, ports

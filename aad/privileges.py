@@ -118,8 +118,7 @@ def _become(user: Account, paths: Sequence[Path]) -> None:
             _open_ways(user, closed)
         _drop(user)
     except OSError as error:
-        right = f"run the command as that user (runuser -u {user.name} -- aad ...)"
-        message = f"root can't become {user.name}: {error.strerror}; {right}"
+        message = f"root can't become {user.name}: {error.strerror}; run the command as that user"
         raise PrivilegesError(message) from None
 
 
