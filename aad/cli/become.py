@@ -7,6 +7,7 @@ import argparse
 from aad import privileges
 from aad.cli.exits import configured
 from aad.config import Config
+from aad.privileges import PrivilegesError
 
 
 def configured_for_daemon(options: argparse.Namespace) -> Config:
@@ -28,5 +29,9 @@ def become_daemon(config: Config) -> None:
     folder = config.state_folder
     if folder is None:
         privileges.become_user(config.daemon_user, logs)
-    else:
+        return
+    try:
         privileges.become_owner(folder, logs)
+    except PrivilegesError as error:
+        message = f"the store {config.store.settings.path} can't be opened: {error}"
+        raise PrivilegesError(message) from None
