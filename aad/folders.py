@@ -80,7 +80,7 @@ class Folder:
             words = "is a link, or another user's"
         if words:
             os.close(descriptor)
-            raise OSError(errno.EPERM, words, str(self.path / name))
+            raise OSError(errno.EINVAL, words, str(self.path / name))
         os.set_blocking(descriptor, True)
         return descriptor
 

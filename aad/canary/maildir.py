@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +47,8 @@ class Maildir:
             except FileNotFoundError:  # moved from new/ to cur/ meanwhile: next time
                 continue
             except OSError as error:
-                raise self._unavailable(error) from error
+                if error.errno != errno.ELOOP:  # else no mail was delivered so: it is passed over
+                    raise self._unavailable(error) from error
             self._seen.add(name)
         return found
 
