@@ -27,9 +27,11 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     history.py     a user's last logins, out of the records as they pass            | core, ports
     qr.py          QR codes, for a terminal and for a page                          | core
     config/        aad.toml -> frozen values; every fault by file and key           | core
-    installation.py  the installation's key, made at the first start                   | core, ports
+    folders.py     folders held open, so that no path leads root elsewhere          | nothing
+    privileges.py  root becomes the owner of what it opens, before it does          | folders
+    installation.py  the installation's key, made at the first start                   | core, folders, ports
     registry.py    a type's name -> a plugin class                                  | ports, config
-    methods/ repositories/ senders/ stores/   the plugins; none knows another       | core, ports; upstream, users
+    methods/ repositories/ senders/ stores/   the plugins; none knows another | core, ports; folders, upstream, users
     users/         a users file at work: read anew, its passwords checked           | core, ports
     upstream/      other RADIUS servers, asked about a password                     | core, ports, radius
     same.py        a login begun again while it is at work is one login            | core, ports
@@ -44,7 +46,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     canary/        one login of a test user, its code read out of a mailbox        | core, ports, engine, radius
     records.py     the records there are: name, level, text, MESSAGE_ID             | nothing
     log.py         where records go: `journal.py` (never waits for it), `logfile.py` or stderr | records
-    logbook/       the records read back, from journal or file, told as stories     | core, records
+    logbook/       the records read back, from journal or file, told as stories     | core, folders, records
     metrics/       counts records as they pass; GET /metrics                        | core, ports
     watch.py       [metrics] at work, over the parts that run                       | metrics, config, log, radius
     service.py     what systemd hands over and wants to hear                        | nothing

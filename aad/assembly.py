@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aad import registry
+from aad import folders, privileges, registry
 from aad.config import Config, Plugin
 from aad.config.replies import asked_for
 from aad.config.sections import Limits
@@ -24,8 +24,9 @@ from aad.installation import key_at
 from aad.lockout import Lockout
 from aad.outages import Outages
 from aad.pending import Pending
-from aad.ports import Record, Repository, Sender, Store, Wiring
+from aad.ports import Record, Repository, Sender, Store, Unavailable, Wiring
 from aad.post import Post
+from aad.privileges import PrivilegesError
 from aad.randomness import Randomness
 from aad.same import Same
 from aad.vault import Vault
@@ -72,12 +73,29 @@ def installation_key(config: Config) -> Secret:
     """
     if config.key is not None:
         return config.key
+    _fit_to_open(config)
     return key_at(Path(config.store.settings.path).with_name("installation.key"))
+
+
+def _fit_to_open(config: Config) -> None:
+    """See to it that root has become the owner of the store's folder, and that opening its files can't hang."""
+    if config.state_folder is None:
+        return
+    try:
+        privileges.settled(config.state_folder)
+    except PrivilegesError as error:
+        raise Unavailable(str(error), where="store") from None
+    for ending in ("", "-wal", "-shm", "-journal"):
+        file = config.store.settings.path.with_name(config.store.settings.path.name + ending)
+        if folders.waited_for(file):
+            message = f"{file}: is no file; remove it"
+            raise Unavailable(message, where="store")
 
 
 @asynccontextmanager
 async def opened_store(config: Config, outages: Outages | None = None) -> AsyncIterator[Store]:
     """Open the store; alone, for whoever looks at it beside a running daemon, or with who hears of its `outages`."""
+    _fit_to_open(config)
     wiring = Wiring(name="store", key=Secret(b""), outage=outages.noticed if outages else None)
     async with built(config.store, wiring) as store:
         yield store

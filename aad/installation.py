@@ -7,38 +7,48 @@ import os
 import secrets
 from pathlib import Path
 
+from aad import folders
 from aad.core.secret import Secret
+from aad.folders import Folder
 from aad.ports import Unavailable
 
 KEY_OCTETS = 32
+MOST_OCTETS = 4096  # of a key; what is longer is something else
 
 
 def key_at(path: Path) -> Secret:
     """Return the key, and make it if there is none (0600). Unavailable: it can't be had, and why."""
     try:
-        if not path.exists():
-            _make(path)
-        key = Secret(path.read_bytes())
+        with folders.opened(path.parent) as folder:
+            try:
+                octets = _read(folder, path.name)
+            except FileNotFoundError:
+                _make(folder, path.name)
+                octets = _read(folder, path.name)
     except OSError as error:
         message = f"{path}: {error.strerror}"
         raise Unavailable(message, where="store") from None
-    if len(key) < KEY_OCTETS:
+    key = Secret(octets)
+    if not KEY_OCTETS <= len(key) <= MOST_OCTETS:
         words = "remove it, and a new one is made (waiting logins and enrolments end)"
         message = f"{path}: should have {KEY_OCTETS} octets; {words}"
         raise Unavailable(message, where="store")
     return key
 
 
-def _make(path: Path) -> None:
-    """Make a key that is there whole or not at all: somebody else may be looking for it, or making one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+def _read(folder: Folder, name: str) -> bytes:
+    with open(folder.open(name, os.O_RDONLY), "rb") as file:  # noqa: PTH123 - of a descriptor
+        return file.read(MOST_OCTETS + 1)
+
+
+def _make(folder: Folder, name: str) -> None:
+    """Make a key that is there whole or not at all: another process may be looking for it, or making one."""
+    draft, there = f".{name}.{os.getpid()}-{secrets.token_hex(4)}", folder.descriptor
+    made = folder.make(draft, os.O_WRONLY, 0o600)
     try:
-        draft.touch(mode=0o600, exist_ok=False)
-        draft.write_bytes(secrets.token_bytes(KEY_OCTETS))
-        if os.geteuid() == 0:  # a command run by root before the daemon ever was: the daemon must be able to read it
-            folder = path.parent.stat()
-            os.chown(draft, folder.st_uid, folder.st_gid)
+        with open(made, "wb") as file:  # noqa: PTH123 - of a descriptor
+            file.write(secrets.token_bytes(KEY_OCTETS))
         with contextlib.suppress(FileExistsError):  # of many, the first one counts
-            os.link(draft, path)
+            os.link(draft, name, src_dir_fd=there, dst_dir_fd=there, follow_symlinks=False)
     finally:
-        draft.unlink(missing_ok=True)
+        os.unlink(draft, dir_fd=there)

@@ -6,8 +6,10 @@ import contextlib
 import os
 from pathlib import Path
 
+from aad import folders
+
 MODE = 0o640  # user names and masked addresses stand in it: for root, the daemon and its group
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW
 
 
 class LogFile:
@@ -46,11 +48,10 @@ class LogFile:
 
 def _opened(path: Path) -> int:
     try:
-        with contextlib.suppress(FileExistsError):
-            file = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, MODE)
-            os.fchmod(file, MODE)  # whatever the umask is
-            return file
-        return os.open(path, _FLAGS)
+        with folders.opened(path.parent) as folder:
+            with contextlib.suppress(FileExistsError):
+                return folder.make(path.name, _FLAGS, MODE)
+            return folder.open(path.name, _FLAGS)
     except OSError as error:
         message = f"the log {path} can't be written: {error.strerror}"
         raise OSError(message) from None

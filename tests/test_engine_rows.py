@@ -300,7 +300,7 @@ class Walk:
             reply = await self.there.engine.answer(ticket, given if what != "empty" else attempt("", name, event=event))
             assert not isinstance(reply, Accepted) or what == "right code"
             assert not isinstance(reply, Accepted) or not before[Kind.CODES], "no accept follows a locked row"
-            assert not before[Kind.CODES] or compared(self.there) == count
+            assert not before[Kind.CODES] or compared(self.there) == count or what == "empty"
         else:
             event = what if what in {"test", "sudo"} else "vpn"
             typed = {"wrong password": f"wrong {number}", "test": ""}.get(what, "right")

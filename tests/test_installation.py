@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,3 +36,14 @@ def test_a_key_that_is_too_short_is_not_used(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="No such file"):
         key_at(tmp_path / "nowhere" / "key")
+
+
+def test_what_is_no_key_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Unavailable, match="is a pipe, not a file"):
+        key_at(tmp_path / "pipe")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    with pytest.raises(Unavailable, match="should have 32 octets"):
+        key_at(tmp_path / "endless")
+    (tmp_path / "long").write_bytes(b"k" * 4096)
+    assert len(key_at(tmp_path / "long")) == 4096

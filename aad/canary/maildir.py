@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from aad.canary.mailbox import OCTETS, RECENT, Mail
 from aad.ports import Unavailable
@@ -39,12 +42,13 @@ class Maildir:
         found = []
         for name in files.keys() - self._seen:
             try:
-                with files[name].open("rb") as file:
+                with _opened(files[name]) as file:
                     found.append(Mail(name, file.read(OCTETS), name not in self._old))
             except FileNotFoundError:  # moved from new/ to cur/ meanwhile: next time
                 continue
             except OSError as error:
-                raise self._unavailable(error) from error
+                if error.errno != errno.ELOOP:  # else no mail was delivered so: it is passed over
+                    raise self._unavailable(error) from error
             self._seen.add(name)
         return found
 
@@ -66,6 +70,11 @@ class Maildir:
 
     def _unavailable(self, error: OSError) -> Unavailable:
         return Unavailable(f"{error.filename or self._folder}: {error.strerror}", where=self.where)
+
+
+def _opened(file: Path) -> IO[bytes]:
+    """Open a mail as it was delivered: no link to something else, no pipe to wait for. OSError."""
+    return open(file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK))
 
 
 def _time(file: Path) -> float:

@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from importlib import import_module
 from keyword import iskeyword
 
-from aad.cli.exits import EX_FAILED, EX_USAGE
+from aad.cli.exits import EX_FAILED, EX_USAGE, failed
 from aad.config import ConfigError
+from aad.privileges import PrivilegesError
 
 COMMANDS = {
     "serve": "run the daemon in the foreground until SIGTERM; SIGHUP reloads",
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return os.EX_CONFIG
+    except PrivilegesError as error:
+        return failed(str(error), os.EX_UNAVAILABLE)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # "aad check | head"

@@ -12,6 +12,7 @@ from typing import Any
 
 from aad import assembly
 from aad.cli import prompts
+from aad.cli.become import become_daemon
 from aad.cli.exits import EX_FAILED, EX_FINE, configured, takes_config
 from aad.cli.group_lookup import groups_found
 from aad.config import Config
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     for warning in (*config.warnings, *prompts.warnings(config)):
         print(f"warning: {warning}", file=sys.stderr)
     if options.online:
+        become_daemon(config)
         return asyncio.run(_online(config))
     print(f"{options.config}: fine")
     return EX_FINE

@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any
 
 from aad import assembly
-from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed, takes_config
+from aad.cli.become import configured_for_daemon
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, takes_config
 from aad.config import Config, Plugin
 from aad.config.faults import did_you_mean
 from aad.core.identity import User
@@ -48,7 +49,7 @@ Action = Callable[[Config, Plugin, argparse.Namespace], Coroutine[Any, Any, int]
 
 def done(action: Action, options: argparse.Namespace, types: Collection[str]) -> int:
     """Do what was asked for with the method that was asked for; say on stderr what went wrong; return the exit code."""
-    config = configured(options)
+    config = configured_for_daemon(options)
     try:
         return asyncio.run(action(config, _method(config, options.method, types), options))
     except Refusal as error:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from aad import assembly
-from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, configured, failed, takes_config
+from aad.cli.become import configured_for_daemon
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, takes_config
 from aad.cli.prompts import asking, wording
 from aad.config import Config
 from aad.config.faults import did_you_mean
@@ -44,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print repository, user, address, chain, and the rule behind each."""
-    config = configured(options)
+    config = configured_for_daemon(options)
     if options.event not in config.events:
         return failed(f"no event {options.event!r}: {did_you_mean(options.event, config.events)}", EX_USAGE)
     if options.client and options.client not in config.endpoints:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aad import folders
 from aad.cli.exits import EX_FINE, EX_USAGE, failed
 from aad.core.secret import Secret
 from aad.importing import duo, freeradius
@@ -82,14 +83,13 @@ def _write(folder: Path, secrets: Mapping[str, Secret]) -> None:
     """Write each secret into a file of its own, which nobody else may read; one that is there stays. OSError."""
     if not secrets:
         return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, secret in secrets.items():
-        file, octets = folder / name, secret.reveal() + b"\n"
-        try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            if file.read_bytes() != octets:  # it may be in use
-                raise
-            continue
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(octets)
+    with folders.made(folder, 0o700) as held:
+        for name, secret in secrets.items():
+            octets = secret.reveal() + b"\n"
+            try:
+                with open(held.make(name, os.O_WRONLY, 0o600), "wb") as made:  # noqa: PTH123 - of a descriptor
+                    made.write(octets)
+            except FileExistsError:
+                with open(held.open(name, os.O_RDONLY), "rb") as there:  # noqa: PTH123 - of a descriptor
+                    if there.read(len(octets) + 1) != octets:  # it may be in use
+                        raise

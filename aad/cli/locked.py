@@ -7,7 +7,8 @@ import asyncio
 import time
 
 from aad import assembly
-from aad.cli.exits import EX_FINE, configured, takes_config, unavailable
+from aad.cli.become import configured_for_daemon
+from aad.cli.exits import EX_FINE, takes_config, unavailable
 from aad.config import Config
 from aad.core.secret import Secret
 from aad.lockout import Standing, told
@@ -24,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print one line for each row of failures by which a user is locked out."""
-    return asyncio.run(_list(configured(options), everything=options.all))
+    return asyncio.run(_list(configured_for_daemon(options), everything=options.all))
 
 
 async def _list(config: Config, *, everything: bool) -> int:

@@ -12,7 +12,7 @@ from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
 
-from aad import journal
+from aad import journal, privileges
 from aad.cli.exits import EX_FINE, configured, failed, takes_config
 from aad.config import ConfigError
 from aad.logbook.entry import Book, Entry, Unreadable, Wanted
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 def _book(options: argparse.Namespace) -> Book:
     """Return the journal or the file, wherever `serve` writes to."""
     if options.file is not None:
-        return FileBook(options.file)
+        return _file(options.file)
     there = journal.SOCKET.exists()
     try:
         log = configured(options).log
@@ -75,7 +75,13 @@ def _book(options: argparse.Namespace) -> Book:
     if log.to == "stderr" or log.file is None:
         message = f"records go to stderr, {options.config} says; what keeps them can be read by --file, if it is JSON"
         raise Unreadable(message)
-    return FileBook(log.file)
+    return _file(log.file)
+
+
+def _file(path: Path) -> Book:
+    """Return a file's records, which root reads as the owner of its folder. PrivilegesError."""
+    privileges.become_owner(path.parent, shared=True)  # in a folder such as /tmp links aren't followed
+    return FileBook(path)
 
 
 def _journal() -> Book:

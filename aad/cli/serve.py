@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from aad.cli.become import become_daemon
 from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
 from aad.daemon import serve
 from aad.ports import Unavailable
@@ -17,6 +18,7 @@ EXAMPLE = "aad serve -c /etc/aad/aad.toml"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Take the file."""
+    parser.description = f"{parser.description} Started by root, it becomes the owner of the store's folder first."
     takes_config(parser)
     parser.add_argument(
         "--workers",
@@ -31,9 +33,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
     try:
+        config = configured(options)
+        if config.state_folder is not None:  # started by hand; the unit has its user from the beginning
+            become_daemon(config)
         if options.workers > 1:
-            return Workers(configured(options), options.workers).run()
-        serve(configured(options))
+            return Workers(config, options.workers).run()
+        serve(config)
     except Unavailable as error:
         return unavailable(error.what)
     except BadSocket as error:

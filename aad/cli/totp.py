@@ -40,6 +40,11 @@ def run(options: argparse.Namespace) -> int:
     """Do it, beside a running daemon or without one."""
     if (options.user is None) != (options.action == "list"):
         return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'USER or FILE'}", EX_USAGE)
+    try:
+        # The caller's own file: read before root becomes another user.
+        options.rows = list(_rows(Path(options.user))) if options.action == "import" else []
+    except Refusal as error:
+        return failed(str(error), error.code)
     return done(_ACTIONS[options.action], options, TYPES)
 
 
@@ -97,7 +102,7 @@ async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -
     """Enrol everybody in a file, and say of each line that isn't right why; the others are enrolled."""
     path, wrong, count = Path(options.user), 0, 0
     async with directory(config, options) as users, enrolled(config, plugin) as enrolment:
-        for number, row in _rows(path):
+        for number, row in options.rows:
             try:
                 token = _token(row)
                 user = await users.user(row[0].strip())

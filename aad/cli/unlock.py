@@ -7,7 +7,8 @@ import asyncio
 from contextlib import closing
 
 from aad import assembly
-from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
+from aad.cli.become import configured_for_daemon
+from aad.cli.exits import EX_FINE, failed, takes_config, unavailable
 from aad.config import Config
 from aad.core.identity import name_key
 from aad.core.secret import Secret
@@ -25,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """End all rows of failures of the user, in every repository, and write the record."""
-    return asyncio.run(_unlock(configured(options), options.user))
+    return asyncio.run(_unlock(configured_for_daemon(options), options.user))
 
 
 async def _unlock(config: Config, user: str) -> int:

@@ -71,12 +71,19 @@ class Config:
     limits: sections.Limits
     store: Plugin
     key: Secret | None
+    daemon_user: str
     log: sections.Log
     metrics: sections.Metrics
     https: Https | None = None
     traits: Traits = field(default_factory=dict)
     vocabulary: Vocabulary | None = None
     warnings: tuple[Fault, ...] = ()
+
+    @property
+    def state_folder(self) -> Path | None:
+        """Where the store's file is, and the installation's key beside it; None: the store has no file."""
+        path: Path | None = getattr(self.store.settings, "path", None)
+        return path.parent if path else None
 
     @property
     def endpoints(self) -> dict[str, tuple[str, ...]]:
@@ -112,9 +119,14 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     tables = decoder.tree.tables
     parts: dict[str, Any] = {kind: _plugins(decoder, types, kind) for kind in ("repositories", "senders", "methods")}
     store = tables.get("store", {})
-    parts["store"] = _plugin(decoder, types, ("store",), _without(store, "key"), "sqlite")
-    common = decoder.settings(sections.Store, {key: store[key] for key in store.keys() & {"key"}}, ("store",))
+    own = store.keys() & {"key", "daemon_user"}
+    rest = {key: store[key] for key in store.keys() - own}
+    parts["store"] = _plugin(decoder, types, ("store",), rest, "sqlite")
+    common = decoder.settings(sections.Store, {key: store[key] for key in own}, ("store",))
     parts["key"] = common.key if common else None
+    parts["daemon_user"] = common.daemon_user if common else ""
+    if "daemon_user" in own and parts["store"] and hasattr(parts["store"].settings, "path"):
+        decoder.warn(("store", "daemon_user"), "isn't used: it is whoever owns the folder of the store's file")
     if common and common.key is None and parts["store"] and not hasattr(parts["store"].settings, "path"):
         decoder.fault(("store", "key"), f"missing: {_SAME_KEY}")
     for kind, cls in (("clients", Client), ("chains", sections.Chain), ("events", sections.Event)):
@@ -155,10 +167,6 @@ def _fill_in(tables: Table, types: Types) -> None:
 
 def _tables_in(table: Any) -> list[Table]:
     return [one for one in table.values() if isinstance(one, dict)] if isinstance(table, dict) else []
-
-
-def _without(table: Table, key: str) -> Table:
-    return {name: value for name, value in table.items() if name != key}
 
 
 def _each(decoder: Decoder, kind: str, cls: type[S]) -> dict[str, S]:

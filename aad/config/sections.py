@@ -156,6 +156,10 @@ class Store:
 
     key: Secret | None = option(None, "The installation's key; default: made at first start beside the store's file.")
 
+    daemon_user: str = option(
+        "aad", "The user that aad runs as: whom root's commands become where the store has no folder to tell it."
+    )
+
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check the key."""
         if self.key is not None and len(self.key) < KEY_OCTETS:

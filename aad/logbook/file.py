@@ -8,12 +8,15 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
+from aad import folders
 from aad.logbook.entry import Entry, Unreadable, Wanted, entry
 
 _MOVED_AWAY = re.compile(r"[.-][0-9]+(\.gz)?")  # aad.log.1, aad.log.2.gz, aad.log-20261124
+_GIVEN = {Path("/dev/stdin"), Path("/dev/fd"), Path("/proc/self/fd")}
 _POLL = 0.2  # seconds between two looks at a file that is followed
 
 
@@ -86,8 +89,20 @@ def _older(file: Path, since: float) -> bool:
     return file.stat().st_mtime + 1.0 < since
 
 
-def _opened(file: Path) -> IO[bytes]:
-    return gzip.open(file) if file.suffix == ".gz" else file.open("rb")  # type: ignore[return-value]
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    if file in _GIVEN or file.parent in _GIVEN:  # aad log --file <(zcat ...): open already, and the caller's
+        with file.open("rb") as lines:
+            yield lines
+        return
+    with folders.opened(file.parent) as folder:
+        descriptor = folder.open(file.name, os.O_RDONLY)
+    with open(descriptor, "rb") as plain:  # noqa: PTH123 - of a descriptor
+        if file.suffix == ".gz":
+            with gzip.open(plain) as lines:
+                yield cast("IO[bytes]", lines)
+        else:
+            yield plain
 
 
 def _wanted(lines: Iterable[bytes], since: float, wanted: Wanted) -> Iterator[Entry]:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from sqlite3 import Connection
 
+from aad import folders
 from aad.ports import Unavailable
 from aad.stores.statements import COUNTS
 
@@ -172,18 +173,13 @@ def _make(path: Path) -> None:
     """Make an empty file, 0600; SQLite gives the files beside it the same mode and owner."""
     # Never open and close a file that is there: that ends the locks of every connection of this process (fcntl(2)).
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with folders.opened(path.parent) as folder:
+            os.close(folder.make(path.name, os.O_WRONLY, 0o600))
     except FileExistsError:
         return
     except OSError as error:
         right = "make its folder, owned by the user that aad runs as, mode 0700"
         raise _unavailable(path, f"can't be made: {error.strerror}; {right}") from error
-    try:
-        if os.geteuid() == 0:  # `aad locked` by root, before the daemon ever ran: the daemon must be able to open it
-            folder = path.parent.stat()
-            os.fchown(descriptor, folder.st_uid, folder.st_gid)
-    finally:
-        os.close(descriptor)
 
 
 def _fit(connection: Connection, path: Path, since_boot: float) -> float:

@@ -431,3 +431,13 @@ def test_what_a_later_file_replaces_is_gone_with_all_below_it(tmp_path: Path) ->
         load(file, registry)
     secrets = [fault for fault in error.value.faults if fault.key.startswith("clients.other.secret")]
     assert [fault.file.name for fault in secrets] == ["1.toml"]
+
+
+def test_the_daemon_s_user_is_of_use_without_a_folder_only(tmp_path: Path) -> None:
+    text = '[store]\ntype = "valkey"\nurl = "valkey://localhost"\nkey = "0123456789abcdef"\n'
+    assert loaded(tmp_path, SMALLEST + text).daemon_user == "aad"
+    config = loaded(tmp_path, SMALLEST + text + 'daemon_user = "radius"\n')
+    assert (config.daemon_user, config.state_folder) == ("radius", None)
+    config = loaded(tmp_path, SMALLEST + '[store]\npath = "s/state.db"\ndaemon_user = "radius"\n')
+    assert config.state_folder == tmp_path / "s"
+    assert "store.daemon_user: isn't used: it is whoever owns the folder" in str(config.warnings[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import stat
@@ -290,6 +291,25 @@ def test_a_secret_that_is_there_is_not_replaced(cfg: Path, tmp_path: Path, capsy
     assert not out
     assert str(file) in err
     assert file.read_text() == "in use"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_secrets_are_not_led_elsewhere(cfg: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    theirs, roots = tmp_path / "theirs", tmp_path / "roots"
+    for each in (theirs, roots):
+        each.mkdir()
+    os.chown(theirs, 4321, 4321)
+    (theirs / "secrets").symlink_to(roots)
+    os.chown(theirs / "secrets", 4321, 4321, follow_symlinks=False)
+    for folder in (theirs / "secrets", theirs / "secrets" / "new"):
+        assert main(["import", str(cfg), "--secrets-dir", str(folder)]) == 1
+        assert "lead root elsewhere" in capsys.readouterr().err
+    name = "radius-server-auto-1.secret"
+    (roots / "secret").write_text("of root's")
+    (theirs / name).symlink_to(roots / "secret")
+    assert main(["import", str(cfg), "--secrets-dir", str(theirs)]) == 1
+    assert f"{theirs / name}: " in capsys.readouterr().err
+    assert [(each.name, each.read_text()) for each in roots.iterdir()] == [("secret", "of root's")]
 
 
 def test_what_is_neither_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,6 +101,24 @@ def test_a_file_is_followed_also_when_it_is_moved_away_or_emptied(path: Path, lo
     reader.join(10)
 
 
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(Unreadable, match="is a pipe, not a file"):
+        list(FileBook(path).records(0.0, ALL))
+
+
+def test_what_the_caller_opened_may_be_a_pipe(path: Path, log: Log) -> None:
+    """`aad log --file <(zcat ...)`."""
+    log.record("login.started", user="alice")
+    reading, writing = os.pipe()
+    os.write(writing, path.read_bytes())
+    os.close(writing)
+    try:
+        assert users(FileBook(Path(f"/dev/fd/{reading}")).records(0.0, ALL)) == ["alice"]
+    finally:
+        os.close(reading)
+
+
 def test_a_file_that_is_not_there_is_named(path: Path) -> None:
     with pytest.raises(Unreadable, match=f"^{path} can't be read: No such file or directory$"):
         list(FileBook(path).records(0.0, ALL))

@@ -23,6 +23,7 @@ STORE = """
 type = "valkey"
 url = "{url}"
 key = "an installation's key, for both nodes"
+daemon_user = "root"
 timeout = "300ms"
 """
 Node = Callable[..., Daemon]

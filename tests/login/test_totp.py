@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import shutil
 import subprocess
@@ -274,16 +273,3 @@ def test_who_is_enrolled_stays_so_unless_forced(daemon: Daemon) -> None:
 )
 def test_what_is_asked_for_wrongly(daemon: Daemon, words: tuple[str, ...], code: int, said: str) -> None:
     assert said in aad(daemon, *words, right=code)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_what_root_makes_before_the_daemon_ever_ran_is_the_daemon_s(tmp_path: Path) -> None:
-    daemon = Daemon(tmp_path / "aad", "", head=NEW_HEAD)
-    (daemon.folder / "users.toml").touch(0o600)
-    (daemon.folder / "users.toml").write_text(PEOPLE)
-    os.chown(daemon.folder, 65534, 65534)
-    said = aad(daemon, "totp", "enroll", "alice", "--method", "totp", "--no-confirm", right=0)
-    assert "otpauth://totp/aad:alice?" in said
-    for name in ("state.db", "installation.key"):
-        made = (daemon.folder / name).stat()
-        assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (65534, 65534, 0o600)

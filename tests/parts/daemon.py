@@ -43,6 +43,7 @@ methods = ["password", "email_otp"]
 VALKEY = """type = "valkey"
 url = "{url}"
 prefix = "aad{folder}:"
+daemon_user = "root"
 """
 KEY = b"an installation's key, of 32 octets at least"
 

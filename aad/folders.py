@@ -1,0 +1,225 @@
+"""Folders held open: what is opened below one by name is in that folder, whatever its path leads to by then.
+
+For root a path is taken step by step, and each step must be beyond the reach of other users: they would choose which
+files root reads, writes and gives away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pwd
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+MOST_LINKS = 40  # symbolic links on the way, as path_resolution(7) has it
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_STEP = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_ID_MAP = Path("/proc/self/uid_map")
+
+
+class UnsafeFolderError(OSError):
+    """Another user may change what lies on the way to a folder, or in it; `strerror` says who, and what helps."""
+
+    def __init__(self, path: Path, words: str) -> None:
+        """Say it of this folder."""
+        super().__init__(errno.EPERM, words, str(path))
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder held by a descriptor (O_PATH). `path`: where it is, without symbolic links if root has opened it.
+
+    `shared`: others than its owner may write to it.
+    """
+
+    path: Path
+    descriptor: int
+    uid: int
+    gid: int
+    shared: bool
+
+    def __enter__(self) -> Self:
+        """Hold it."""
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Let it go."""
+        os.close(self.descriptor)
+
+    def make(self, name: str, flags: int, mode: int) -> int:
+        """Make a file that isn't there yet; made by root, it is its folder's owner's. FileExistsError, OSError."""
+        flags |= os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = self._opened(name, flags, mode)
+        try:
+            if privileged():
+                os.fchown(descriptor, self.uid, self.gid)
+            os.fchmod(descriptor, mode)  # whatever the umask is
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file that is there, without waiting for whoever holds a pipe's other end. OSError, also of a pipe.
+
+        Where others may write, root opens none but a file with this one name, of root or of the folder's owner.
+        """
+        watched = privileged() and (self.uid != 0 or self.shared)
+        flags |= os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if watched else 0)
+        descriptor = self._opened(name, flags)
+        found = os.fstat(descriptor)
+        words = "is a pipe, not a file" if stat.S_ISFIFO(found.st_mode) else ""
+        if watched and not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid in {0, self.uid}):
+            words = "is a link, or another user's"
+        if words:
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, words, str(self.path / name))
+        os.set_blocking(descriptor, True)
+        return descriptor
+
+    def _opened(self, name: str, flags: int, mode: int = 0) -> int:
+        try:
+            return os.open(name, flags, mode, dir_fd=self.descriptor)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path / name)) from None
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One name looked up on the way: `within` the folder `above`, `found` under `path`."""
+
+    above: Path
+    within: os.stat_result
+    path: Path
+    found: os.stat_result
+
+
+def privileged() -> bool:
+    """Say whether this process is root: of the machine or of a container, not of a namespace that maps one user."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        mapped = [int(line.split()[2]) for line in _ID_MAP.read_text("ascii").splitlines()]
+    except (OSError, ValueError, IndexError):
+        return True
+    return sum(mapped) != 1
+
+
+def opened(path: Path) -> Folder:
+    """Open a folder. OSError: there is none; UnsafeFolderError: for root, another user has a hand in which one it is.
+
+    The owner of the folder may have: whoever acts as that owner (`aad.privileges`) can do no more than they can.
+    """
+    if privileged():
+        return _walked(path)
+    return _folder(path, os.open(path, _FOLDER))
+
+
+def made(path: Path, mode: int) -> Folder:
+    """Open a folder, made with this mode if there is none, and those above it. OSError, UnsafeFolderError."""
+    try:
+        return opened(path)
+    except FileNotFoundError:
+        with made(path.parent, 0o755) as above, contextlib.suppress(FileExistsError):
+            os.mkdir(path.name, mode, dir_fd=above.descriptor)
+    return opened(path)
+
+
+def waited_for(path: Path) -> bool:
+    """Say whether opening this may wait for ever, or is no matter of a file: a pipe, a socket, a device."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def name_of(uid: int) -> str:
+    """Return the name of a user, or the number of one without a name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _folder(path: Path, descriptor: int) -> Folder:
+    found = os.fstat(descriptor)
+    return Folder(path, descriptor, found.st_uid, found.st_gid, _shared(found))
+
+
+def _shared(found: os.stat_result) -> bool:
+    return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _walked(path: Path) -> Folder:
+    """Open a folder name by name, following symbolic links by hand."""
+    names = list(path.absolute().parts[:0:-1])
+    steps: list[_Step] = []
+    at, where, links = os.open("/", _FOLDER), Path("/"), 0
+    try:
+        while names:
+            name = names.pop()
+            child = _step(name, at, path)
+            step = _Step(where, os.fstat(at), where.parent if name == ".." else where / name, os.fstat(child))
+            steps.append(step)
+            if not stat.S_ISLNK(step.found.st_mode):
+                os.close(at)
+                at, where = child, step.path
+                continue
+            links += 1
+            target = Path(_target(child, path, links))
+            names += [part for part in reversed(target.parts) if part != "/"]
+            if target.is_absolute():
+                at, before, where = os.open("/", _FOLDER), at, Path("/")
+                os.close(before)
+        _judge(path, steps, os.fstat(at))
+        return _folder(where, at)
+    except BaseException:
+        os.close(at)
+        raise
+
+
+def _step(name: str, at: int, path: Path) -> int:
+    """Open one name as a folder or a symbolic link. OSError, which names the whole path."""
+    try:
+        try:
+            return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=at)  # first so: it mounts what is mounted on demand
+        except NotADirectoryError:
+            child = os.open(name, _STEP, dir_fd=at)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    if stat.S_ISLNK(os.fstat(child).st_mode) or stat.S_ISDIR(os.fstat(child).st_mode):
+        return child
+    os.close(child)
+    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+def _target(link: int, path: Path, number: int) -> str:
+    """Return what a symbolic link says, the so-manieth on the way, and let it go. OSError."""
+    try:
+        if number > MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        return os.readlink("", dir_fd=link)
+    finally:
+        os.close(link)
+
+
+def _judge(path: Path, steps: list[_Step], folder: os.stat_result) -> None:
+    """Raise UnsafeFolderError if another user than root, or than the owner of the folder found, chose the way to it."""
+    owner = folder.st_uid
+    for step in steps:
+        for place, found in ((step.above, step.within), (step.path, step.found)):
+            if found.st_uid not in {0, owner}:
+                words = f"{place} on the way to it is {name_of(found.st_uid)}'s, who could lead root elsewhere"
+                raise UnsafeFolderError(path, words)
+        # In a folder such as /tmp only the owner of a thing may put another in its place.
+        if owner == 0 and _shared(step.within) and not step.within.st_mode & stat.S_ISVTX:
+            words = f"others than root may write to {step.above} on the way to it: chmod go-w {step.above}"
+            raise UnsafeFolderError(path, words)
