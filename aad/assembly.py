@@ -27,6 +27,7 @@ from aad.ports import Record, Repository, Sender, Store, Wiring
 from aad.post import Post
 from aad.randomness import Randomness
 from aad.same import Same
+from aad.signer import Signer
 from aad.vault import Vault
 
 
@@ -135,7 +136,7 @@ async def assembled(
             randomness=randomness,
         ),
         methods=methods,
-        pending=Pending(store, methods, config.limits.waiting, randomness),
+        pending=Pending(store, methods, config.limits.waiting, randomness, signer(key, store, lasting.outages)),
         lockout=lockout(config, store),
         outages=lasting.outages,
         record=lasting.record,
@@ -172,6 +173,11 @@ def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
 def wiring(name: str, store: Store, key: Secret, **more: Any) -> Wiring:
     """Return what a method gets; `more`: what only some need."""
     return Wiring(name=name, key=key, vault=Vault(store, key, name, Randomness()), **more)
+
+
+def signer(key: Secret, store: Store, outages: Outages) -> Signer:
+    """Return what signs what is kept in the store; `outages` hear of what somebody else has kept there."""
+    return Signer(key, store.now, outages.foreign)
 
 
 def lockout(config: Config, store: Store) -> Lockout:

@@ -1,7 +1,8 @@
 """A user's last logins: the records of how each ended, kept in the store for a while, for him and his helpdesk.
 
 Records pass through here on their way to the log; what they say is written to the store later, in batches, by a task.
-A name that nobody has leaves nothing: strangers can't fill the store.
+A name that nobody has leaves nothing: strangers can't fill the store. What is remembered is shown and decides nothing,
+so it isn't signed; who can write to the store can write a user's history.
 """
 
 from __future__ import annotations
@@ -133,4 +134,11 @@ def _encoded(everything: Sequence[Past]) -> bytes:
 
 
 def _read(kept: bytes | None) -> list[Past]:
-    return [Past(*each) for each in json.loads(kept)] if kept else []
+    """Read what was kept. What others wrote there instead is no history."""
+    try:
+        found = [Past(*each) for each in json.loads(kept)] if kept else []
+        for past in found:
+            time.localtime(past.at)  # as it will be shown
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return []
+    return found

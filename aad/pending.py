@@ -14,21 +14,33 @@ from aad.core.identity import User
 from aad.core.outcome import Challenge
 from aad.core.policy import Chain
 from aad.ports import Method, Store
+from aad.signer import Signer
 
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
+PURPOSE = "waiting login"
+GRACE = 60.0  # seconds that stores give out an expired login for, so that its user is told "expired"
 
 
 class Pending:
-    """Keeps waiting logins in the store. The store gets neither password nor code, nor anything that gives one away."""
+    """Keeps waiting logins in the store. The store gets neither password nor code, nor anything that gives one away.
+
+    Nor is it believed: a login is signed for its ticket, and what was changed or moved there is no login.
+    """
 
     def __init__(
-        self, store: Store, methods: Mapping[str, Method[Any]], most: int, randomness: Callable[[int], bytes]
+        self,
+        store: Store,
+        methods: Mapping[str, Method[Any]],
+        most: int,
+        randomness: Callable[[int], bytes],
+        signer: Signer,
     ) -> None:
         """Keep at most about `most` logins; `randomness(n)` gives n random octets."""
         self._store = store
         self._methods = methods
         self._most = most
         self._randomness = randomness
+        self._signer = signer
 
     async def full(self) -> bool:
         """Say whether no further login may begin; those that wait go on."""
@@ -43,12 +55,12 @@ class Pending:
 
     async def put_back(self, ticket: bytes, waiting: Waiting) -> None:
         """Keep a login under a ticket that it had: its answer could not be checked now."""
-        await self._store.keep(ticket, owner(waiting.login), encoded(waiting), waiting.challenge.expires)
+        await self._store.keep(ticket, owner(waiting.login), self._encoded(ticket, waiting), waiting.challenge.expires)
 
     async def take(self, ticket: bytes) -> Waiting | None:
         """Return the login and forget it; None: no such ticket, used already, or expired long ago."""
         kept = await self._store.take(ticket)
-        return None if kept is None else self._decoded(kept)
+        return None if kept is None else self._decoded(ticket, kept)
 
     def claim(self, deadline: float) -> Claim:
         """Return what keeps a login from being begun by two nodes at once; nothing is claimed yet."""
@@ -57,18 +69,30 @@ class Pending:
     async def serving(self, running: Running, now: Callable[[], float]) -> tuple[bytes, Waiting] | None:
         """Return ticket and login of a challenge that serves `running` too, which goes on waiting."""
         kept = await self._store.again(owner(running.login))
-        waiting = self._decoded(kept[1]) if kept else None
+        waiting = self._decoded(*kept) if kept else None
         return (kept[0], waiting) if kept and waiting and waiting.serves(running, now()) else None
 
     async def answerable(self, running: Running, now: float) -> tuple[bytes, Waiting] | None:
         """Return ticket and login of a challenge whose answer may come with `running`, the same login begun again."""
         kept = await self._store.again(owner(running.login))
-        waiting = self._decoded(kept[1]) if kept else None
+        waiting = self._decoded(*kept) if kept else None
         return (kept[0], waiting) if kept and waiting and waiting.same(running, now) else None
 
-    def _decoded(self, kept: bytes) -> Waiting | None:
-        """Read what was kept. None: by a configuration whose method is gone."""
-        data = json.loads(kept)
+    def _encoded(self, ticket: bytes, waiting: Waiting) -> bytes:
+        """Return what to keep under a ticket."""
+        return self._signer.sign(PURPOSE, ticket, encoded(waiting), waiting.challenge.expires)
+
+    def _decoded(self, ticket: bytes, kept: bytes) -> Waiting | None:
+        """Read what was kept under a ticket. None: not by us, or by a version or configuration that is gone."""
+        content = self._signer.verified(PURPOSE, ticket, kept, grace=GRACE)
+        try:
+            return None if content is None else self._read(content)
+        except (KeyError, TypeError, ValueError):  # it is ours, so another version of us has written it
+            return None
+
+    def _read(self, content: bytes) -> Waiting | None:
+        """Read what `encoded` wrote. None: by a configuration whose method is gone. KeyError, TypeError, ValueError."""
+        data = json.loads(content)
         chain, *others = (_chain(each) for each in (data["chain"], *data.get("others", ())))
         position = data["position"]
         if not {*chain.methods, *(name for other in others for name in other.methods)} <= self._methods.keys():

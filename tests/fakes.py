@@ -25,6 +25,7 @@ from aad.outages import Outages
 from aad.pending import Pending
 from aad.ports import Found, Method, Tally, Wiring
 from aad.post import Post
+from aad.signer import Signer
 
 KEY = Secret(b"an installation's key, 32 octets")
 BOTH = Chain("both", ("password", "email_otp"))
@@ -254,7 +255,13 @@ class World:
                 randomness=secrets.token_bytes,
             ),
             methods=methods,
-            pending=Pending(self.store, methods, self.most, lambda size: next(numbers).to_bytes(size, "big")),
+            pending=Pending(
+                self.store,
+                methods,
+                self.most,
+                lambda size: next(numbers).to_bytes(size, "big"),
+                Signer(KEY, self.store.now, outages.foreign),
+            ),
             lockout=Lockout(self.store, 3, 300.0),
             outages=outages,
             record=self.record,
