@@ -25,6 +25,7 @@ TEST = "test of "  # what the names of events begin with that are only tests: th
 EVERY = 0.5  # seconds in which records gather before they are written
 MOST = 10_000  # ... of them; what is more isn't remembered
 RACES = 5  # nodes that write of one user at the same moment
+LAST = 1 << 40  # seconds since 1970
 _LONGEST = {"client": 64, "event": 64, "reason": 100, "reference": 16}  # characters, so that they fit the store
 _FIELDS = {"client": "client", "event": "login_event", "reason": "reason", "reference": "login"}
 _OUTCOMES = {"login.accepted": "accepted", "login.rejected": "rejected", "login.unavailable": "unavailable"}
@@ -137,8 +138,13 @@ def _read(kept: bytes | None) -> list[Past]:
     """Read what was kept. What others wrote there instead is no history."""
     try:
         found = [Past(*each) for each in json.loads(kept)] if kept else []
-        for past in found:
-            time.localtime(past.at)  # as it will be shown
-    except (TypeError, ValueError, OverflowError, RecursionError):
+        return found if all(_sound(past) for past in found) else []
+    except (TypeError, ValueError, RecursionError):
         return []
-    return found
+
+
+def _sound(past: Past) -> bool:
+    """Say whether it can be shown. TypeError, ValueError: no."""
+    at, *texts = astuple(past)
+    "".join(texts).encode()
+    return type(at) is int and 0 <= at < LAST and past.outcome in _OUTCOMES.values()

@@ -87,11 +87,11 @@ class Pending:
         content = self._signer.verified(PURPOSE, ticket, kept, grace=GRACE)
         try:
             return None if content is None else self._read(content)
-        except (KeyError, TypeError, ValueError):  # it is ours, so another version of us has written it
+        except (AttributeError, LookupError, TypeError, ValueError):  # ours, so another version of us has written it
             return None
 
     def _read(self, content: bytes) -> Waiting | None:
-        """Read what `encoded` wrote. None: by a configuration whose method is gone. KeyError, TypeError, ValueError."""
+        """Read what `encoded` wrote. None: by a configuration whose method is gone. Raises: by another version."""
         data = json.loads(content)
         chain, *others = (_chain(each) for each in (data["chain"], *data.get("others", ())))
         position = data["position"]
