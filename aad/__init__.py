@@ -24,6 +24,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     storing.py     a part of it: the port Store                                     | nothing
     vault.py       what users are enrolled with, sealed, in the store               | core, ports
     enrolment.py   enrols users: an app, recovery codes; for command and portal     | core, ports, vault
+    signer.py      signs what is kept in the store, by the installation's key: what others wrote is absent | core
     history.py     a user's last logins, out of the records as they pass            | core, ports
     qr.py          QR codes, for a terminal and for a page                          | core
     config/        aad.toml -> frozen values; every fault by file and key           | core

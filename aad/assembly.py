@@ -29,6 +29,7 @@ from aad.post import Post
 from aad.privileges import PrivilegesError
 from aad.randomness import Randomness
 from aad.same import Same
+from aad.signer import Signer
 from aad.vault import Vault
 
 
@@ -150,19 +151,14 @@ async def assembled(
     key, randomness, store = installation_key(config), Randomness(), lasting.store
     users = await _entered(repositories(config, key), stack)
     mailers: dict[str, Sender] = {}
-    post = Post(
-        mailers,
-        store,
-        lasting.outages,
-        lasting.record,
-        budgets=_budgets(config.limits),
-    )
+    post = Post(mailers, store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
     await stack.enter_async_context(post)
     mailers.update(await _entered(senders(config, key), stack))  # left first: what they still say, post writes down
     wired = {name: wiring(name, store, key, repositories=users, post=post) for name in config.methods}
     methods = {name: built(plugin, wired[name]) for name, plugin in config.methods.items()}
     await _entered({name: each for name, each in methods.items() if hasattr(each, "__aenter__")}, stack)
-    locks = lockout(config, store, key)
+    locks, signed = lockout(config, store, key), signer(key, store, lasting.outages)
+    limits = {"most": config.limits.waiting, "of_a_user": config.lockout.attempts}
     engine = Engine(
         identify=Identify(
             events=events(config),
@@ -173,7 +169,7 @@ async def assembled(
             randomness=randomness,
         ),
         methods=methods,
-        pending=Pending(store, methods, randomness, most=config.limits.waiting, of_a_user=config.lockout.attempts),
+        pending=Pending(store, methods, randomness, signed, **limits),
         lockout=locks,
         outages=lasting.outages,
         record=lasting.record,
@@ -210,6 +206,11 @@ def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
 def wiring(name: str, store: Store, key: Secret, **more: Any) -> Wiring:
     """Return what a method gets; `more`: what only some need."""
     return Wiring(name=name, key=key, vault=Vault(store, key, name, Randomness()), **more)
+
+
+def signer(key: Secret, store: Store, outages: Outages) -> Signer:
+    """Return what signs what is kept in the store; `outages` hear of what somebody else has kept there."""
+    return Signer(key, store.now, outages.foreign)
 
 
 def lockout(config: Config, store: Store, key: Secret) -> Lockout:

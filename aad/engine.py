@@ -18,7 +18,6 @@ from aad.core.conversation import Accepted, Rejected, Running, State, Waiting
 from aad.core.grants import Granted, Granter
 from aad.core.identity import Attempt
 from aad.core.outcome import Failure, Outcome, Reason, guessed
-from aad.core.row import row_name
 from aad.identify import Identify
 from aad.lockout import Count, Lockout
 from aad.outages import Outages
@@ -103,6 +102,9 @@ class Engine:
             self._unavailable(story, error)
             raise
         if taken is None:
+            if count.row:  # something waited there, which we don't believe: nobody has guessed
+                with suppress(Unavailable):
+                    await self.lockout.take_back(count)
             return _rejected(story, Rejected(Reason.STATE_UNKNOWN))
         waiting, refused = taken
         story.continues(waiting.login.reference)
@@ -115,6 +117,8 @@ class Engine:
                 waiting = replace(waiting, login=replace(waiting.login, decoy=True))
             async with self._turn(attempt, story) as turn:
                 turn.count = count if count.row else None
+                if count.name != self.pending.row(waiting):  # the store names another row than the signed login does
+                    turn.drop()
                 return await self._answered(ticket, waiting, turn)
         except Unavailable as error:
             self._unavailable(story, error)
@@ -253,11 +257,9 @@ class Engine:
     async def _count(self, running: Running, turn: Turn) -> Reason | None:
         """Count what the user gave, if it is a guess; return why it must not be compared."""
         answer = None if self._begins(running) else running.answer
-        kind = None if answer is None or answer.empty else self.pending.kind(running)
-        if kind is None or answer is None:
+        if answer is None or answer.empty or not (row := self.pending.row(running)):
             return None
-        user = running.login.user
-        count = await self.lockout.count(row_name(kind, user.repository, user.key), answer)
+        count = await self.lockout.count(row, answer)
         turn.count = None if count.refused else count
         return count.refused
 

@@ -1,7 +1,8 @@
 """A user's last logins: the records of how each ended, kept in the store for a while, for him and his helpdesk.
 
 Records pass through here on their way to the log; what they say is written to the store later, in batches, by a task.
-A name that nobody has leaves nothing: strangers can't fill the store.
+A name that nobody has leaves nothing: strangers can't fill the store. What is remembered is shown and decides nothing,
+so it isn't signed; who can write to the store can write a user's history.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ TEST = "test of "  # what the names of events begin with that are only tests: th
 EVERY = 0.5  # seconds in which records gather before they are written
 MOST = 10_000  # ... of them; what is more isn't remembered
 RACES = 5  # nodes that write of one user at the same moment
+LAST = 1 << 40  # seconds since 1970
 _LONGEST = {"client": 64, "event": 64, "reason": 100, "reference": 16}  # characters, so that they fit the store
 _FIELDS = {"client": "client", "event": "login_event", "reason": "reason", "reference": "login"}
 _OUTCOMES = {"login.accepted": "accepted", "login.rejected": "rejected", "login.unavailable": "unavailable"}
@@ -135,4 +137,16 @@ def _encoded(everything: Sequence[Past]) -> bytes:
 
 
 def _read(kept: bytes | None) -> list[Past]:
-    return [Past(*each) for each in json.loads(kept)] if kept else []
+    """Read what was kept. What others wrote there instead is no history."""
+    try:
+        found = [Past(*each) for each in json.loads(kept)] if kept else []
+        return found if all(_sound(past) for past in found) else []
+    except (TypeError, ValueError, RecursionError):
+        return []
+
+
+def _sound(past: Past) -> bool:
+    """Say whether it can be shown. TypeError, ValueError: no."""
+    at, *texts = astuple(past)
+    "".join(texts).encode()
+    return type(at) is int and 0 <= at < LAST and past.outcome in _OUTCOMES.values()

@@ -1,16 +1,23 @@
-"""Which back ends are out of order: one record when one goes, one when it is back."""
+"""Which back ends are out of order: one record when one goes, one when it is back; and a store with others' records."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from aad.ports import Record, Unavailable
+
+QUIET = 600.0  # seconds without anything foreign in the store, after which the next one is news
 
 
 class Outages:
     """Remembers what is down. `where` is "repository NAME", "sender NAME" or "store"."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, clock: Callable[[], float] = time.monotonic) -> None:
         """Write to `record`."""
         self._record = record
+        self._clock = clock
+        self._foreign: dict[str, float] = {}
         self._down: set[str] = set()
 
     def down(self, error: Unavailable) -> None:
@@ -33,3 +40,14 @@ class Outages:
             self._down.discard(where)
             kind, _, name = where.partition(" ")
             self._record(f"{kind}.up", **({kind: name} if name else {}))
+
+    def foreign(self, what: str, reason: str) -> None:
+        """Note that something in the store was not signed by us; the first of a row is written.
+
+        A node with another key has many, and its users' answers go on coming: that is one outage.
+        """
+        now = self._clock()
+        news = now - self._foreign.get(reason, -QUIET) >= QUIET
+        self._foreign[reason] = now
+        if news:
+            self._record("store.foreign", reason=f"a {what} is {reason}")

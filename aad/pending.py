@@ -15,10 +15,13 @@ from aad.core.outcome import Challenge
 from aad.core.policy import Chain
 from aad.core.row import Kind, row_name
 from aad.ports import Kept, Method, RowRule, Store, Tally
+from aad.signer import Signer
 
 _OF_A_LOGIN = ("reference", "name", "event", "endpoint", "caller", "proven", "signed_in", "discreet", "decoy")
 DECOYS, DECOYS_LAST = "decoys", 120.0  # a counter for each client; seconds in which so many may be begun
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
+PURPOSE = "waiting login"
+GRACE = 60.0  # seconds that stores give out an expired login for, so that its user is told "expired"
 
 
 class NoRoomError(Exception):
@@ -26,13 +29,17 @@ class NoRoomError(Exception):
 
 
 class Pending:
-    """Keeps waiting logins in the store. The store gets neither password nor code, nor anything that gives one away."""
+    """Keeps waiting logins in the store. The store gets neither password nor code, nor anything that gives one away.
+
+    Nor is it believed: a login is signed for its ticket, and what was changed or moved there is no login.
+    """
 
     def __init__(
         self,
         store: Store,
         methods: Mapping[str, Method[Any]],
         randomness: Callable[[int], bytes],
+        signer: Signer,
         *,
         most: int,
         of_a_user: int,
@@ -43,6 +50,7 @@ class Pending:
         self._most = most
         self._of_a_user = of_a_user
         self._randomness = randomness
+        self._signer = signer
 
     async def full(self) -> bool:
         """Say whether no further login may begin; those that wait go on."""
@@ -67,15 +75,13 @@ class Pending:
 
     async def put_back(self, ticket: bytes, waiting: Waiting) -> None:
         """Keep a login under a ticket that it had: its answer could not be checked now. NoRoomError."""
-        kind = self.kind(waiting)
-        user = waiting.login.user
         kept = Kept(
             ticket=ticket,
             holder=_holder(waiting.login),
-            login=encoded(waiting),
+            login=self._encoded(ticket, waiting),
             expires=waiting.challenge.expires,
             proven=waiting.login.proven,
-            row="" if kind is None else row_name(kind, user.repository, user.key),
+            row=self.row(waiting),
         )
         if not await self._store.keep(kept, self._of_a_user):
             raise NoRoomError
@@ -86,7 +92,7 @@ class Pending:
         True beside it: the row refuses the answer, and the login goes on waiting.
         """
         taken = await self._store.take(ticket, count)
-        waiting = None if taken is None else self._decoded(taken.login)
+        waiting = None if taken is None else self._decoded(ticket, taken.login)
         return (waiting, taken.refused) if taken and waiting else None
 
     def claim(self, deadline: float) -> Claim:
@@ -101,10 +107,15 @@ class Pending:
         `answerable`: an answer came with it, so the challenge need not be fresh.
         """
         for ticket, login in await self._store.again(_holder(running.login)):
-            waiting = self._decoded(login)
+            waiting = self._decoded(ticket, login)
             if waiting and (waiting.same(running, now()) if answerable else waiting.serves(running, now())):
                 return ticket, waiting
         return None
+
+    def row(self, state: Running | Waiting) -> str:
+        """Return the name of the row in which a wrong answer counts; empty: in none."""
+        kind, user = self.kind(state), state.login.user
+        return "" if kind is None else row_name(kind, user.repository, user.key)
 
     def kind(self, state: Running | Waiting) -> Kind | None:
         """Return the row in which a wrong answer counts; None: it is no guess, but a choice, or to a decoy."""
@@ -127,9 +138,21 @@ class Pending:
         proven = login.signed_in or any(self._methods[name].proves == "password" for name in chain.methods[:position])
         return Kind.CODES if proven else Kind.UNPROVEN
 
-    def _decoded(self, kept: bytes) -> Waiting | None:
-        """Read what was kept. None: by a configuration whose method is gone."""
-        data = json.loads(kept)
+    def _encoded(self, ticket: bytes, waiting: Waiting) -> bytes:
+        """Return what to keep under a ticket."""
+        return self._signer.sign(PURPOSE, ticket, encoded(waiting), waiting.challenge.expires)
+
+    def _decoded(self, ticket: bytes, kept: bytes) -> Waiting | None:
+        """Read what was kept under a ticket. None: not by us, or by a version or configuration that is gone."""
+        content = self._signer.verified(PURPOSE, ticket, kept, grace=GRACE)
+        try:
+            return None if content is None else self._read(content)
+        except (AttributeError, LookupError, TypeError, ValueError):  # ours, so another version of us has written it
+            return None
+
+    def _read(self, content: bytes) -> Waiting | None:
+        """Read what `encoded` wrote. None: by a configuration whose method is gone. Raises: by another version."""
+        data = json.loads(content)
         chain, *others = (_chain(each) for each in (data["chain"], *data.get("others", ())))
         position = data["position"]
         if not {*chain.methods, *(name for other in others for name in other.methods)} <= self._methods.keys():

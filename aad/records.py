@@ -56,6 +56,7 @@ _TABLE = {
     "sender.up": ("notice", "sender {sender} works again"),
     "store.down": ("error", "the store is out of order: {reason}"),
     "store.up": ("notice", "the store works again"),
+    "store.foreign": ("error", "something in the store is taken as absent: {reason}"),
     "daemon.started": ("notice", "aad {version} listens on {listen}"),
     "daemon.stopped": ("notice", "aad has stopped"),
     "configuration.loaded": ("notice", "configuration {file} is in force"),

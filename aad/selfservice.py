@@ -47,13 +47,14 @@ def _parts(config: Config, portal: Portal, front: Front, store: Store, record: R
     event = front.engine.identify.events[portal.event]
     means = list(_means(config, event, assembly.enrolling(config, store), assembly.senders(config, key)))
     engine = _testing(front.engine, means)
+    signer = assembly.signer(key, store, engine.outages)
     return Parts(
         front=replace(front, engine=engine),
         engine=engine,
         store=store,
         pages=Pages(portal.title, portal.contact),
         forms=Forms(store, key, randomness),
-        sessions=Sessions(store, randomness, idle=portal.idle, lifetime=portal.lifetime),
+        sessions=Sessions(store, signer, randomness, idle=portal.idle, lifetime=portal.lifetime),
         people=People(engine.identify.repositories, event, means),
         record=record,
         endpoint=NAME,

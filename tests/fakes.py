@@ -27,6 +27,7 @@ from aad.outages import Outages
 from aad.pending import Pending
 from aad.ports import Admit, Change, Found, Kept, Method, RowRule, Rule, Taken, Tally, Wiring
 from aad.post import Post
+from aad.signer import Signer
 
 KEY = Secret(b"an installation's key, 32 octets")
 BOTH = Chain("both", ("password", "email_otp"))
@@ -307,6 +308,7 @@ class World:
                 self.store,
                 methods,
                 lambda size: next(numbers).to_bytes(size, "big"),
+                Signer(KEY, self.store.now, outages.foreign),
                 most=self.most,
                 of_a_user=self.rules.attempts,
             ),

@@ -14,8 +14,10 @@ from aad.core.policy import Chain
 from aad.core.settings import Rate
 from aad.engine import Asked
 from aad.methods.email_otp import EmailOtpSettings
+from aad.pending import PURPOSE
 from aad.ports import AddressRefused, AmbiguousUser, Unavailable
-from tests.fakes import World, attempt
+from aad.signer import Signer
+from tests.fakes import KEY, World, attempt
 
 STORY = ["login.started", "password.accepted", "mail.sent", "challenge.sent", "code.accepted", "login.accepted"]
 
@@ -356,9 +358,11 @@ async def test_a_login_kept_by_a_version_that_knew_no_values_goes_on() -> None:
     world = World()
     first = await asked(world)
     before = world.store.logins[first.ticket]
-    kept = json.loads(before.login)
+    signer = Signer(KEY, world.store.now, lambda *_: None)
+    kept = json.loads(signer.verified(PURPOSE, first.ticket, before.login) or b"")
     del kept["challenge"]["values"]
-    world.store.logins[first.ticket] = replace(before, login=json.dumps(kept).encode())
+    signed = signer.sign(PURPOSE, first.ticket, json.dumps(kept).encode(), before.expires)
+    world.store.logins[first.ticket] = replace(before, login=signed)
     again = await asked(world)
     assert (again.prompt, again.values) == (first.prompt, {})
     assert isinstance(await world.engine.answer(first.ticket, attempt(world.sender.code)), Accepted)

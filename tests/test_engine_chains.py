@@ -122,8 +122,8 @@ async def test_who_asks_from_elsewhere_at_the_same_moment_is_not_let_in_along() 
 async def test_what_was_kept_is_read_again() -> None:
     there = world(MAIL, APP)
     choice = await asked(there)
-    (kept,) = there.store.logins.values()
-    assert there.engine.pending._decoded(kept.login) is not None
+    ((ticket, kept),) = there.store.logins.items()
+    assert there.engine.pending._decoded(ticket, kept.login) is not None
     there.engine.pending._methods = {"password": there.engine.methods["password"]}
     assert await answered(there, choice, "1") == Rejected(Reason.STATE_UNKNOWN)
 

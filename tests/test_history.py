@@ -125,3 +125,31 @@ async def test_a_password_that_could_not_be_read_says_nothing_of_a_user(tap: His
         ended(tap, "alice", f"{Reason.NO_CHAIN}: only from 10.0.0.0/8")
     assert not await last_logins(store, "anyone")
     assert len(await last_logins(store, "alice")) == 1
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b"{}",
+        b"null",
+        b"7",
+        b"\xff",
+        b"[" * 100_000,
+        b'[["now", "gateway", "vpn", "accepted", "", ""]]',
+        b'[[1e99, "gateway", "vpn", "accepted", "", ""]]',
+        b'[[99999999999999999999, "gateway", "vpn", "accepted", "", ""]]',
+        b'[[-1, "gateway", "vpn", "accepted", "", ""]]',
+        b'[[true, "gateway", "vpn", "accepted", "", ""]]',
+        b'[[1, "gateway", "vpn", "promoted", "", ""]]',
+        b'[[1, "gateway", "vpn", ["accepted"], "", ""]]',
+        b'[[1, "gateway", "vpn", "accepted", {}, ""]]',
+        b'[[1, "gateway", "vpn", "accepted", "\\ud800", ""]]',
+        b'[[1, "gateway"]]',
+    ],
+)
+async def test_what_others_wrote_there_is_no_history(tap: History, store: MemoryStore, kept: bytes) -> None:
+    store.passing["history", "alice"] = (kept, 1e12)
+    assert await last_logins(store, "alice") == []
+    async with tap.kept_in(store):
+        ended(tap, "alice")
+    assert [each.outcome for each in await last_logins(store, "alice")] == ["accepted"]

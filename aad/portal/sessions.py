@@ -2,6 +2,9 @@
 
 A session ends by itself, idle or not; when its user signs out; and when what he is enrolled with changes hands. It is
 never made of a token that a browser brings, and signing in always makes a new one.
+
+Who can write to the store can't make one: a session is signed for its token, and so is the mark that all sessions of a
+user share until they are all ended. A session without its mark is none, so removing the mark brings none back.
 """
 
 from __future__ import annotations
@@ -13,10 +16,11 @@ from collections.abc import Callable
 from dataclasses import astuple, dataclass, field, replace
 
 from aad.core.identity import User, name_key
-from aad.ports import Store
+from aad.ports import Store, Unavailable
+from aad.signer import Signer
 
 COOKIE = "__Host-aad-session"
-KIND, ENDINGS = "portal session", "portal sessions' end"
+KIND, MARKS = "portal session", "portal sessions' mark"
 TOKEN_OCTETS = 32
 RACES = 5
 _NOTED = 30.0  # seconds after which it is written again that a session is in use
@@ -24,13 +28,13 @@ _NOTED = 30.0  # seconds after which it is written again that a session is in us
 
 @dataclass(frozen=True)
 class Session:
-    """One. `began`, `seen`: when its user signed in, and was last here (the store's clock). `since`: see `end_all`."""
+    """One. `began`, `seen`: when its user signed in, and was last here (the store's clock). `mark`: see `end_all`."""
 
     user: str
     repository: str
     began: float
     seen: float
-    since: str
+    mark: str
     token: str = field(default="", repr=False)
 
     @property
@@ -42,9 +46,12 @@ class Session:
 class Sessions:
     """Opens, finds and ends sessions. Unavailable: the store is out of order."""
 
-    def __init__(self, store: Store, randomness: Callable[[int], bytes], *, idle: float, lifetime: float) -> None:
+    def __init__(
+        self, store: Store, signer: Signer, randomness: Callable[[int], bytes], *, idle: float, lifetime: float
+    ) -> None:
         """End a session after `idle` seconds without a request, and after `lifetime` seconds at all events."""
         self._store = store
+        self._signer = signer
         self._randomness = randomness
         self._idle = idle
         self._lifetime = lifetime
@@ -53,24 +60,28 @@ class Sessions:
         """Open a session. `began`: it goes on in the place of one whose user signed in then."""
         now = self._store.now()
         token = base64.urlsafe_b64encode(self._randomness(TOKEN_OCTETS)).decode()
-        since = await self._since(user.repository, user.key)
-        session = Session(user.name, user.repository, now if began is None else began, now, since, token)
-        await self._store.exchange(KIND, _hash(token), None, _written(session), self._until(session))
+        mark = await self._marked(user.repository, user.key)
+        session = Session(user.name, user.repository, now if began is None else began, now, mark, token)
+        await self._store.exchange(KIND, _hash(token), None, self._written(session), self._until(session))
         return session
 
     async def find(self, token: str) -> Session | None:
         """Return the session of a token that a browser brought, and note that it is in use."""
         if not token or (kept := await self._store.recall(KIND, _hash(token))) is None:
             return None
-        session, now = _read(kept, token), self._store.now()
+        content, now = self._signer.verified(KIND, _hash(token), kept), self._store.now()
+        if content is None:
+            return None
+        session = _read(content, token)
         # A time ahead of us: the machine was started anew, and with it the store's clock.
         if session.seen > now or self._until(session) <= now:
             return None
-        if session.since != await self._since(session.repository, session.key):
+        _, mark = await self._mark(session.repository, session.key)
+        if mark is None or session.mark != mark.hex():
             return None
         if now - session.seen >= min(_NOTED, self._idle / 4):
             session = replace(session, seen=now)
-            await self._store.exchange(KIND, _hash(token), kept, _written(session), self._until(session))
+            await self._store.exchange(KIND, _hash(token), kept, self._written(session), self._until(session))
         return session
 
     async def end(self, token: str) -> None:
@@ -83,18 +94,37 @@ class Sessions:
 
     async def end_all(self, repository: str, key: str) -> None:
         """End every session of a user: they are of a time that is over."""
-        name, until = f"{repository}\0{key}", self._store.now() + self._lifetime
-        for _ in range(RACES):
-            before = await self._store.recall(ENDINGS, name)
-            if await self._store.exchange(ENDINGS, name, before, self._randomness(8), until):
-                return
+        await self._renew(repository, key, new=True)
 
     def age(self, session: Session) -> float:
         """Return how many seconds ago its user signed in."""
         return self._store.now() - session.began
 
-    async def _since(self, repository: str, key: str) -> str:
-        return (await self._store.recall(ENDINGS, f"{repository}\0{key}") or b"").hex()
+    async def _marked(self, repository: str, key: str) -> str:
+        """Return the mark of a user's sessions, which now outlives one that begins."""
+        return (await self._renew(repository, key, new=False)).hex()
+
+    async def _renew(self, repository: str, key: str, *, new: bool) -> bytes:
+        """Hold the mark of a user's sessions for as long as they may last; another one, if it shall be `new`."""
+        until = self._store.now() + self._lifetime
+        for _ in range(RACES):
+            kept, before = await self._mark(repository, key)
+            mark = self._randomness(8) if new or before is None else before
+            signed = self._signer.sign(MARKS, _name(repository, key), mark, until)
+            if await self._store.exchange(MARKS, _name(repository, key), kept, signed, until):
+                return mark
+        what = "many others begin or end sessions of the same user"
+        raise Unavailable(what)
+
+    async def _mark(self, repository: str, key: str) -> tuple[bytes | None, bytes | None]:
+        """Return the mark of a user's sessions, as it is kept and as it is; None: there is none, or none of ours."""
+        name = _name(repository, key)
+        kept = await self._store.recall(MARKS, name)
+        return kept, None if kept is None else self._signer.verified(MARKS, name, kept)
+
+    def _written(self, session: Session) -> bytes:
+        content = json.dumps(astuple(session)[:-1]).encode()
+        return self._signer.sign(KIND, _hash(session.token), content, self._until(session))
 
     def _until(self, session: Session) -> float:
         return min(session.began + self._lifetime, session.seen + self._idle)
@@ -104,10 +134,10 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _read(kept: bytes, token: str) -> Session:
-    user, repository, began, seen, since = json.loads(kept)
-    return Session(user, repository, began, seen, since, token)
+def _name(repository: str, key: str) -> str:
+    return f"{repository}\0{key}"
 
 
-def _written(session: Session) -> bytes:
-    return json.dumps(astuple(session)[:-1]).encode()
+def _read(content: bytes, token: str) -> Session:
+    user, repository, began, seen, mark = json.loads(content)
+    return Session(user, repository, began, seen, mark, token)

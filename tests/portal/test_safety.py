@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from aad.core import authenticated
+from aad.core.secret import Secret
+from aad.portal.sessions import KIND
 from tests.parts.authority import Certificate
 from tests.parts.waiting import until
 from tests.portal.conftest import PASSWORD, Place, serving
@@ -48,13 +51,21 @@ def told(place: Place, record: str, name: str) -> list[dict[str, Any]]:
 
 def age(place: Place, name: str, seconds: float) -> None:
     """Make the sessions of a user older: he signed in, and was last here, so much earlier."""
+    installation = Secret((place.daemon.folder / "installation.key").read_bytes())
+    key = authenticated.derived(installation, KIND)
     with closing(sqlite3.connect(place.daemon.folder / "state.db", isolation_level=None)) as connection:
-        rows = connection.execute("SELECT name, value FROM passing WHERE kind = 'portal session'").fetchall()
-        found = [(token, user, *rest) for token, value in rows for user, *rest in [json.loads(value)] if user == name]
+        rows = connection.execute("SELECT name, value FROM passing WHERE kind = ?", (KIND,)).fetchall()
+        read = [(token, authenticated.verified(key, token.encode(), value)) for token, value in rows]
+        found = [
+            (token, kept, json.loads(kept.content))
+            for token, kept in read
+            if kept and f'"{name}"'.encode() in kept.content
+        ]
         assert found
-        for token, user, repository, began, seen, since in found:
-            older = json.dumps([user, repository, began - seconds, seen - seconds, since]).encode()
-            connection.execute("UPDATE passing SET value = ? WHERE name = ?", (older, token))
+        for token, kept, (user, repository, began, seen, mark) in found:
+            older = json.dumps([user, repository, began - seconds, seen - seconds, mark]).encode()
+            signed = authenticated.sign(key, token.encode(), older, since=kept.since, until=kept.until)
+            connection.execute("UPDATE passing SET value = ? WHERE name = ?", (signed, token))
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/", "/nowhere", "/helpdesk", "//evil.example/"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable
 
@@ -10,10 +11,16 @@ import pytest
 from aad.core.identity import User
 from aad.core.secret import Secret
 from aad.portal.forms import Forms
-from aad.portal.sessions import KIND, Session, Sessions
+from aad.portal.sessions import KIND, MARKS, Session, Sessions
+from aad.signer import OTHER_KEY, UNSIGNED, Signer
 from tests.fakes import MemoryStore
 
 ALICE = User(name="Alice", repository="corp", handle="uid=alice")
+
+
+def sessions_by(store: MemoryStore, key: bytes = b"k" * 32, foreign: Callable[[str, str], None] = print) -> Sessions:
+    signer = Signer(Secret(key), store.now, foreign)
+    return Sessions(store, signer, secrets.token_bytes, idle=100, lifetime=1000)
 
 
 @pytest.fixture
@@ -23,7 +30,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def sessions(store: MemoryStore) -> Sessions:
-    return Sessions(store, secrets.token_bytes, idle=100, lifetime=1000)
+    return sessions_by(store)
 
 
 @pytest.fixture
@@ -38,8 +45,7 @@ async def test_a_session_is_found_by_its_token_alone(store: MemoryStore, session
     assert (found.user, found.repository, found.key) == ("Alice", "corp", "alice")
     assert await sessions.find("") is None
     assert await sessions.find("x" * 44) is None
-    ((kind, name),) = store.passing
-    assert kind == KIND
+    (name,) = (name for kind, name in store.passing if kind == KIND)
     assert await sessions.find(name) is None, "who reads the store has no session"
     assert opened.token not in repr(opened)
     assert len(opened.token) >= 43
@@ -84,6 +90,66 @@ async def test_all_of_a_user_are_ended_and_nobody_else_s(store: MemoryStore, ses
     assert found.began == hers[0].began, "it isn't a fresh sign-in"
     await sessions.end_all("corp", "alice")
     assert await sessions.find(after.token) is None
+
+
+async def test_a_session_that_was_ended_comes_back_with_no_mark_but_its_own(
+    store: MemoryStore, sessions: Sessions
+) -> None:
+    """Whoever writes to the store reads there which mark the session wants."""
+    opened = await sessions.open(ALICE)
+    name = (MARKS, "corp\0alice")
+    before, until = store.passing[name]
+    await sessions.end_all("corp", "alice")
+    bare = bytes.fromhex(opened.mark)
+    for mark in (None, bare, b"", b"\0" * 8, before[:-8] + bare[::-1], before[:33] + b"\x7f" * 16 + bare):
+        store.passing.pop(name, None)
+        if mark is not None:
+            store.passing[name] = (mark, until)
+        assert await sessions.find(opened.token) is None
+    store.passing[name] = (b"whatever", until)
+    assert await sessions.find((await sessions.open(ALICE)).token), "and sessions begin over whatever stands there"
+    store.passing[name] = (before, until)
+    assert await sessions.find(opened.token), "this remains: an older mark, signed once, that is brought back"
+
+
+async def test_the_mark_outlives_every_session(store: MemoryStore, sessions: Sessions) -> None:
+    await sessions.end_all("corp", "alice")
+    store.time += 900
+    opened = await sessions.open(ALICE)
+    for _ in range(11):
+        store.time += 90
+        assert await sessions.find(opened.token)
+
+
+async def test_who_opens_a_session_ends_none(sessions: Sessions) -> None:
+    opened = [await sessions.open(ALICE) for _ in range(3)]
+    assert [await sessions.find(each.token) for each in opened] == opened
+
+
+async def test_a_session_is_its_user_s_times_and_token_s(store: MemoryStore, sessions: Sessions) -> None:
+    opened, told = await sessions.open(ALICE), list[tuple[str, str]]()
+    name, other = (next(key for key in store.passing if key[0] == KIND)), (KIND, hashlib.sha256(b"mine").hexdigest())
+    kept, until = store.passing[name]
+    for octets in (kept.replace(b"Alice", b"Hilda"), kept.replace(b"1000.0", b"2000.0"), kept[49:], kept[:-1]):
+        assert octets != kept
+        store.passing[name] = (octets, until)
+        assert await sessions.find(opened.token) is None
+    store.passing[other] = store.passing[name] = (kept, until)
+    assert await sessions.find("mine") is None
+    assert await sessions_by(store, b"o" * 32, lambda *what: told.append(what)).find(opened.token) is None
+    assert told == [(KIND, OTHER_KEY)]
+    assert await sessions.find(opened.token) == opened
+    store.passing[name] = (kept, 1e12)
+    store.time += 100
+    assert await sessions.find(opened.token) is None
+
+
+async def test_a_session_of_before_signatures_ends(store: MemoryStore) -> None:
+    told: list[tuple[str, str]] = []
+    sessions = sessions_by(store, foreign=lambda *what: told.append(what))
+    store.passing[KIND, hashlib.sha256(b"old").hexdigest()] = (b'["Alice", "corp", 1000.0, 1000.0, ""]', 2000.0)
+    assert await sessions.find("old") is None
+    assert told == [(KIND, UNSIGNED)]
 
 
 async def test_after_another_boot_there_is_none(store: MemoryStore, sessions: Sessions) -> None:

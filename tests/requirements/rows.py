@@ -1,0 +1,145 @@
+"""The rows of a daemon's store as whoever can write to it sees them: a SQLite file, or keys of a Valkey server."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.parts.daemon import Daemon
+from tests.parts.redis import Redis
+
+FOR_EVER = 1e12
+
+
+@dataclass(frozen=True)
+class Row:
+    """A waiting login. `login` is octets; in a SQLite file it may be something else."""
+
+    ticket: bytes
+    owner: str
+    login: Any
+    expires: float = FOR_EVER
+
+    def but(self, **changed: Any) -> Row:
+        return replace(self, **changed)
+
+    def saying(self, old: bytes, new: bytes) -> Row:
+        """Return it with other words, wherever they stand."""
+        assert old in self.login, old
+        return self.but(login=self.login.replace(old, new))
+
+
+class Rows(Protocol):
+    """What can be done to a store by going around the daemon."""
+
+    octets_only: bool
+
+    def logins(self) -> list[Row]:
+        """Return the waiting logins."""
+
+    def put(self, row: Row) -> None:
+        """Write a waiting login, in the place of any that has its ticket; it is its owner's latest."""
+
+    def passing(self, kind: str) -> dict[str, bytes]:
+        """Return the values of a kind that end."""
+
+    def hold(self, kind: str, name: str, value: Any) -> None:
+        """Write a value that ends, for ever; None: remove it."""
+
+
+class InFile:
+    """A SQLite file."""
+
+    octets_only = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def logins(self) -> list[Row]:
+        return [Row(*each) for each in self._do("SELECT ticket, owner, login, expires FROM waiting ORDER BY rowid")]
+
+    def put(self, row: Row) -> None:
+        values = (row.ticket, row.owner, row.login, row.expires)
+        self._do("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)", *values)
+
+    def passing(self, kind: str) -> dict[str, bytes]:
+        return dict(self._do("SELECT name, value FROM passing WHERE kind = ?", kind))
+
+    def hold(self, kind: str, name: str, value: Any) -> None:
+        self._do("DELETE FROM passing WHERE kind = ? AND name = ?", kind, name)
+        if value is not None:
+            self._do("INSERT INTO passing VALUES (?, ?, ?, ?, ?)", kind, name, value, FOR_EVER, FOR_EVER)
+
+    def _do(self, statement: str, *values: Any) -> list[Any]:
+        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=10)) as file:
+            return file.execute(statement, values).fetchall()
+
+
+class InValkey:
+    """Keys of a server, all with the prefix of one daemon."""
+
+    octets_only = True
+
+    def __init__(self, server: Redis, prefix: str) -> None:
+        self._server = server
+        self._prefix = prefix.encode()
+
+    def logins(self) -> list[Row]:
+        rows = []
+        for key in self._keys(b"login:"):
+            pairs = self._do(b"HGETALL", key)
+            kept = dict(zip(pairs[::2], pairs[1::2], strict=True))
+            ticket = key.removeprefix(self._prefix + b"login:")
+            rows.append(Row(ticket, kept[b"owner"].decode(), kept[b"login"], float(kept[b"expires"])))
+        return rows
+
+    def put(self, row: Row) -> None:
+        key, owner = self._prefix + b"login:" + row.ticket, self._prefix + b"owner:" + row.owner.encode()
+        fields = (b"owner", row.owner.encode(), b"login", row.login, b"expires", repr(row.expires).encode())
+        self._do(b"HSET", key, *fields)
+        self._do(b"PERSIST", key)
+        self._do(b"LREM", owner, b"0", row.ticket)
+        self._do(b"LPUSH", owner, row.ticket)
+        self._do(b"PERSIST", owner)
+
+    def passing(self, kind: str) -> dict[str, bytes]:
+        beginning = b"passing:" + kind.encode() + b"\0"
+        found = self._keys(beginning)
+        return {key.removeprefix(self._prefix + beginning).decode(): self._do(b"GET", key) for key in found}
+
+    def hold(self, kind: str, name: str, value: Any) -> None:
+        key = self._prefix + f"passing:{kind}\0{name}".encode()
+        self._do(b"DEL", key) if value is None else self._do(b"SET", key, value)
+
+    def _keys(self, beginning: bytes) -> list[bytes]:
+        pattern = (self._prefix + beginning).replace(b"[", b"\\[")
+        return sorted(self._do(b"KEYS", pattern + b"*"))
+
+    def _do(self, *words: bytes) -> Any:
+        import hiredis  # noqa: PLC0415 - only where this store is tested
+
+        reader = hiredis.Reader()
+        with _line(self._server) as line:
+            line.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
+            while (answer := reader.gets()) is False:
+                reader.feed(line.recv(1 << 20))
+        assert not isinstance(answer, Exception), answer
+        return answer
+
+
+@contextmanager
+def _line(server: Redis) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(10)
+        line.connect(str(server.socket))
+        yield line
+
+
+def rows_of(daemon: Daemon, server: Redis | None) -> Rows:
+    """Return the store of a daemon; `server`: where it is, if in no file."""
+    return InFile(daemon.folder / "state.db") if server is None else InValkey(server, f"aad{daemon.folder}:")
