@@ -27,6 +27,9 @@ from aad.portal.visit import Parts
 from aad.ports import Record, Sender, Store
 from aad.randomness import Randomness
 
+PROOF = "before a change"
+"""What the names of tests end with that come before a change of enrolment: it stands in mails and in the log."""
+
 
 def added(config: Config, portal: Portal, front: Front, store: Store, record: Record) -> tuple[list[Route], Showing]:
     """Return the portal's routes, and what shows a problem: a page, except to programs. Unavailable."""
@@ -60,6 +63,7 @@ def _parts(config: Config, portal: Portal, front: Front, store: Store, record: R
         helpers=frozenset(group.casefold() for group in portal.helpdesk_groups),
         password=all(_proves(config, chain.methods[0]) == "password" for chain in event.chains),
         fresh=portal.fresh,
+        second=frozenset(name for name in config.methods if _proves(config, name) != "password"),
         language=portal.language,
     )
 
@@ -81,6 +85,7 @@ def _means(
             attribute=getattr(settings, "address_attribute", ""),
             enrolment=enrolments.get(name),
             tests={each: _test(name, each, event) for each in event.repositories},
+            proofs={each: f"{_test(name, each, event)} {PROOF}" for each in event.repositories},
         )
 
 
@@ -99,7 +104,7 @@ def _testing(engine: Engine, means: list[Means]) -> Engine:
     tests = {
         test: Event(test, (repository,), (Chain(each.name, (each.name,)),))
         for each in means
-        for repository, test in each.tests.items()
+        for repository, test in (*each.tests.items(), *each.proofs.items())
     }
     identify = replace(engine.identify, events={**engine.identify.events, **tests})
     return replace(engine, identify=identify, grant=lambda _login: Granted())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from aad.core.identity import User
 from aad.engine import Engine
@@ -27,7 +28,7 @@ class Parts:
     """What every page needs. `endpoint`: what the portal is called among the clients; `helpers`: groups, folded.
 
     `password`: whether every chain begins with one. `fresh`: how many seconds after a sign-in something may be enrolled
-    or reset.
+    or reset. `second`: methods that prove something beside a password.
     """
 
     front: Front
@@ -43,6 +44,7 @@ class Parts:
     helpers: frozenset[str]
     password: bool
     fresh: float
+    second: frozenset[str]
     language: str
 
     def asking(self, request: Request) -> Asking:
@@ -103,7 +105,7 @@ class Visit:
         """Seal what a page of his knows."""
         return self.parts.forms.sealed(kind, self.session.token, seconds, **known)
 
-    def opened(self, kind: str) -> dict[str, str] | None:
+    def opened(self, kind: str) -> dict[str, Any] | None:
         """Return what the form's page knew."""
         return self.parts.forms.opened(kind, self.session.token, self.request.form.get("state", ""))
 

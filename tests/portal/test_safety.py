@@ -52,8 +52,8 @@ def age(place: Place, name: str, seconds: float) -> None:
         rows = connection.execute("SELECT name, value FROM passing WHERE kind = 'portal session'").fetchall()
         found = [(token, user, *rest) for token, value in rows for user, *rest in [json.loads(value)] if user == name]
         assert found
-        for token, user, repository, began, seen, since in found:
-            older = json.dumps([user, repository, began - seconds, seen - seconds, since]).encode()
+        for token, user, repository, began, seen, *more in found:
+            older = json.dumps([user, repository, began - seconds, seen - seconds, *more]).encode()
             connection.execute("UPDATE passing SET value = ? WHERE name = ?", (older, token))
 
 
@@ -163,7 +163,7 @@ def test_who_is_gone_from_his_repository_is_gone_here(alice: Visitor, name: str)
     file.write_text(text)
 
 
-FORMS = ["/sign-out", "/test", "/test/code", "/enrol", "/enrol/proof", "/codes"]
+FORMS = ["/sign-out", "/test", "/test/code", "/enrol", "/prove", "/prove/send", "/codes"]
 
 
 @pytest.mark.parametrize("csrf", [None, "", "wrong", "another's"])
@@ -224,7 +224,7 @@ def test_a_form_that_makes_something_works_once(alice: Visitor, name: str) -> No
 @pytest.mark.parametrize("state", ["", "x", "%00", "A" * 400])
 def test_what_no_page_of_ours_had_sealed_is_refused(place: Place, alice: Visitor, name: str, state: str) -> None:
     csrf = alice.get("/").form("/sign-out")["csrf"]
-    for path in ("/test/code", "/enrol", "/enrol/proof", "/codes"):
+    for path in ("/test/code", "/enrol", "/prove", "/prove/send", "/codes"):
         assert alice.post(path, {"csrf": csrf, "state": state, "code": "123456"}).status == 403, path
     assert not told(place, "user.enrolled", name)
 
@@ -232,7 +232,7 @@ def test_what_no_page_of_ours_had_sealed_is_refused(place: Place, alice: Visitor
 def test_a_sealed_state_is_good_for_its_form_alone(place: Place, alice: Visitor, name: str) -> None:
     fields = alice.get("/enrol?method=totp").form("/enrol")
     assert alice.post("/codes", fields).status == 403
-    assert alice.post("/enrol/proof", fields | {"code": "123456"}).status == 403
+    assert alice.post("/prove", fields | {"code": "123456"}).status == 403
     bob = Visitor(place)
     bob.sign_in("bob")
     csrf = bob.get("/").form("/sign-out")["csrf"]
