@@ -13,6 +13,7 @@ from aad.config import Config, Plugin
 from aad.config.replies import asked_for
 from aad.config.sections import Limits
 from aad.core.grants import Granter
+from aad.core.language import lookup
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.core.settings import Rate
@@ -21,12 +22,14 @@ from aad.enrolment import Enrolment
 from aad.identify import Identify
 from aad.installation import key_at
 from aad.lockout import Lockout
+from aad.notices.mailing import Route
 from aad.outages import Outages
 from aad.pending import Pending
 from aad.ports import Record, Repository, Sender, Store, Wiring
 from aad.post import Post
 from aad.randomness import Randomness
 from aad.same import Same
+from aad.texts import LANGUAGES
 from aad.vault import Vault
 
 
@@ -166,6 +169,21 @@ def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
         vault=Vault(store, key, plugin.name, randomness),
         key=key,
         randomness=randomness,
+    )
+
+
+def notice_route(config: Config, engine: Engine, mailers: Mapping[str, Sender]) -> Route:
+    """Return how notices go: as the first method that sends codes sends them, else by the first sender."""
+    portal = config.https.portal if config.https else None
+    sending = (each.settings for each in config.methods.values() if hasattr(each.settings, "address_attribute"))
+    settings = next(sending, None)
+    names = settings.senders if settings else tuple(mailers)[:1]
+    return Route(
+        repositories=engine.identify.repositories,
+        senders=[(name, mailers[name]) for name in names],
+        attribute=settings.address_attribute if settings else "",
+        language=lookup(getattr(settings, "language", ""), LANGUAGES, portal.language if portal else LANGUAGES[0]),
+        contact=portal.contact if portal else "",
     )
 
 

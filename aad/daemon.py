@@ -20,6 +20,7 @@ from aad.core.grants import Granted
 from aad.history import History
 from aad.log import Log
 from aad.loop import run
+from aad.notices.mailing import Mailing
 from aad.outages import Outages
 from aad.ports import Record, Sender, Store, Unavailable
 from aad.radius.accountant import Accountant
@@ -49,6 +50,7 @@ class Made(NamedTuple):
     setup: Setup
     senders: Mapping[str, Sender]
     website: Any
+    route: Any
 
 
 class Daemon:
@@ -67,6 +69,7 @@ class Daemon:
         self._service = worker.service if worker else Service(os.environ, os.getpid())
         self._remark = ""  # what an administrator should see in the status
         self._web: WebFront | None = None
+        self._mailing: Mailing | None = None
         self._history = _history(config, self._record)
         self._record = self._history or self._record
 
@@ -90,12 +93,13 @@ class Daemon:
 
     async def _serve(self, lasting: Lasting, stop: asyncio.Event) -> None:
         store = lasting.store
+        self._mailing = Mailing(record=self._record, outages=lasting.outages, store=store)
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
         opened = self._worker.opened() if self._worker else sockets.opened(self._config, self._service)
         if opened.streams:
             from aad.webfront import WebFront  # noqa: PLC0415 - only who configures it needs its libraries
 
-            self._web = WebFront(self._record, store)
+            self._web = WebFront(self._record, store, self._mailing.woken)
         made = await self._made(self._config, lasting, self._plugins)
         server = Server(made.setup, self._record, random.SystemRandom().random)
         self._exchange(self._config, made, server)
@@ -112,7 +116,11 @@ class Daemon:
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
-        async with self._watch.serving(server, store) if self._watch else nullcontext():
+        first = self._worker is None or self._worker.number == 0  # of several, one mails
+        async with (
+            self._watch.serving(server, store) if self._watch else nullcontext(),
+            self._mailing.running() if first else nullcontext(),
+        ):
             server.listen(opened.sockets["radius"])
             accountant.listen(opened.sockets["accounting"])
             if self._web:
@@ -157,10 +165,13 @@ class Daemon:
             reject_delay=config.radius.reject_delay,
             at_work=max(1, config.limits.at_work_per_client // (self._worker.count if self._worker else 1)),
         )
-        return Made(setup, senders, self._web.made(config, engine) if self._web else None)
+        website = self._web.made(config, engine) if self._web else None
+        return Made(setup, senders, website, assembly.notice_route(config, engine, senders))
 
     def _exchange(self, config: Config, made: Made, server: Server) -> None:
         server.setup = made.setup
+        if self._mailing:
+            self._mailing.route = made.route
         if self._web:
             self._web.follow(made.website)
         if self._watch:

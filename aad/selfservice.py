@@ -18,6 +18,7 @@ from aad.https.front import Front
 from aad.https.problems import Problem
 from aad.https.site import Showing
 from aad.https.web import Request, Response, Route
+from aad.notices.kept import Notices
 from aad.portal import site
 from aad.portal.forms import Forms
 from aad.portal.pages import Pages
@@ -31,9 +32,11 @@ PROOF = "before a change"
 """What the names of tests end with that come before a change of enrolment: it stands in mails and in the log."""
 
 
-def added(config: Config, portal: Portal, front: Front, store: Store, record: Record) -> tuple[list[Route], Showing]:
+def added(
+    config: Config, portal: Portal, front: Front, store: Store, record: Record, notices: Notices
+) -> tuple[list[Route], Showing]:
     """Return the portal's routes, and what shows a problem: a page, except to programs. Unavailable."""
-    made = _parts(config, portal, front, store, record)
+    made = _parts(config, portal, front, store, record, notices)
 
     def show(request: Request | None, problem: Problem) -> Response:
         if request is None or request.path.startswith(("/v1/", "/openapi")):
@@ -43,7 +46,7 @@ def added(config: Config, portal: Portal, front: Front, store: Store, record: Re
     return list(site.routes(made, Randomness())), show
 
 
-def _parts(config: Config, portal: Portal, front: Front, store: Store, record: Record) -> Parts:
+def _parts(config: Config, portal: Portal, front: Front, store: Store, record: Record, notices: Notices) -> Parts:
     """Return what the pages are made with; the engine is that of `front`, and knows the tests too. Unavailable."""
     key, randomness = assembly.installation_key(config), Randomness()
     event = front.engine.identify.events[portal.event]
@@ -58,6 +61,7 @@ def _parts(config: Config, portal: Portal, front: Front, store: Store, record: R
         sessions=Sessions(store, randomness, idle=portal.idle, lifetime=portal.lifetime),
         people=People(engine.identify.repositories, event, means),
         record=record,
+        notices=notices,
         endpoint=NAME,
         event=portal.event,
         helpers=frozenset(group.casefold() for group in portal.helpdesk_groups),

@@ -9,6 +9,7 @@ from aad.core.identity import User, odd
 from aad.https import problems
 from aad.https.problems import Problem
 from aad.https.web import Response, Route
+from aad.notices.kept import By, What
 from aad.portal.door import Door
 from aad.portal.own import means_of
 from aad.portal.visit import Visit
@@ -63,8 +64,11 @@ async def _reset(visit: Visit) -> Response:
     if means.enrolment is None or _himself(visit, person):
         raise Problem(problems.NOTHING_HERE)
     label = visit.parts.people.label(means.name, visit.say)
+    notice = await visit.noticed(person, What.REMOVED, by=By.HELPDESK, method=means.name)
     if not await means.enrolment.vault.remove(person.repository, person.key):
+        await visit.parts.notices.take_back(person, notice)
         return await _person(visit, person, notice=visit.say("reset_nothing", user=person.name, method=label))
+    visit.parts.notices.mail()
     await visit.parts.sessions.end_all(person.repository, person.key)
     visit.tell("helpdesk.reset", user=person.name, by=visit.user.name, method=means.name, repository=person.repository)
     return await _person(visit, person, notice=visit.say("reset_done", user=person.name, method=label))

@@ -12,6 +12,7 @@ from aad.enrolment import Enrolment
 from aad.https import problems
 from aad.https.problems import Problem
 from aad.https.web import Cookie, Response, Route, elsewhere
+from aad.notices.kept import By, What
 from aad.portal import proving
 from aad.portal.door import Door
 from aad.portal.own import home, means_of
@@ -133,7 +134,13 @@ async def _changed(visit: Visit, enrolment: Enrolment, granted: Granted, value: 
     """Put `value` in the place of what is held, with this leave; return the page that says why not, or None."""
     if refused := await used_up(visit, granted):
         return refused
-    if not await enrolment.exchange(visit.user, granted.held.get(enrolment.name, ""), value):
+    before = granted.held.get(enrolment.name, "")
+    codes = enrolment.type == "recovery_codes"
+    what = What.CODES if codes and before else What.REPLACED if before else What.SET_UP
+    notice = await visit.noticed(visit.user, what, by=By.USER, method=enrolment.name)
+    if not await enrolment.exchange(visit.user, before, value):
+        await visit.parts.notices.take_back(visit.user, notice)
         return await home(visit, HTTPStatus.CONFLICT, trouble=visit.say("raced"))
+    visit.parts.notices.mail()
     visit.tell("user.enrolled", user=visit.user.name, method=enrolment.name, repository=visit.user.repository)
     return None

@@ -12,6 +12,7 @@ from aad.engine import Engine
 from aad.history import Past, last_logins
 from aad.https.front import Asking, Front
 from aad.https.web import Cookie, Request, Response
+from aad.notices.kept import By, Notices, What
 from aad.portal.forms import Forms
 from aad.portal.pages import Pages
 from aad.portal.people import DIGITS, People
@@ -39,6 +40,7 @@ class Parts:
     sessions: Sessions
     people: People
     record: Record
+    notices: Notices
     endpoint: str
     event: str
     helpers: frozenset[str]
@@ -100,6 +102,11 @@ class Visit:
     def tell(self, name: str, **fields: object) -> None:
         """Write a record of what he did."""
         self.parts.record(name, client=self.parts.endpoint, caller=self.request.caller, **fields)
+
+    async def noticed(self, user: User, what: What, *, by: By, method: str) -> str:
+        """Write the notice of a change that is about to be made; return what takes it back."""
+        kind, place = self.parts.people.means[method].type, self.request.caller if by is By.USER else ""
+        return await self.parts.notices.add(user, what, by=by, method=method, type=kind, place=place)
 
     def sealed(self, kind: str, seconds: float, **known: object) -> str:
         """Seal what a page of his knows."""
