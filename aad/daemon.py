@@ -69,7 +69,7 @@ class Daemon:
         self._service = worker.service if worker else Service(os.environ, os.getpid())
         self._remark = ""  # what an administrator should see in the status
         self._web: WebFront | None = None
-        self._mailing: Mailing | None = None
+        self._mailing = Mailing(self._record, idle=bool(number))  # of several workers, the first one mails
         self._history = _history(config, self._record)
         self._record = self._history or self._record
 
@@ -83,6 +83,7 @@ class Daemon:
             async with (
                 assembly.opened_store(self._config, outages) as store,
                 self._history.kept_in(store) if self._history else nullcontext(),
+                self._mailing.running(store, outages),
             ):
                 await self._serve(Lasting(self._record, store, outages), stop)
             self._record("daemon.stopped")
@@ -93,7 +94,6 @@ class Daemon:
 
     async def _serve(self, lasting: Lasting, stop: asyncio.Event) -> None:
         store = lasting.store
-        self._mailing = Mailing(record=self._record, outages=lasting.outages, store=store)
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
         opened = self._worker.opened() if self._worker else sockets.opened(self._config, self._service)
         if opened.streams:
@@ -116,11 +116,7 @@ class Daemon:
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
-        first = self._worker is None or self._worker.number == 0  # of several, one mails
-        async with (
-            self._watch.serving(server, store) if self._watch else nullcontext(),
-            self._mailing.running() if first else nullcontext(),
-        ):
+        async with self._watch.serving(server, store) if self._watch else nullcontext():
             server.listen(opened.sockets["radius"])
             accountant.listen(opened.sockets["accounting"])
             if self._web:
@@ -170,8 +166,7 @@ class Daemon:
 
     def _exchange(self, config: Config, made: Made, server: Server) -> None:
         server.setup = made.setup
-        if self._mailing:
-            self._mailing.route = made.route
+        self._mailing.route = made.route
         if self._web:
             self._web.follow(made.website)
         if self._watch:

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from aad.core.identity import User
@@ -59,23 +59,27 @@ class Fared(Enum):
     DOWN = auto()  # nor would any other mail go
 
 
-@dataclass(kw_only=True)
 class Mailing:
-    """Mails, in the one process of a node that does. `route` may be exchanged."""
+    """Mails, by a route that may be exchanged; nothing before there is one."""
 
-    record: Record
-    outages: Outages
-    store: Store
-    route: Route | None = None
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-    _later: dict[str, float] = field(default_factory=dict)  # name -> when to look at it again
-    _gone: set[str] = field(default_factory=set)  # repositories that don't answer, in this round
-    _down: int = 0  # rounds in a row in which no mail could be sent
-    _leaving: bool = False
+    def __init__(self, record: Record, *, idle: bool = False) -> None:
+        """Write to `record`. `idle`: another process of this node mails."""
+        self.route: Route | None = None
+        self.woken = asyncio.Event()
+        self._record = record
+        self._idle = idle
+        self._later: dict[str, float] = {}  # name -> when to look at it again
+        self._gone: set[str] = set()  # repositories that don't answer, in this round
+        self._down = 0  # rounds in a row in which no mail could be sent
+        self._leaving = False
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Mail until the end."""
+    async def running(self, store: Store, outages: Outages) -> AsyncIterator[None]:
+        """Mail what is in the store, until the end."""
+        self._store, self._outages = store, outages
+        if self._idle:
+            yield
+            return
         task = asyncio.create_task(self._run(), name="notices")
         try:
             yield
@@ -92,57 +96,58 @@ class Mailing:
                 await asyncio.wait_for(self.woken.wait(), min(EVERY * 2**self._down, LONGEST_ROUND))
             self.woken.clear()
             try:
-                await self.look()
+                if self.route is not None:
+                    await self.look(self.route)
             except Unavailable as error:
-                self.outages.down(error)
+                self._outages.down(error)
 
-    async def look(self) -> None:
+    async def look(self, route: Route) -> None:
         """Look once, and mail what is due. Unavailable: the store is out of order."""
-        names = await self.store.names(KIND)
-        now = self.store.now()
+        names = await self._store.names(KIND)
+        now = self._store.now()
         self._later = {name: self._later[name] for name in names if self._later.get(name, 0.0) > now}
         due, self._gone = [name for name in names if name not in self._later], set()
         for at in range(0, len(due), AT_ONCE):
             if self._leaving:
                 return
             batch = [name for name in due[at : at + AT_ONCE] if name.partition("\0")[0] not in self._gone]
-            fared = await asyncio.gather(*(self._guarded(name) for name in batch))
+            fared = await asyncio.gather(*(self._guarded(route, name) for name in batch))
             if fared and set(fared) == {Fared.DOWN}:  # the mail server, and not one mail that it doesn't like
                 self._down = min(self._down + 1, 10)
                 return
         self._down = 0
 
-    async def _guarded(self, name: str) -> Fared:
-        self._later[name] = self.store.now() + FIRST_PAUSE
+    async def _guarded(self, route: Route, name: str) -> Fared:
+        self._later[name] = self._store.now() + FIRST_PAUSE
         try:
-            return await self._one(name)
+            return await self._one(route, name)
         except Unavailable as error:
-            self.outages.down(error)
+            self._outages.down(error)
             if error.where.startswith("repository"):
                 self._gone.add(name.partition("\0")[0])
         except Exception as error:  # noqa: BLE001 - a plugin's fault must not end the mails of all others
-            self._later[name] = self.store.now() + LONGEST_PAUSE
-            self.record("fault", reason=f"a notice could not be mailed: {type(error).__name__}")
+            self._later[name] = self._store.now() + LONGEST_PAUSE
+            self._record("fault", reason=f"a notice could not be mailed: {type(error).__name__}")
         return Fared.LATER
 
-    async def _one(self, name: str) -> Fared:
+    async def _one(self, route: Route, name: str) -> Fared:
         """Mail one user's notice, if nobody else does, and it is due."""
-        gate, now = os.urandom(8), self.store.now()
-        closed = await self.store.recall(_GATE, name) is not None
-        if closed or not await self.store.exchange(_GATE, name, None, gate, now + CLAIMED):
+        gate, now = os.urandom(8), self._store.now()
+        closed = await self._store.recall(_GATE, name) is not None
+        if closed or not await self._store.exchange(_GATE, name, None, gate, now + CLAIMED):
             self._later[name] = now + LOOKED
             return Fared.LATER
         pause, fared = 0.0, Fared.LATER
         try:
             notice = await self._lasting(name)
             if notice is not None:
-                fared, trouble = await self._mailed(name, notice)
+                fared, trouble = await self._mailed(route, name, notice)
                 pause = await self._settled(name, notice, fared, trouble)
         finally:
             # Cancelled, or out of order: the next look is soon.
-            until = self.store.now() + (pause or FIRST_PAUSE)
+            until = self._store.now() + (pause or FIRST_PAUSE)
             self._later[name] = until
-            await self.store.exchange(_GATE, name, gate, gate if pause else None, until)
+            await self._store.exchange(_GATE, name, gate, gate if pause else None, until)
         return fared
 
     async def _settled(self, name: str, notice: Notice, fared: Fared, trouble: str) -> float:
@@ -150,20 +155,20 @@ class Mailing:
         if fared is Fared.SENT:
             ids = {row.id for row in notice.rows}
             await self._changed(name, lambda now: now.without(ids, notice.more))
-            self.record("notice.sent", user=notice.user, count=notice.count)
+            self._record("notice.sent", user=notice.user, count=notice.count)
             return HOUR
         if fared is Fared.NEVER:
             if (notice.trouble, notice.told) != (trouble, notice.count):
                 told = notice.count
                 await self._changed(name, lambda now: replace(now, trouble=trouble, told=told))
-                self.record("notice.undeliverable", user=notice.user, reason=trouble)
+                self._record("notice.undeliverable", user=notice.user, reason=trouble)
             return HOUR
         age = time.time() - notice.rows[0].at if notice.rows else 0.0
         return min(max(FIRST_PAUSE, age / 4), LONGEST_PAUSE)
 
     async def _lasting(self, name: str) -> Notice | None:
         """Return a notice, without what is too old to be told; None: there is none."""
-        kept = await self.store.find(KIND, name)
+        kept = await self._store.find(KIND, name)
         if kept is None:
             return None
         notice, least = decoded(kept), time.time() - LASTS
@@ -172,25 +177,24 @@ class Mailing:
             return notice
         more = notice.more if len(old) == len(notice.rows) else 0
         after = replace(notice.without(old, more), trouble=notice.trouble, told=notice.told)
-        if not await self.store.swap(KIND, name, kept, encoded(after) if after.count else None):
+        if not await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
             return None
         reason = f"{notice.trouble or 'no mail server took it'}; given up after {LASTS / 86_400:g} days"
-        self.record("notice.failed", user=notice.user, reason=reason)
+        self._record("notice.failed", user=notice.user, reason=reason)
         return after if after.count else None
 
     async def _changed(self, name: str, change: Callable[[Notice], Notice]) -> None:
         for _ in range(RACES):
-            kept = await self.store.find(KIND, name)
+            kept = await self._store.find(KIND, name)
             if kept is None:
                 return
             after = change(decoded(kept))
-            if await self.store.swap(KIND, name, kept, encoded(after) if after.count else None):
+            if await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
                 return
 
-    async def _mailed(self, name: str, notice: Notice) -> tuple[Fared, str]:
+    async def _mailed(self, route: Route, name: str, notice: Notice) -> tuple[Fared, str]:
         """Mail a notice to the first address that takes it; say too why no address does. Unavailable."""
-        route = self.route
-        if route is None or not route.senders:
+        if not route.senders:
             return Fared.NEVER, "no sender is configured"
         user = await _found(route, name, notice.user)
         if user is None:
@@ -207,14 +211,14 @@ class Mailing:
         return Fared.NEVER, Reason.ADDRESS_REFUSED if usable else Reason.NO_ADDRESS
 
     async def _sent(self, route: Route, message: Message, user: str) -> Fared:
-        delivery = Delivery(senders=route.senders, message=message, outages=self.outages)
+        delivery = Delivery(senders=route.senders, message=message, outages=self._outages)
         fate = await delivery.begin(time.monotonic() + PATIENCE)
         if delivery.under_way:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SETTLING):
                     fate = max(fate, await delivery.settle())
         for fact in delivery.facts:
-            self.record(fact.name, user=user, **fact.fields)
+            self._record(fact.name, user=user, **fact.fields)
         return {Fate.TAKEN: Fared.SENT, Fate.REFUSED: Fared.NEVER, Fate.DOWN: Fared.DOWN}.get(fate, Fared.LATER)
 
 
