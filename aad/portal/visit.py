@@ -28,6 +28,7 @@ DEADLINE = 10.0  # seconds that a browser waits
 class Parts:
     """What every page needs. `endpoint`: what the portal is called among the clients; `helpers`: groups, folded.
 
+    `admins`: those of them that help members of `helpers`.
     `password`: whether every chain begins with one. `fresh`: how many seconds after a sign-in something may be enrolled
     or reset. `second`: methods that prove something beside a password.
     """
@@ -44,10 +45,20 @@ class Parts:
     endpoint: str
     event: str
     helpers: frozenset[str]
+    admins: frozenset[str]
     password: bool
     fresh: float
     second: frozenset[str]
     language: str
+
+    def may_help(self, user: User, person: User) -> bool:
+        """Say whether a member of the helpdesk may change something for a person; nobody may for themselves.
+
+        Else whoever finds a helper's open session gets rid of the helper's own second factor, or of a colleague's.
+        """
+        if (person.repository, person.key) == (user.repository, user.key):
+            return False
+        return self.helpers.isdisjoint(person.folded_groups) or not self.admins.isdisjoint(user.folded_groups)
 
     def asking(self, request: Request) -> Asking:
         """Return who asks to sign in."""

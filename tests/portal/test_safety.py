@@ -292,9 +292,9 @@ def test_only_the_helpdesk_helps(place: Place, alice: Visitor, name: str) -> Non
     csrf = alice.get("/").form("/sign-out")["csrf"]
     assert "Helpdesk" not in alice.get("/").words
     assert alice.get("/helpdesk").status == 403
-    for path in ("/helpdesk", "/helpdesk/unlock", "/helpdesk/reset"):
+    for path in ("/helpdesk", "/helpdesk/unlock", "/helpdesk/reset", "/helpdesk/reset/now"):
         assert alice.post(path, {"csrf": csrf, "name": "bob", "method": "totp"}).status == 403, path
-    assert len(told(place, "portal.refused", name)) == 4
+    assert len(told(place, "portal.refused", name)) == 5
 
 
 def test_a_helper_resets_others_with_a_record_and_never_himself(place: Place, alice: Visitor, name: str) -> None:
@@ -306,7 +306,12 @@ def test_a_helper_resets_others_with_a_record_and_never_himself(place: Place, al
     assert 'action="/helpdesk/reset"' not in own.text
     state = re.findall(r'name="state" value="([^"]+)"', hilda.post("/helpdesk", {"csrf": csrf, "name": name}).text)
     fields = {"csrf": csrf, "state": state[0], "method": "recovery_codes"}
-    assert "is reset" in hilda.post("/helpdesk/reset", fields).words
+    asked = hilda.post("/helpdesk/reset", fields)
+    assert "will be removed" in asked.words
+    assert not told(place, "helpdesk.reset", name)
+    assert alice.get("/").status == 200
+    assert "is reset" in hilda.post("/helpdesk/reset/now", asked.form("/helpdesk/reset/now")).words
+    assert "sent before" in hilda.post("/helpdesk/reset/now", asked.form("/helpdesk/reset/now")).words
     assert "was not set up any more" in hilda.post("/helpdesk/reset", fields).words
     (record,) = told(place, "helpdesk.reset", name)
     assert (record["by"], record["method"]) == ("hilda", "recovery_codes")
