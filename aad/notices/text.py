@@ -32,15 +32,16 @@ def line(row: Row, language: str) -> str:
     when = time.strftime("%Y-%m-%d %H:%M %z", time.localtime(row.at))
     what = say[row.what].format(method=_method(row, texts.portal(language)))
     by = say[f"by_{row.by}"] if row.by != By.ANYBODY else ""
-    where = say["from"].format(place=row.place) if row.place else ""
+    where = say["from"].format(place=macros.clean(row.place)) if row.place else ""
     return f"{when}: {', '.join(filter(None, (what, by, where)))}"
 
 
 def _method(row: Row, said: Mapping[str, str]) -> str:
+    method = macros.clean(row.method)
     if row.type not in _NAMED:
-        return row.method
+        return method
     name = said[f"type_{row.type}"]
-    return name if row.method == row.type else f"{name} ({row.method})"
+    return name if method == row.type else f"{name} ({method})"
 
 
 def _literal(text: str) -> str:
