@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from aad.config import Config, Plugin
 from aad.config.replies import asked_for
 from aad.config.sections import Limits
 from aad.core.grants import Granter
-from aad.core.identity import name_key
+from aad.core.identity import User, name_key
+from aad.core.language import lookup
 from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.core.settings import Rate
@@ -22,6 +24,8 @@ from aad.enrolment import Enrolment
 from aad.identify import Identify
 from aad.installation import key_at
 from aad.lockout import Lockout
+from aad.notices.kept import Notices, What
+from aad.notices.mailing import Route
 from aad.outages import Outages
 from aad.pending import Pending
 from aad.ports import Record, Repository, Sender, Store, Unavailable, Wiring
@@ -30,6 +34,7 @@ from aad.privileges import PrivilegesError
 from aad.randomness import Randomness
 from aad.same import Same
 from aad.signer import Signer
+from aad.texts import LANGUAGES
 from aad.vault import Vault
 
 
@@ -177,8 +182,14 @@ async def assembled(
         randomness=randomness,
         grant=grant,
         same=lasting.same,
+        warn=partial(_warned, Notices(store)),
     )
     return engine, mailers
+
+
+async def _warned(notices: Notices, user: User, place: str) -> None:
+    """Have a user told, once a day at most, that wrong codes came after the right password. Unavailable."""
+    await notices.add_daily(user, What.WRONG_CODES, place=place)
 
 
 def enrolling(config: Config, store: Store) -> dict[str, Enrolment]:
@@ -200,6 +211,21 @@ def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
         vault=Vault(store, key, plugin.name, randomness),
         key=key,
         randomness=randomness,
+    )
+
+
+def notice_route(config: Config, engine: Engine, mailers: Mapping[str, Sender]) -> Route:
+    """Return how notices go: as the first method that sends codes sends them, else by the first sender."""
+    portal = config.https.portal if config.https else None
+    sending = (each.settings for each in config.methods.values() if hasattr(each.settings, "address_attribute"))
+    settings = next(sending, None)
+    names = settings.senders if settings else tuple(mailers)[:1]
+    return Route(
+        repositories=engine.identify.repositories,
+        senders=[(name, mailers[name]) for name in names],
+        attribute=settings.address_attribute if settings else "",
+        language=lookup(getattr(settings, "language", ""), LANGUAGES, portal.language if portal else LANGUAGES[0]),
+        contact=portal.contact if portal else "",
     )
 
 

@@ -20,6 +20,7 @@ from aad.core.grants import Granted
 from aad.history import History
 from aad.log import Log
 from aad.loop import run
+from aad.notices.mailing import Mailing
 from aad.outages import Outages
 from aad.ports import Record, Sender, Store, Unavailable
 from aad.radius.accountant import Accountant
@@ -49,6 +50,7 @@ class Made(NamedTuple):
     setup: Setup
     senders: Mapping[str, Sender]
     website: Any
+    route: Any
 
 
 class Daemon:
@@ -67,6 +69,7 @@ class Daemon:
         self._service = worker.service if worker else Service(os.environ, os.getpid())
         self._remark = ""  # what an administrator should see in the status
         self._web: WebFront | None = None
+        self._mailing = Mailing(self._record, idle=bool(number))  # of several workers, the first one mails
         self._history = _history(config, self._record)
         self._record = self._history or self._record
 
@@ -80,6 +83,7 @@ class Daemon:
             async with (
                 assembly.opened_store(self._config, outages) as store,
                 self._history.kept_in(store) if self._history else nullcontext(),
+                self._mailing.running(store, outages),
             ):
                 await self._serve(Lasting(self._record, store, outages), stop)
             self._record("daemon.stopped")
@@ -95,7 +99,7 @@ class Daemon:
         if opened.streams:
             from aad.webfront import WebFront  # noqa: PLC0415 - only who configures it needs its libraries
 
-            self._web = WebFront(self._record, store)
+            self._web = WebFront(self._record, store, self._mailing.woken)
         made = await self._made(self._config, lasting, self._plugins)
         server = Server(made.setup, self._record, random.SystemRandom().random)
         self._exchange(self._config, made, server)
@@ -157,10 +161,12 @@ class Daemon:
             reject_delay=config.radius.reject_delay,
             at_work=max(1, config.limits.at_work_per_client // (self._worker.count if self._worker else 1)),
         )
-        return Made(setup, senders, self._web.made(config, engine) if self._web else None)
+        website = self._web.made(config, engine) if self._web else None
+        return Made(setup, senders, website, assembly.notice_route(config, engine, senders))
 
     def _exchange(self, config: Config, made: Made, server: Server) -> None:
         server.setup = made.setup
+        self._mailing.route = made.route
         if self._web:
             self._web.follow(made.website)
         if self._watch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,8 +16,10 @@ from aad.core.answer import Answer, mangled
 from aad.core.choice import Choice
 from aad.core.conversation import Accepted, Rejected, Running, State, Waiting
 from aad.core.grants import Granted, Granter
-from aad.core.identity import Attempt
+from aad.core.identity import Attempt, User
 from aad.core.outcome import Failure, Outcome, Reason, guessed
+from aad.core.row import Kind
+from aad.core.user_address import written
 from aad.identify import Identify
 from aad.lockout import Count, Lockout
 from aad.outages import Outages
@@ -48,6 +50,10 @@ class Asked:
 Reply = Asked | Accepted | Rejected
 
 
+async def _nobody_is_warned(user: User, place: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass
 class Turn:
     """One request at work. `began`: the store's clock; `count`: the answer, counted as a guess when it was taken.
@@ -75,7 +81,8 @@ class Turn:
 class Engine:
     """One configuration at work. `now` is the store's clock; deadlines are `time.monotonic()` seconds.
 
-    `same` may outlive a configuration: a login begun before a reload and again after it is one login.
+    `same` may outlive a configuration: a login begun before a reload and again after it is one login. `warn` tells a
+    user that wrong codes came after the right password, and from where.
     """
 
     identify: Identify
@@ -88,6 +95,7 @@ class Engine:
     randomness: Callable[[int], bytes]
     grant: Granter = lambda _login: Granted()
     same: Same[Reply] = field(default_factory=Same)
+    warn: Callable[[User, str], Awaitable[None]] = _nobody_is_warned
 
     async def begin(self, attempt: Attempt) -> Reply:
         """Begin a login, or join the same one that is at work. Unavailable: nobody could tell."""
@@ -247,6 +255,9 @@ class Engine:
             turn.count = None
             if count.locks:
                 turn.story.locked(count.kind, count.failures)
+                if count.kind is Kind.CODES:
+                    with suppress(Unavailable):  # it is in the log
+                        await self.warn(running.login.user, written(turn.attempt.place))
             await self.lockout.wrong(count)
         elif count and running.position + 1 < len(running.login.chain.methods):
             turn.count = None  # what comes may take long; others of the same user shouldn't wait for it

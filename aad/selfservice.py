@@ -19,6 +19,7 @@ from aad.https.front import Front
 from aad.https.problems import Problem
 from aad.https.site import Showing
 from aad.https.web import Request, Response, Route
+from aad.notices.kept import Notices
 from aad.portal import site
 from aad.portal.forms import Forms
 from aad.portal.pages import Pages
@@ -28,10 +29,15 @@ from aad.portal.visit import Parts
 from aad.ports import Record, Sender, Store
 from aad.randomness import Randomness
 
+PROOF = "before a change"
+"""What the names of tests end with that come before a change of enrolment: it stands in mails and in the log."""
 
-def added(config: Config, portal: Portal, front: Front, store: Store, record: Record) -> tuple[list[Route], Showing]:
+
+def added(
+    config: Config, portal: Portal, front: Front, store: Store, record: Record, notices: Notices
+) -> tuple[list[Route], Showing]:
     """Return the portal's routes, and what shows a problem: a page, except to programs. Unavailable."""
-    made = _parts(config, portal, front, store, record)
+    made = _parts(config, portal, front, store, record, notices)
 
     def show(request: Request | None, problem: Problem) -> Response:
         if request is None or request.path.startswith(("/v1/", "/openapi")):
@@ -41,7 +47,7 @@ def added(config: Config, portal: Portal, front: Front, store: Store, record: Re
     return list(site.routes(made, Randomness())), show
 
 
-def _parts(config: Config, portal: Portal, front: Front, store: Store, record: Record) -> Parts:
+def _parts(config: Config, portal: Portal, front: Front, store: Store, record: Record, notices: Notices) -> Parts:
     """Return what the pages are made with; the engine is that of `front`, and knows the tests too. Unavailable."""
     key, randomness = assembly.installation_key(config), Randomness()
     event = front.engine.identify.events[portal.event]
@@ -57,11 +63,14 @@ def _parts(config: Config, portal: Portal, front: Front, store: Store, record: R
         sessions=Sessions(store, signer, randomness, idle=portal.idle, lifetime=portal.lifetime),
         people=People(engine.identify.repositories, event, means),
         record=record,
+        notices=notices,
         endpoint=NAME,
         event=portal.event,
-        helpers=frozenset(map(group_key, portal.helpdesk_groups)),
+        helpers=frozenset(map(group_key, (*portal.helpdesk_groups, *portal.helpdesk_admins))),
+        admins=frozenset(map(group_key, portal.helpdesk_admins)),
         password=all(_proves(config, chain.methods[0]) == "password" for chain in event.chains),
         fresh=portal.fresh,
+        second=frozenset(name for name in config.methods if _proves(config, name) != "password"),
         language=portal.language,
     )
 
@@ -83,6 +92,7 @@ def _means(
             attribute=getattr(settings, "address_attribute", ""),
             enrolment=enrolments.get(name),
             tests={each: _test(name, each, event) for each in event.repositories},
+            proofs={each: f"{_test(name, each, event)} {PROOF}" for each in event.repositories},
         )
 
 
@@ -101,7 +111,7 @@ def _testing(engine: Engine, means: list[Means]) -> Engine:
     tests = {
         test: Event(test, (repository,), (Chain(each.name, (each.name,)),))
         for each in means
-        for repository, test in each.tests.items()
+        for repository, test in (*each.tests.items(), *each.proofs.items())
     }
     identify = replace(engine.identify, events={**engine.identify.events, **tests})
     return replace(engine, identify=identify, grant=lambda _login: Granted())

@@ -23,6 +23,7 @@ from aad.https.once import Once
 from aad.https.server import Server, Setup
 from aad.https.site import Showing, Site
 from aad.https.web import Response, Route
+from aad.notices.kept import Notices
 from aad.ports import Record, Store
 from aad.randomness import Randomness
 
@@ -32,10 +33,11 @@ SLACK = 1.0  # seconds: what a request at work may take beyond its deadline and 
 class WebFront:
     """Serves HTTPS; a reload exchanges what it serves and the certificate, its sockets stay."""
 
-    def __init__(self, record: Record, store: Store) -> None:
-        """Keep what lasts."""
+    def __init__(self, record: Record, store: Store, woken: asyncio.Event) -> None:
+        """Keep what lasts. `woken`: a notice is to be mailed."""
         self._record = record
         self._store = store
+        self._notices = Notices(store, woken)
         self._random = random.SystemRandom().random
         self._randomness = Randomness()
         self._discards = Discards(record, "request.refused")
@@ -97,7 +99,7 @@ class WebFront:
         if https.portal:
             from aad import selfservice  # noqa: PLC0415 - only who configures it needs its libraries
 
-            pages, show = selfservice.added(config, https.portal, front, self._store, self._record)
+            pages, show = selfservice.added(config, https.portal, front, self._store, self._record, self._notices)
             routes += pages
         return routes, show
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
 from typing import Any
 
 from aad import assembly
@@ -19,6 +20,7 @@ from aad.core.identity import User
 from aad.core.secret import Secret
 from aad.enrolment import Enrolment
 from aad.log import Log
+from aad.notices.kept import By, Notices, What
 from aad.ports import AmbiguousUser, Repository, Unavailable, without_password
 
 PATIENCE = 15.0  # seconds
@@ -119,11 +121,32 @@ async def directory(config: Config, options: argparse.Namespace) -> AsyncIterato
         yield Directory(config, options.event, opened)
 
 
+@dataclass(frozen=True)
+class Enrolled:
+    """What is held for a method's users, and what they are told of it: a running daemon mails it, or the next one."""
+
+    enrolment: Enrolment
+    notices: Notices
+
+    @asynccontextmanager
+    async def telling(self, user: User, what: What, *, telling: bool = True) -> AsyncIterator[None]:
+        """Write that something is about to change, and take it back if nothing came of it (Refusal). Unavailable."""
+        method, kind, row = self.enrolment.name, self.enrolment.type, ""
+        if telling:
+            row = await self.notices.add(user, what, by=By.ADMINISTRATOR, method=method, type=kind)
+        try:
+            yield
+        except Refusal:
+            if row:
+                await self.notices.take_back(user, row)
+            raise
+
+
 @asynccontextmanager
-async def enrolled(config: Config, plugin: Plugin) -> AsyncIterator[Enrolment]:
+async def enrolled(config: Config, plugin: Plugin) -> AsyncIterator[Enrolled]:
     """Open what is held for a method's users. Unavailable."""
     async with assembly.opened_store(config) as store:
-        yield assembly.enrolment(plugin, store, assembly.installation_key(config))
+        yield Enrolled(assembly.enrolment(plugin, store, assembly.installation_key(config)), Notices(store))
 
 
 def told(config: Config, name: str, **fields: object) -> None:
@@ -140,11 +163,10 @@ async def remove(config: Config, plugin: Plugin, options: argparse.Namespace) ->
     """Remove what is held for `options.user`. Refusal: there is nothing."""
     async with directory(config, options) as users:
         user = await users.user(options.user)
-    async with enrolled(config, plugin) as enrolment:
-        gone = await enrolment.vault.remove(user.repository, user.key)
-    if not gone:
-        message = f"{user.name} is not enrolled for {plugin.name}"
-        raise Refusal(message)
+    async with enrolled(config, plugin) as known, known.telling(user, What.REMOVED):
+        if not await known.enrolment.vault.remove(user.repository, user.key):
+            message = f"{user.name} is not enrolled for {plugin.name}"
+            raise Refusal(message)
     told(config, "user.unenrolled", user=user.name, method=plugin.name, repository=user.repository)
     print(f"{user.name}: no longer enrolled for {plugin.name}")
     return EX_FINE

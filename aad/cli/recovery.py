@@ -10,6 +10,7 @@ from aad.config import Config, Plugin
 from aad.core.identity import User
 from aad.core.recovery import CODES
 from aad.enrolment import Enrolment
+from aad.notices.kept import What
 from aad.ports import ForeignSeal
 
 EXAMPLE = "aad recovery make alice"
@@ -34,11 +35,11 @@ async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
     """Print new codes, once; those of before are good no longer."""
     async with directory(config, options) as users:
         user = await users.user(options.user)
-    async with enrolled(config, plugin) as enrolment:
-        made = await enrolment.make_codes(user)
-    if made is None:
-        message = f"somebody else makes codes for {user.name} at this moment"
-        raise Refusal(message)
+    async with enrolled(config, plugin) as known, known.telling(user, What.CODES):
+        made = await known.enrolment.make_codes(user)
+        if made is None:
+            message = f"somebody else makes codes for {user.name} at this moment"
+            raise Refusal(message)
     codes, before = made
     told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
     print(*(code.text() for code in codes), sep="\n")
@@ -48,9 +49,10 @@ async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
 
 async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     del options
-    async with enrolled(config, plugin) as enrolment:
-        for repository, user in await enrolment.vault.users():
-            print(f"{user}  repository {repository}  method {plugin.name}  {await _left(enrolment, repository, user)}")
+    async with enrolled(config, plugin) as known:
+        for repository, user in await known.enrolment.vault.users():
+            left = await _left(known.enrolment, repository, user)
+            print(f"{user}  repository {repository}  method {plugin.name}  {left}")
     return EX_FINE
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aad import qr
-from aad.cli.enrolment import Refusal, directory, done, enrolled, remove, takes_enrolment, told
+from aad.cli.enrolment import Enrolled, Refusal, directory, done, enrolled, remove, takes_enrolment, told
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed
 from aad.config import Config, Plugin
 from aad.core.answer import Plain
@@ -18,6 +18,7 @@ from aad.core.identity import User
 from aad.core.secret import Secret
 from aad.core.token import Token, base32, from_base32
 from aad.enrolment import Enrolment
+from aad.notices.kept import What
 
 EXAMPLE = "aad totp enroll alice"
 TYPES = ("totp", "hotp")
@@ -33,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     takes_enrolment(parser)
     parser.add_argument("--force", action="store_true", help="in the place of a secret that is held already")
     parser.add_argument("--no-confirm", action="store_true", help="keep the secret without a first code (scripts)")
+    parser.add_argument("--notify", action="store_true", help="import: mail it to each user, as the others do always")
     parser.add_argument("--qr", action="store_true", help="draw the QR code even where this is no terminal")
 
 
@@ -40,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
     """Do it, beside a running daemon or without one."""
     if (options.user is None) != (options.action == "list"):
         return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'USER or FILE'}", EX_USAGE)
+    if options.notify and options.action != "import":
+        return failed("--notify is for import: the user is told of all others", EX_USAGE)
     try:
         # The caller's own file: read before root becomes another user.
         options.rows = list(_rows(Path(options.user))) if options.action == "import" else []
@@ -51,20 +55,29 @@ def run(options: argparse.Namespace) -> int:
 async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     async with directory(config, options) as users:
         user = await users.user(options.user)
-    async with enrolled(config, plugin) as enrolment:
+    async with enrolled(config, plugin) as known:
+        enrolment = known.enrolment
         if not options.force and await enrolment.enrolled(user):
             message = f"{user.name} is enrolled for {plugin.name} already; --force makes a new secret and ends the old"
             raise Refusal(message)
         token = enrolment.token()
         _shown(enrolment, token, user, draw=options.qr or sys.stdout.isatty())
-    async with enrolled(config, plugin) as enrolment:  # anew: nobody's phone keeps the store open
-        value = token.encoded() if options.no_confirm else _confirmed(enrolment, user, token)
-        if not await enrolment.hold(user, value, instead=options.force):
-            message = f"{user.name} was enrolled by somebody else meanwhile"
-            raise Refusal(message)
+    async with enrolled(config, plugin) as known:  # anew: nobody's phone keeps the store open
+        value = token.encoded() if options.no_confirm else _confirmed(known.enrolment, user, token)
+        await _held(known, user, value, options, f"{user.name} was enrolled by somebody else meanwhile")
     told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
     print(f"{user.name}: enrolled for {plugin.name}")
     return EX_FINE
+
+
+async def _held(
+    known: Enrolled, user: User, value: Secret, options: argparse.Namespace, otherwise: str, *, telling: bool = True
+) -> None:
+    """Hold a secret, and write the notice of it. Refusal, which says `otherwise`: there is one already. Unavailable."""
+    there = options.force and await known.enrolment.enrolled(user)
+    async with known.telling(user, What.REPLACED if there else What.SET_UP, telling=telling):
+        if not await known.enrolment.hold(user, value, instead=options.force):
+            raise Refusal(otherwise)
 
 
 def _shown(enrolment: Enrolment, token: Token, user: User, *, draw: bool) -> None:
@@ -92,8 +105,8 @@ def _confirmed(enrolment: Enrolment, user: User, token: Token) -> Secret:
 
 async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     del options
-    async with enrolled(config, plugin) as enrolment:
-        for repository, user in await enrolment.vault.users():
+    async with enrolled(config, plugin) as known:
+        for repository, user in await known.enrolment.vault.users():
             print(f"{user}  repository {repository}  method {plugin.name}")
     return EX_FINE
 
@@ -101,13 +114,13 @@ async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
 async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
     """Enrol everybody in a file, and say of each line that isn't right why; the others are enrolled."""
     path, wrong, count = Path(options.user), 0, 0
-    async with directory(config, options) as users, enrolled(config, plugin) as enrolment:
+    async with directory(config, options) as users, enrolled(config, plugin) as known:
         for number, row in options.rows:
             try:
                 token = _token(row)
                 user = await users.user(row[0].strip())
-                if not await enrolment.hold(user, token.encoded(), instead=options.force):
-                    raise Refusal(f"{user.name} is enrolled already; --force ends that")  # noqa: EM102, TRY003, TRY301
+                there = f"{user.name} is enrolled already; --force ends that"
+                await _held(known, user, token.encoded(), options, there, telling=options.notify)
             except (Refusal, ValueError) as error:
                 failed(f"{path}:{number}: {error}")
                 wrong += 1

@@ -25,6 +25,11 @@ class Portal:
     helpdesk_groups: tuple[str, ...] = option(
         (), "Members of one of these see why others aren't let in, unlock and reset; default: nobody."
     )
+    helpdesk_admins: tuple[str, ...] = option(
+        (),
+        "Members of one of these help members of helpdesk_groups, and one another; nobody helps themselves. They are "
+        "of the helpdesk too; default: nobody, so that a helper who needs help asks for a command.",
+    )
     idle: Duration = option(Duration(900.0), "A session without a request ends so soon.", at_least=60.0)
     lifetime: Duration = option(Duration(28_800.0), "... and any one after so long.", at_least=60.0)
     fresh: Duration = option(

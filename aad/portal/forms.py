@@ -39,9 +39,13 @@ class Forms:
 
     def sealed(self, kind: str, bound: str, seconds: float, **known: object) -> str:
         """Seal what the page knows, for so many seconds. `kind`: the form's, so that it is good for no other."""
-        data = known | {"until": self._store.now() + seconds, "once": self._randomness(16).hex()}
+        data = known | {"until": self._store.now() + seconds, "once": self.once()}
         value, nonce = Secret(json.dumps(data)), self._randomness(sealed.NONCE_OCTETS)
         return base64.urlsafe_b64encode(sealed.seal(self._key, _bound(kind, bound), value, nonce)).decode()
+
+    def once(self) -> str:
+        """Return what `first` knows a form by."""
+        return self._randomness(16).hex()
 
     def opened(self, kind: str, bound: str, text: str) -> dict[str, Any] | None:
         """Open what was sealed. None: for another form or browser, too long ago, or never."""

@@ -41,10 +41,15 @@ async def home(visit: Visit, status: HTTPStatus = HTTPStatus.OK, **values: objec
     return visit.page("home", status=status, page="home", methods=ways, past=past, lockouts=rows, **values)
 
 
-async def asked_alone(visit: Visit, means: Means, answer: Answer, ticket: bytes | None = None) -> Reply:
-    """Ask nothing but this method of him, by the engine, as any login: counted, locked and logged. Unavailable."""
+async def asked_alone(
+    visit: Visit, means: Means, answer: Answer, ticket: bytes | None = None, *, proof: bool = False
+) -> Reply:
+    """Ask nothing but this method of the user, by the engine, as any login: counted, locked and logged. Unavailable.
+
+    A challenge of a test is none of a `proof`, nor the other way round.
+    """
     attempt = Attempt(
-        event=means.tests[visit.user.repository],
+        event=(means.proofs if proof else means.tests)[visit.user.repository],
         endpoint=visit.parts.endpoint,
         name=visit.user.name,
         answer=answer,

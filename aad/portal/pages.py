@@ -27,6 +27,7 @@ _NONE: dict[str, Any] = {
     "name": "",
     "narrow": False,
     "notice": "",
+    "others": (),
     "page": "",
     "trouble": "",
     "visitor": "",

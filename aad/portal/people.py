@@ -23,7 +23,8 @@ DIGITS = ("email_otp", "totp", "hotp")
 class Means:
     """A method that is configured. `sender`: masks addresses; `attribute`: where they are, as `User.reached_at` has it.
 
-    `enrolment`: users are enrolled for it. `tests`: repository -> the event that asks for nothing but this method.
+    `enrolment`: users are enrolled for it. `tests`: repository -> the event that asks for nothing but this method;
+    `proofs`: the same, before a change of what a user is enrolled with.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Means:
     attribute: str = ""
     enrolment: Enrolment | None = None
     tests: Mapping[str, str]
+    proofs: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,21 @@ class People:
         deadline = time.monotonic() + PATIENCE
         found = await self._repositories[repository].find(name, None, without_password, deadline)
         return found.user if found else None
+
+    async def held(self, user: User) -> dict[str, str]:
+        """Return what a user is enrolled with now: method -> identity, "" for nothing."""
+        return {
+            each.name: await each.enrolment.identity(user)
+            for each in self.means.values()
+            if each.enrolment is not None and user.repository in each.tests
+        }
+
+    def messenger(self, user: User) -> Means | None:
+        """Return the first method that can send a user a code; None: there is none, or no address for it."""
+        for means in self.means.values():
+            if means.sender is not None and user.repository in means.tests:
+                return means if first_address(means.sender, user, means.attribute) else None
+        return None
 
     def label(self, name: str, say: Say) -> str:
         """Say what a method is called."""

@@ -5,6 +5,8 @@ never made of a token that a browser brings, and signing in always makes a new o
 
 Who can write to the store can't make one: a session is signed for its token, and so is the mark that all sessions of a
 user share until they are all ended. A session without its mark is none, so removing the mark brings none back.
+
+It carries what its user was enrolled with when it began: only that can prove something in it (`aad.portal.proofs`).
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import astuple, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from aad.core.identity import User, name_key
 from aad.ports import Store, Unavailable
@@ -28,13 +30,20 @@ _NOTED = 30.0  # seconds after which it is written again that a session is in us
 
 @dataclass(frozen=True)
 class Session:
-    """One. `began`, `seen`: when its user signed in, and was last here (the store's clock). `mark`: see `end_all`."""
+    """One. `began`, `seen`: when its user signed in, and was last here (the store's clock). `mark`: see `end_all`.
+
+    `second`: the sign-in had a second proof. Of each method, by `Enrolment.identity`: `before`, what the user was
+    enrolled with at the sign-in; `own`, what they were enrolled with since, in this session.
+    """
 
     user: str
     repository: str
     began: float
     seen: float
     mark: str
+    second: bool = False
+    before: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
     token: str = field(default="", repr=False)
 
     @property
@@ -56,12 +65,37 @@ class Sessions:
         self._idle = idle
         self._lifetime = lifetime
 
-    async def open(self, user: User, *, began: float | None = None) -> Session:
-        """Open a session. `began`: it goes on in the place of one whose user signed in then."""
+    async def open(self, user: User, *, second: bool = False, before: Mapping[str, str] | None = None) -> Session:
+        """Open a session of a user who has just signed in. `second`, `before`: as in Session."""
         now = self._store.now()
+        session = Session(user.name, user.repository, now, now, "", second, dict(before or {}))
+        return await self._opened(session, user.key)
+
+    async def anew(self, session: Session, **own: str) -> Session:
+        """End all sessions of a user, and go on with this one under another token; `own`: see `enrolled`.
+
+        What could prove something in it is the same as before.
+        """
+        await self.end_all(session.repository, session.key)
+        return await self._opened(replace(session, seen=self._store.now(), own={**session.own, **own}), session.key)
+
+    async def enrolled(self, session: Session, **own: str) -> None:
+        """Note what its user was enrolled with in this session: method -> identity."""
+        for _ in range(RACES):
+            kept = await self._store.recall(KIND, _hash(session.token))
+            if kept is None:
+                return
+            content = self._signer.verified(KIND, _hash(session.token), kept)
+            if content is None:
+                return
+            found = _read(content, session.token)
+            found = replace(found, own={**found.own, **own})
+            if await self._store.exchange(KIND, _hash(found.token), kept, self._written(found), self._until(found)):
+                return
+
+    async def _opened(self, session: Session, key: str) -> Session:
         token = base64.urlsafe_b64encode(self._randomness(TOKEN_OCTETS)).decode()
-        mark = await self._marked(user.repository, user.key)
-        session = Session(user.name, user.repository, now if began is None else began, now, mark, token)
+        session = replace(session, mark=await self._marked(session.repository, key), token=token)
         await self._store.exchange(KIND, _hash(token), None, self._written(session), self._until(session))
         return session
 
@@ -123,7 +157,9 @@ class Sessions:
         return kept, None if kept is None else self._signer.verified(MARKS, name, kept)
 
     def _written(self, session: Session) -> bytes:
-        content = json.dumps(astuple(session)[:-1]).encode()
+        s = session
+        known = [s.user, s.repository, s.began, s.seen, s.mark, s.second, dict(s.before), dict(s.own)]
+        content = json.dumps(known).encode()
         return self._signer.sign(KIND, _hash(session.token), content, self._until(session))
 
     def _until(self, session: Session) -> float:
@@ -139,5 +175,4 @@ def _name(repository: str, key: str) -> str:
 
 
 def _read(content: bytes, token: str) -> Session:
-    user, repository, began, seen, mark = json.loads(content)
-    return Session(user, repository, began, seen, mark, token)
+    return replace(Session(*json.loads(content)), token=token)

@@ -111,7 +111,9 @@ class Signing:
         sessions = self._parts.sessions
         try:
             await sessions.end(request.cookies.get(COOKIE, ""))
-            session = await sessions.open(accepted.login.user)
+            user, methods = accepted.login.user, accepted.login.chain.methods
+            before = await self._parts.people.held(user)
+            session = await sessions.open(user, second=not self._parts.second.isdisjoint(methods), before=before)
         except Unavailable as error:
             self._parts.engine.outages.down(error)
             raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None

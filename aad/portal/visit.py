@@ -6,12 +6,15 @@ import math
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from aad.core.identity import User
+from aad.core.user_address import written
 from aad.engine import Engine
 from aad.history import Past, last_logins
 from aad.https.front import Asking, Front
 from aad.https.web import Cookie, Request, Response
+from aad.notices.kept import By, Notices, What
 from aad.portal.forms import Forms
 from aad.portal.pages import Pages
 from aad.portal.people import DIGITS, People
@@ -27,8 +30,9 @@ DEADLINE = 10.0  # seconds that a browser waits
 class Parts:
     """What every page needs. `endpoint`: what the portal is called among the clients; `helpers`: keys of groups.
 
+    `admins`: those of them that help members of `helpers`.
     `password`: whether every chain begins with one. `fresh`: how many seconds after a sign-in something may be enrolled
-    or reset.
+    or reset. `second`: methods that prove something beside a password.
     """
 
     front: Front
@@ -39,12 +43,25 @@ class Parts:
     sessions: Sessions
     people: People
     record: Record
+    notices: Notices
     endpoint: str
     event: str
     helpers: frozenset[str]
+    admins: frozenset[str]
     password: bool
     fresh: float
+    second: frozenset[str]
     language: str
+
+    def may_help(self, user: User, person: User) -> bool:
+        """Say whether a member of the helpdesk may change something for a person; nobody may for themselves.
+
+        Else whoever finds a helper's open session gets rid of the helper's own second factor, or of a colleague's.
+        """
+        if (person.repository, person.key) == (user.repository, user.key):
+            return False
+        # A person of whom nobody can tell may be a helper.
+        return person.is_member(self.helpers) is False or user.is_member(self.admins) is True
 
     def asking(self, request: Request) -> Asking:
         """Return who asks to sign in."""
@@ -99,11 +116,16 @@ class Visit:
         """Write a record of what he did."""
         self.parts.record(name, client=self.parts.endpoint, caller=self.request.source, **fields)
 
+    async def noticed(self, user: User, what: What, *, by: By, method: str) -> str:
+        """Write the notice of a change that is about to be made; return what takes it back."""
+        kind, place = self.parts.people.means[method].type, written(self.request.caller) if by is By.USER else ""
+        return await self.parts.notices.add(user, what, by=by, method=method, type=kind, place=place)
+
     def sealed(self, kind: str, seconds: float, **known: object) -> str:
         """Seal what a page of his knows."""
         return self.parts.forms.sealed(kind, self.session.token, seconds, **known)
 
-    def opened(self, kind: str) -> dict[str, str] | None:
+    def opened(self, kind: str) -> dict[str, Any] | None:
         """Return what the form's page knew."""
         return self.parts.forms.opened(kind, self.session.token, self.request.form.get("state", ""))
 

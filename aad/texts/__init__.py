@@ -29,6 +29,13 @@ def portal(language: str) -> Mapping[str, str]:
 
 
 @cache
+def notices(language: str) -> Mapping[str, str]:
+    """Return what notices say in one of the `LANGUAGES`, by key, with macros."""
+    said: dict[str, str] = tomllib.loads(files(__name__).joinpath("notices", f"{language}.toml").read_text("utf-8"))
+    return said
+
+
+@cache
 def shipped(language: str) -> Texts:
     """Return the texts of one of the `LANGUAGES`."""
     return Texts(**tomllib.loads(files(__name__).joinpath(f"{language}.toml").read_text("utf-8")))

@@ -13,8 +13,10 @@ from aad.core.secret import Secret
 from tests.parts.authority import Authority, Certificate
 from tests.parts.browser import Chromium
 from tests.parts.daemon import HEAD, Daemon
-from tests.parts.mailbox import Mailbox, code_in
+from tests.parts.letter import CODE
+from tests.parts.mailbox import Letter, Mailbox, code_in
 from tests.parts.ports import free_port
+from tests.parts.waiting import until
 
 PASSWORD = "correct horse"
 _HASH = hash_password(Secret(PASSWORD), b"s" * 16)
@@ -88,7 +90,15 @@ class Place:
 
     def code(self, recipient: str, count: int = 1) -> str:
         """Return the code in the latest mail to somebody, once there are so many."""
-        return code_in(self.mailbox.wait(recipient, count))
+        return code_in(until(lambda: self.codes(recipient)[count - 1 :], what=f"{count} codes")[-1])
+
+    def codes(self, recipient: str) -> list[Letter]:
+        """Return the mails with codes to somebody."""
+        return [letter for letter in self.mailbox.letters(recipient) if CODE.search(letter.subject)]
+
+    def notices(self, recipient: str) -> list[Letter]:
+        """Return the other mails."""
+        return [letter for letter in self.mailbox.letters(recipient) if not CODE.search(letter.subject)]
 
 
 def configuration(place: Certificate, port: int, mail: int, *, portal: str = "", chain: str = "both") -> str:

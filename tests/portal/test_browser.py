@@ -52,7 +52,7 @@ def press(page: Page, button: str) -> None:
 
 def sign_in(page: Page, place: Place, name: str) -> None:
     recipient = f"{name}@example.com"
-    count = len(place.mailbox.letters(recipient))
+    count = len(place.codes(recipient))
     page.goto("/")
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
@@ -102,6 +102,8 @@ def test_a_user_enrols_his_app_and_logs_in_over_radius_with_it(
     press(page, "Continue")
     assert "is set up" in said(page)
     assert radius(place).login(name, PASSWORD, lambda _: app.at(int(time.time()) + 30)).accepted
+    press(page, "Sign out")
+    sign_in(page, place, name)
     page.get_by_role("link", name="Replace: Authenticator app").click()
     page.get_by_label("Code", exact=True).fill("123456")
     press(page, "Continue")
@@ -196,7 +198,7 @@ def test_a_keyboard_is_enough(page: Page, place: Place, name: str) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "phone"), [("light", False), ("dark", True)])
-def test_axe_finds_nothing_on_any_page(
+def test_axe_finds_nothing_on_any_page(  # noqa: PLR0915 - one after the other
     page: Page, place: Place, name: str, tmp_path: Path, *, scheme: str, phone: bool
 ) -> None:
     seen: list[str] = []
@@ -220,6 +222,9 @@ def test_axe_finds_nothing_on_any_page(
     look("test")
     press(page, "Continue")
     look("test with a mistake")
+    page.goto("/")
+    page.get_by_role("link", name="Make codes").click()
+    press(page, "Make codes")
     press(page, "Sign out")
     sign_in(page, place, "hilda")
     if not page.get_by_role("link", name="Replace: Authenticator app").count():
@@ -246,8 +251,34 @@ def test_axe_finds_nothing_on_any_page(
     look("person, locked")
     press(page, "Unlock")
     look("person, unlocked")
+    press(page, "Reset: Recovery codes")
+    look("reset, asked back")
     page.goto("/sign-in?again=1")
     look("sign-in, again")
+
+
+def test_axe_finds_nothing_where_a_proof_is_asked_for(
+    chromium: Chromium, tmp_path: Path, certificate: Certificate
+) -> None:
+    for bare in serving(tmp_path / "aad", certificate, chain="bare"):
+        context = chromium.context(bare.url)
+        page = context.new_page()
+        for name, sending in (("alice", True), ("nina", False)):
+            page.goto("/sign-in?again=1")
+            page.get_by_label("User name").fill(name)
+            page.get_by_label("Password").fill(PASSWORD)
+            press(page, "Sign in")
+            page.get_by_role("link", name="Make codes").click()
+            assert violations(page, AXE) == []
+            assert bool(page.get_by_role("button", name="Send the code").count()) is sending
+            if sending:
+                press(page, "Send the code")
+                assert violations(page, AXE) == []
+                page.get_by_label("Code", exact=True).fill(bare.code("alice@example.com"))
+                press(page, "Continue")
+                assert page.get_by_role("button", name="Make codes").count()
+                assert violations(page, AXE) == []
+        context.close()
 
 
 def test_axe_would_find_something(page: Page, place: Place) -> None:

@@ -62,8 +62,8 @@ def age(place: Place, name: str, seconds: float) -> None:
             if kept and f'"{name}"'.encode() in kept.content
         ]
         assert found
-        for token, kept, (user, repository, began, seen, mark) in found:
-            older = json.dumps([user, repository, began - seconds, seen - seconds, mark]).encode()
+        for token, kept, (user, repository, began, seen, *more) in found:
+            older = json.dumps([user, repository, began - seconds, seen - seconds, *more]).encode()
             signed = authenticated.sign(key, token.encode(), older, since=kept.since, until=kept.until)
             connection.execute("UPDATE passing SET value = ? WHERE name = ?", (signed, token))
 
@@ -174,7 +174,7 @@ def test_who_is_gone_from_his_repository_is_gone_here(alice: Visitor, name: str)
     file.write_text(text)
 
 
-FORMS = ["/sign-out", "/test", "/test/code", "/enrol", "/enrol/proof", "/codes"]
+FORMS = ["/sign-out", "/test", "/test/code", "/enrol", "/prove", "/prove/send", "/codes"]
 
 
 @pytest.mark.parametrize("csrf", [None, "", "wrong", "another's"])
@@ -235,7 +235,7 @@ def test_a_form_that_makes_something_works_once(alice: Visitor, name: str) -> No
 @pytest.mark.parametrize("state", ["", "x", "%00", "A" * 400])
 def test_what_no_page_of_ours_had_sealed_is_refused(place: Place, alice: Visitor, name: str, state: str) -> None:
     csrf = alice.get("/").form("/sign-out")["csrf"]
-    for path in ("/test/code", "/enrol", "/enrol/proof", "/codes"):
+    for path in ("/test/code", "/enrol", "/prove", "/prove/send", "/codes"):
         assert alice.post(path, {"csrf": csrf, "state": state, "code": "123456"}).status == 403, path
     assert not told(place, "user.enrolled", name)
 
@@ -243,7 +243,7 @@ def test_what_no_page_of_ours_had_sealed_is_refused(place: Place, alice: Visitor
 def test_a_sealed_state_is_good_for_its_form_alone(place: Place, alice: Visitor, name: str) -> None:
     fields = alice.get("/enrol?method=totp").form("/enrol")
     assert alice.post("/codes", fields).status == 403
-    assert alice.post("/enrol/proof", fields | {"code": "123456"}).status == 403
+    assert alice.post("/prove", fields | {"code": "123456"}).status == 403
     bob = Visitor(place)
     bob.sign_in("bob")
     csrf = bob.get("/").form("/sign-out")["csrf"]
@@ -303,9 +303,9 @@ def test_only_the_helpdesk_helps(place: Place, alice: Visitor, name: str) -> Non
     csrf = alice.get("/").form("/sign-out")["csrf"]
     assert "Helpdesk" not in alice.get("/").words
     assert alice.get("/helpdesk").status == 403
-    for path in ("/helpdesk", "/helpdesk/unlock", "/helpdesk/reset"):
+    for path in ("/helpdesk", "/helpdesk/unlock", "/helpdesk/reset", "/helpdesk/reset/now"):
         assert alice.post(path, {"csrf": csrf, "name": "bob", "method": "totp"}).status == 403, path
-    assert len(told(place, "portal.refused", name)) == 4
+    assert len(told(place, "portal.refused", name)) == 5
 
 
 def test_a_helper_resets_others_with_a_record_and_never_himself(place: Place, alice: Visitor, name: str) -> None:
@@ -317,7 +317,12 @@ def test_a_helper_resets_others_with_a_record_and_never_himself(place: Place, al
     assert 'action="/helpdesk/reset"' not in own.text
     state = re.findall(r'name="state" value="([^"]+)"', hilda.post("/helpdesk", {"csrf": csrf, "name": name}).text)
     fields = {"csrf": csrf, "state": state[0], "method": "recovery_codes"}
-    assert "is reset" in hilda.post("/helpdesk/reset", fields).words
+    asked = hilda.post("/helpdesk/reset", fields)
+    assert "will be removed" in asked.words
+    assert not told(place, "helpdesk.reset", name)
+    assert alice.get("/").status == 200
+    assert "is reset" in hilda.post("/helpdesk/reset/now", asked.form("/helpdesk/reset/now")).words
+    assert "sent before" in hilda.post("/helpdesk/reset/now", asked.form("/helpdesk/reset/now")).words
     assert "was not set up any more" in hilda.post("/helpdesk/reset", fields).words
     (record,) = told(place, "helpdesk.reset", name)
     assert (record["by"], record["method"]) == ("hilda", "recovery_codes")

@@ -83,11 +83,19 @@ async def test_all_of_a_user_are_ended_and_nobody_else_s(store: MemoryStore, ses
     await sessions.end_all("corp", "alice")
     assert [await sessions.find(each.token) for each in hers] == [None, None]
     assert await sessions.find(bob.token)
-    after = await sessions.open(ALICE, began=hers[0].began)
+    again = await sessions.open(ALICE, second=True, before={"totp": "a", "codes": ""})
     store.time += 50
+    after = await sessions.anew(again, totp="b")
+    assert await sessions.find(again.token) is None
     found = await sessions.find(after.token)
     assert isinstance(found, Session)
-    assert found.began == hers[0].began, "it isn't a fresh sign-in"
+    assert found.began == again.began, "it isn't a fresh sign-in"
+    assert (found.second, found.before) == (True, {"totp": "a", "codes": ""}), "nor does more prove something in it"
+    assert found.own == {"totp": "b"}
+    await sessions.enrolled(found, codes="c")
+    found = await sessions.find(after.token)
+    assert isinstance(found, Session)
+    assert found.own == {"totp": "b", "codes": "c"}
     await sessions.end_all("corp", "alice")
     assert await sessions.find(after.token) is None
 

@@ -86,7 +86,7 @@ class Visitor:
     def sign_in(self, name: str) -> Seen:
         """Sign in, mail and all; return his page."""
         recipient = f"{name}@example.com"
-        count = len(self.place.mailbox.letters(recipient))
+        count = len(self.place.codes(recipient))
         fields = self.begin(name).form("/sign-in/code") | {"code": self.place.code(recipient, count + 1)}
         return self.followed(self.post("/sign-in/code", fields))
 

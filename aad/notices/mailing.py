@@ -1,0 +1,235 @@
+"""Mails notices: looks every few seconds for what is to be told, and stays with it until a mail server has taken it.
+
+What a user's notice costs, nobody else can use up, nor use up for them: one mail an hour, beside all other limits. Of
+several nodes one mails: the gate is a value that ends, and who puts it there has the notice for so long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from aad.core.identity import User
+from aad.core.language import lookup
+from aad.core.message import Message
+from aad.core.outcome import Reason
+from aad.delivery import Delivery, Fate
+from aad.notices.kept import KIND, RACES, Notice, decoded, encoded
+from aad.notices.text import letter
+from aad.outages import Outages
+from aad.ports import AmbiguousUser, Record, Repository, Sender, Store, Unavailable, without_password
+from aad.texts import LANGUAGES
+
+EVERY = 2.0  # seconds between two looks
+HOUR = 3600.0  # between two mails to one user; what happens meanwhile is in the second one
+LASTS = 7 * 86_400.0  # seconds that a notice is kept which can't be mailed
+AT_ONCE = 8  # mails
+PATIENCE, SETTLING = 20.0, 20.0  # seconds for a directory and for a mail; until a slow mail server has said what it did
+CLAIMED = PATIENCE + PATIENCE + SETTLING + 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds until the next try
+LONGEST_ROUND = 30.0  # seconds between two looks while no mail server takes anything
+LOOKED = 30.0  # seconds until it is looked again at what somebody else has, or what isn't due
+LEAVING = 2.0  # seconds for mails under way when the daemon ends
+_GATE = "notice gate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """How notices go: by these senders, to what `attribute` holds (as `User.reached_at`), in `language` by default."""
+
+    repositories: Mapping[str, Repository]
+    senders: Sequence[tuple[str, Sender]]
+    attribute: str = ""
+    language: str = "en"
+    contact: str = ""
+
+
+class Fared(Enum):
+    """How a mail fared."""
+
+    SENT = auto()
+    NEVER = auto()  # unless the directory says something else one day
+    LATER = auto()
+    DOWN = auto()  # nor would any other mail go
+
+
+class Mailing:
+    """Mails, by a route that may be exchanged; nothing before there is one."""
+
+    def __init__(self, record: Record, *, idle: bool = False) -> None:
+        """Write to `record`. `idle`: another process of this node mails."""
+        self.route: Route | None = None
+        self.woken = asyncio.Event()
+        self._record = record
+        self._idle = idle
+        self._later: dict[str, float] = {}  # name -> when to look at it again
+        self._gone: set[str] = set()  # repositories that don't answer, in this round
+        self._down = 0  # rounds in a row in which no mail could be sent
+        self._leaving = False
+
+    @asynccontextmanager
+    async def running(self, store: Store, outages: Outages) -> AsyncIterator[None]:
+        """Mail what is in the store, until the end."""
+        self._store, self._outages = store, outages
+        if self._idle:
+            yield
+            return
+        task = asyncio.create_task(self._run(), name="notices")
+        try:
+            yield
+        finally:
+            self._leaving = True
+            self.woken.set()
+            await asyncio.wait({task}, timeout=LEAVING)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while not self._leaving:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.woken.wait(), min(EVERY * 2**self._down, LONGEST_ROUND))
+            self.woken.clear()
+            try:
+                if self.route is not None:
+                    await self.look(self.route)
+            except Unavailable as error:
+                self._outages.down(error)
+
+    async def look(self, route: Route) -> None:
+        """Look once, and mail what is due. Unavailable: the store is out of order."""
+        names = await self._store.names(KIND)
+        now = self._store.now()
+        self._later = {name: self._later[name] for name in names if self._later.get(name, 0.0) > now}
+        due, self._gone = [name for name in names if name not in self._later], set()
+        for at in range(0, len(due), AT_ONCE):
+            if self._leaving:
+                return
+            batch = [name for name in due[at : at + AT_ONCE] if name.partition("\0")[0] not in self._gone]
+            fared = await asyncio.gather(*(self._guarded(route, name) for name in batch))
+            if fared and set(fared) == {Fared.DOWN}:  # the mail server, and not one mail that it doesn't like
+                self._down = min(self._down + 1, 10)
+                return
+        self._down = 0
+
+    async def _guarded(self, route: Route, name: str) -> Fared:
+        self._later[name] = self._store.now() + FIRST_PAUSE
+        try:
+            return await self._one(route, name)
+        except Unavailable as error:
+            self._outages.down(error)
+            if error.where.startswith("repository"):
+                self._gone.add(name.partition("\0")[0])
+        except Exception as error:  # noqa: BLE001 - a plugin's fault must not end the mails of all others
+            self._later[name] = self._store.now() + LONGEST_PAUSE
+            self._record("fault", reason=f"a notice could not be mailed: {type(error).__name__}")
+        return Fared.LATER
+
+    async def _one(self, route: Route, name: str) -> Fared:
+        """Mail one user's notice, if nobody else does, and it is due."""
+        gate, now = os.urandom(8), self._store.now()
+        closed = await self._store.recall(_GATE, name) is not None
+        if closed or not await self._store.exchange(_GATE, name, None, gate, now + CLAIMED):
+            self._later[name] = now + LOOKED
+            return Fared.LATER
+        pause, fared = 0.0, Fared.LATER
+        try:
+            notice = await self._lasting(name)
+            if notice is not None:
+                fared, trouble = await self._mailed(route, name, notice)
+                pause = await self._settled(name, notice, fared, trouble)
+        finally:
+            # Cancelled, or out of order: the next look is soon.
+            until = self._store.now() + (pause or FIRST_PAUSE)
+            self._later[name] = until
+            await self._store.exchange(_GATE, name, gate, gate if pause else None, until)
+        return fared
+
+    async def _settled(self, name: str, notice: Notice, fared: Fared, trouble: str) -> float:
+        """Write down how a mail fared; return for how long nothing more is done for this user."""
+        if fared is Fared.SENT:
+            ids = {row.id for row in notice.rows}
+            await self._changed(name, lambda now: now.without(ids, notice.more))
+            self._record("notice.sent", user=notice.user, count=notice.count)
+            return HOUR
+        if fared is Fared.NEVER:
+            if (notice.trouble, notice.told) != (trouble, notice.count):
+                told = notice.count
+                await self._changed(name, lambda now: replace(now, trouble=trouble, told=told))
+                self._record("notice.undeliverable", user=notice.user, reason=trouble)
+            return HOUR
+        age = time.time() - notice.rows[0].at if notice.rows else 0.0
+        return min(max(FIRST_PAUSE, age / 4), LONGEST_PAUSE)
+
+    async def _lasting(self, name: str) -> Notice | None:
+        """Return a notice, without what is too old to be told; None: there is none."""
+        kept = await self._store.find(KIND, name)
+        if kept is None:
+            return None
+        notice, least = decoded(kept), time.time() - LASTS
+        old = {row.id for row in notice.rows if row.at < least}
+        if not old:
+            return notice
+        more = notice.more if len(old) == len(notice.rows) else 0
+        after = replace(notice.without(old, more), trouble=notice.trouble, told=notice.told)
+        if not await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
+            return None
+        reason = f"{notice.trouble or 'no mail server took it'}; given up after {LASTS / 86_400:g} days"
+        self._record("notice.failed", user=notice.user, reason=reason)
+        return after if after.count else None
+
+    async def _changed(self, name: str, change: Callable[[Notice], Notice]) -> None:
+        for _ in range(RACES):
+            kept = await self._store.find(KIND, name)
+            if kept is None:
+                return
+            after = change(decoded(kept))
+            if await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
+                return
+
+    async def _mailed(self, route: Route, name: str, notice: Notice) -> tuple[Fared, str]:
+        """Mail a notice to the first address that takes it; say too why no address does. Unavailable."""
+        if not route.senders:
+            return Fared.NEVER, "no sender is configured"
+        user = await _found(route, name, notice.user)
+        if user is None:
+            return Fared.NEVER, "the repository has no such user any more"
+        usable = [each for each in user.reached_at(route.attribute) if route.senders[0][1].usable(each)]
+        template = letter(notice, lookup(user.language, LANGUAGES, route.language), route.contact)
+        for address in usable:
+            masked = route.senders[0][1].masked(address)
+            until = time.monotonic() + PATIENCE + SETTLING
+            message = Message(recipient=address, masked=masked, template=template, values={}, until=until)
+            fared = await self._sent(route, message, notice.user)
+            if fared is not Fared.NEVER:
+                return fared, ""
+        return Fared.NEVER, Reason.ADDRESS_REFUSED if usable else Reason.NO_ADDRESS
+
+    async def _sent(self, route: Route, message: Message, user: str) -> Fared:
+        delivery = Delivery(senders=route.senders, message=message, outages=self._outages)
+        fate = await delivery.begin(time.monotonic() + PATIENCE)
+        if delivery.under_way:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SETTLING):
+                    fate = max(fate, await delivery.settle())
+        for fact in delivery.facts:
+            self._record(fact.name, user=user, **fact.fields)
+        return {Fate.TAKEN: Fared.SENT, Fate.REFUSED: Fared.NEVER, Fate.DOWN: Fared.DOWN}.get(fate, Fared.LATER)
+
+
+async def _found(route: Route, name: str, spelled: str) -> User | None:
+    """Return the user of a notice, as they are now. Unavailable."""
+    repository, _, key = name.partition("\0")
+    if repository not in route.repositories:
+        return None
+    deadline = time.monotonic() + PATIENCE
+    try:
+        found = await route.repositories[repository].find(spelled, None, without_password, deadline)
+    except AmbiguousUser:
+        return None
+    return found.user if found and found.user.key == key else None

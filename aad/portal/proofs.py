@@ -1,0 +1,84 @@
+"""What has to be proved before somebody changes what they are enrolled with, and that it was, for one change.
+
+1. Only what was enrolled before the session began can prove something in it, and nothing that was made in it.
+2. Whoever was enrolled then proves it by a code of that, whatever the sign-in asked for.
+3. Who was enrolled with nothing proves it by a sign-in with a second proof, else by a code sent to the directory's
+   address, else to the helpdesk.
+4. What was enrolled elsewhere since the session began is unknown in it: it needs another sign-in.
+5. What can't be opened is something, and proves nothing.
+6. A proof is good for one change of one method, once, and for what was enrolled when it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+from aad.enrolment import FOREIGN, SPENT
+from aad.https.web import Response
+from aad.portal.own import home
+from aad.portal.visit import Visit
+
+PATIENCE = 900.0  # seconds to find the phone and the app
+_PROVES_NOTHING = {"", FOREIGN, SPENT}
+
+
+class Due(Enum):
+    """What is asked for."""
+
+    NOTHING = auto()  # the sign-in was proof enough
+    CODE = auto()  # of what was enrolled before
+    MESSAGE = auto()  # a code sent to the address of the directory
+    SIGN_IN = auto()  # another sign-in
+    HELPDESK = auto()  # somebody who knows the user
+
+
+def due(
+    before: Mapping[str, str], own: Mapping[str, str], now: Mapping[str, str], *, second: bool, reached: bool
+) -> tuple[Due, tuple[str, ...]]:
+    """Return what is asked for, and by which methods it can be proved with a code of what is enrolled.
+
+    `before`, `own`, `now`: method -> identity, at the sign-in, made in this session, and as it is. `second`: the
+    sign-in had a second proof; `reached`: a code can be sent to the user.
+    """
+    for name, identity in now.items():
+        if identity not in {"", SPENT, before.get(name, ""), own.get(name, "")}:
+            return Due.SIGN_IN, ()
+    ways = tuple(
+        name for name, identity in now.items() if identity not in _PROVES_NOTHING and identity == before.get(name)
+    )
+    if ways:
+        return Due.CODE, ways
+    if not _PROVES_NOTHING.issuperset(before.values()):
+        return Due.SIGN_IN, ()
+    if FOREIGN in now.values():
+        return Due.HELPDESK, ()
+    if second:
+        return Due.NOTHING, ()
+    return (Due.MESSAGE if reached else Due.HELPDESK), ()
+
+
+@dataclass(frozen=True)
+class Granted:
+    """Leave to change one method, once. `held`: what was enrolled when it was given."""
+
+    method: str
+    held: Mapping[str, str]
+    once: str
+    until: float
+
+    def known(self) -> dict[str, Any]:
+        """Return what a form keeps of it, sealed."""
+        return asdict(self)
+
+
+async def used_up(visit: Visit, granted: Granted) -> Response | None:
+    """Use a leave up; return the page that says why it is good no longer, or None."""
+    if not await visit.parts.forms.first({"once": granted.once, "until": granted.until}):
+        return await home(visit, HTTPStatus.CONFLICT, trouble=visit.say("form_used"))
+    if await visit.parts.people.held(visit.user) != granted.held:
+        return await home(visit, HTTPStatus.CONFLICT, trouble=visit.say("raced"))
+    return None
