@@ -67,6 +67,7 @@ def events(config: Config) -> dict[str, Event]:
                 for realm in config.repositories[repository].realms
             ),
             choose=event.choose,
+            decoy=event.decoy,
         )
         for name, event in config.events.items()
     }

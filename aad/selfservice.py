@@ -109,7 +109,7 @@ def _test(method: str, repository: str, event: Event) -> str:
 def _testing(engine: Engine, means: list[Means]) -> Engine:
     """Return an engine that knows the tests, beside the events there are; it grants nothing, as nobody is told."""
     tests = {
-        test: Event(test, (repository,), (Chain(each.name, (each.name,)),))
+        test: Event(test, (repository,), (Chain(each.name, (each.name,)),), test=True)
         for each in means
         for repository, test in (*each.tests.items(), *each.proofs.items())
     }

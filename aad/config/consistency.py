@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aad.config import selectors, strength
+from aad.config import decoys, selectors, strength
 from aad.config.asked import Asked
 from aad.config.client import Client
 from aad.config.decode import Decoder
@@ -54,6 +54,8 @@ def compare(decoder: Decoder, parts: Parts) -> None:
     for name, client in parts["clients"].items():
         if what := strength.one_field(events, name, client):
             decoder.fault(("clients", name, "challenge"), what)
+    for at, what in decoys.faults(events, parts):
+        decoder.fault(at, what)
     strength.warn(decoder, events, parts["https"])
     for at, what in (
         *selectors.unasked(events, decoder.tables("events")),

@@ -83,6 +83,11 @@ class Event:
         'Chains that ask less than one before them are warned about; "intended" says that they are meant to.',
         choices=("", "intended"),
     )
+    decoy: bool = option(
+        default=False,
+        doc="true asks whoever is refused for a code all the same, so that nobody learns which names and passwords are "
+        "right; no mail, and no code is.",
+    )
     tell_reasons: bool = option(
         default=False,
         doc="true tells who gave the right password why he is refused: expired, to be changed, disabled ...",

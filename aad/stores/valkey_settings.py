@@ -95,6 +95,9 @@ class ValkeySettings:
         parts = urlsplit(self.url)
         if parts.scheme in _PLAIN and (parts.hostname or "") not in {"127.0.0.1", "::1", "localhost"}:
             yield "url", "is not encrypted: valkeys:// is, unless nobody else is on the way"
+        if self.on_unavailable == "local":
+            what = "a guesser has [lockout] attempts at each, and a code is good once at each"
+            yield "on_unavailable", f'"local" gives each node a state of its own while the server is away: {what}'
 
     def route(self) -> Route:
         """Return the way to the server."""
