@@ -143,7 +143,7 @@ def test_what_is_required_must_be_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "group", ["cn = vpn , OU = groups,dc=example,dc=com", "2.5.4.3=VPN;ou=groups;dc=example;dc=com"]
+    "group", ["cn = vpn , OU = groups,dc=example,dc=com", "2.5.4.3=vpn;ou=Groups;dc=example;dc=com"]
 )
 def test_groups_are_compared_as_directories_do(group: str) -> None:
     assert pairs(table(attributes={"Class": "{group}"}, groups=(group,))) == [("Class", "vpn")]
