@@ -22,6 +22,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     core/          the rules, pure: no await, no clock, no randomness, no files     | core
     ports.py       what a plugin is: Method, Repository, Sender, Store; Unavailable | core
     storing.py     a part of it: the port Store                                     | nothing
+    group_lookup.py  another: what a repository says of a configured group          | nothing
     vault.py       what users are enrolled with, sealed, in the store               | core, ports
     enrolment.py   enrols users: an app, recovery codes; for command and portal     | core, ports, vault
     signer.py      signs what is kept in the store, by the installation's key: what others wrote is absent | core

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Protocol, TypeVar
 
 from aad.core.answer import Answer
 from aad.core.conversation import Login
@@ -19,6 +19,8 @@ from aad.core.identity import User
 from aad.core.message import Draft, Message, Receipt
 from aad.core.outcome import Fact, Failure, Outcome, Success
 from aad.core.secret import Secret
+from aad.group_lookup import GroupLookup as GroupLookup  # noqa: PLC0414 - a port, too
+from aad.group_lookup import LooksUpGroups as LooksUpGroups  # noqa: PLC0414
 from aad.storing import Change as Change  # noqa: PLC0414 - a port, too
 from aad.storing import Kept as Kept  # noqa: PLC0414
 from aad.storing import RowRule as RowRule  # noqa: PLC0414
@@ -71,7 +73,11 @@ async def without_password(user: User) -> bool:
 
 
 class Repository(AbstractAsyncContextManager["Repository"], Protocol):
-    """Where users live. Plugins of this kind stand under `[repositories.NAME]`."""
+    """Where users live. Plugins of this kind stand under `[repositories.NAME]`.
+
+    Its settings may have a method `groups_are_dns() -> bool`: whether all that is told of a user's groups are DNs, so
+    that a configured group which is none would be nobody's (and `User.groups_are_dns`).
+    """
 
     Settings: ClassVar[type]
 
@@ -89,25 +95,6 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
 
     async def probe(self) -> str:
         """Try whether this repository can be used, and say how in a few words (`aad check --online`)."""
-
-
-@dataclass(frozen=True)
-class GroupLookup:
-    """What a repository says of a group: whether there is one (`found`; None: it can't tell), and a `note`.
-
-    With `found` the note, if there is one, says why members would all the same not be known as such.
-    """
-
-    found: bool | None
-    note: str = ""
-
-
-@runtime_checkable
-class LooksUpGroups(Protocol):
-    """What a repository may be able to do besides: look up a group that the configuration names."""
-
-    async def look_up_group(self, group: str, deadline: float) -> GroupLookup:
-        """Look for `group`, in any spelling (`aad check --online`). Unavailable: could not tell."""
 
 
 class AddressRefused(Exception):  # noqa: N818 - the word of the house

@@ -15,9 +15,9 @@ from aad.ports import GroupLookup, LooksUpGroups, Repository, Unavailable
 
 PATIENCE = 15.0  # seconds for one group in one repository
 _WORSE = (
-    (True, False, "is in {}, but {}"),
-    (None, None, "can't be looked up in {}: {}"),
-    (False, False, "isn't in {}: {}"),
+    (True, False, "is in repository {}, but {}"),
+    (None, None, "can't be looked up in repository {}: {}"),
+    (False, False, "isn't in repository {}: {}"),
 )
 
 
@@ -32,10 +32,9 @@ async def groups_found(config: Config, key: Secret) -> bool:
         opened = {name: await _opened(stack, repositories[name]) for name in sorted(used)}
         said = [await _looked_up(group, opened) for group in groups]
     right = sum(found is True for found in said)
-    worked = False not in said
-    took = (time.monotonic() - began) * 1000
-    print(f"groups: {'fine' if worked else 'FAILED'}, {right} of {len(groups)} found ({took:.0f} ms)")
-    return worked
+    word = "FAILED" if False in said else "not all known" if None in said else "fine"
+    print(f"groups: {word}, {right} of {len(groups)} found ({(time.monotonic() - began) * 1000:.0f} ms)")
+    return False not in said
 
 
 async def _opened(stack: AsyncExitStack, repository: Repository) -> Repository | Unavailable:
@@ -53,9 +52,8 @@ async def _looked_up(group: ConfiguredGroup, opened: Mapping[str, Repository | U
     if any(each == GroupLookup(found=True) for each in said.values()):
         return True
     for found, verdict, words in _WORSE:
-        for name, each in said.items():
-            if each.found is found:
-                return _told(group, verdict, words.format(f"repository {name}", each.note))
+        if told := [words.format(name, each.note) for name, each in said.items() if each.found is found]:
+            return _told(group, verdict, "; ".join(told))
     raise AssertionError  # there is no fourth answer
 
 

@@ -35,12 +35,13 @@ class ConfiguredGroup:
 
 def configured_groups(parts: Mapping[str, Any]) -> Iterator[ConfiguredGroup]:
     """Yield every group that the sections of a configuration name. `parts`: as in `aad.config.Config`."""
-    events = parts["events"]
+    events, through = parts["events"], _through(parts)
     for name, chain in parts["chains"].items():
         asked = (event for event, each in events.items() if name in each.chains)
         yield from _groups(("chains", name, "groups"), chain.groups, events, asked)
     for name, reply in parts["replies"].items():
-        asked = (event for event in events if _told(parts, reply, event))
+        known = {event for client in reply.clients or through for event in through.get(client, ())}
+        asked = (event for event in reply.events or events if event in known)
         yield from _groups(("replies", name, "groups"), reply.groups, events, asked)
     if parts["https"] and (portal := parts["https"].portal):
         yield from _groups(("https", "portal", "helpdesk_groups"), portal.helpdesk_groups, events, [portal.event])
@@ -73,11 +74,8 @@ def _groups(
         yield ConfiguredGroup((*at, f"[{number}]"), name, repositories)
 
 
-def _told(parts: Mapping[str, Any], reply: Any, event: str) -> bool:
-    """Say whether a table may be for users of an event: by its events, and by its clients."""
-    if reply.events and event not in reply.events:
-        return False
+def _through(parts: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return whoever is told replies, with the events that they ask for."""
     keys = parts["https"].keys if parts["https"] else {}
     through = {name: (client.event,) for name, client in parts["clients"].items()}
-    through |= {name: (key.event, *key.further_events) for name, key in keys.items()}
-    return not reply.clients or any(event in through.get(client, ()) for client in reply.clients)
+    return through | {name: (key.event, *key.further_events) for name, key in keys.items()}

@@ -55,7 +55,7 @@ class LdapSettings:
         '"active-directory" whose sAMAccountName or userPrincipalName it is.',
     )
     email_attribute: str = option("mail", "Holds the addresses.")
-    group_attribute: str = option("memberOf", "Holds the groups, as chains name them.")
+    group_attribute: str = option("memberOf", "Holds the groups: memberOf by DN, another one by whatever it is.")
     nested_groups: bool = option(
         default=False, doc="With Active Directory: groups of groups count too, for one search more."
     )

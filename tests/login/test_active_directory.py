@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from aad.core.group_name import group_key
 from aad.core.identity import Bar
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
-from aad.ports import AmbiguousUser, Found, Unavailable, Wiring
+from aad.ports import AmbiguousUser, Found, GroupLookup, Unavailable, Wiring
 from aad.radius import asking, names
 from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
 from aad.repositories import ldap_user
@@ -154,6 +155,25 @@ async def test_groups_of_groups_count_if_they_are_asked_for(domain: Samba) -> No
         assert there is not None
         assert there.user.groups == frozenset()
         assert await repository.probe() == f"{domain.ldaps_uri}: bound as {domain.bind_dn}, base found"
+
+
+@pytest.mark.parametrize("nested", [False, True])
+async def test_a_primary_group_is_looked_up_and_unfit(domain: Samba, *, nested: bool) -> None:
+    async with ldap(domain, nested_groups=nested) as repository:
+        deadline = time.monotonic() + 20
+        for group in (dn("VPN"), dn("vpn").replace(",", " , "), 'cn="Staff (all)"' + dn("x").removeprefix("CN=x")):
+            assert await repository.look_up_group(group, deadline) == GroupLookup(found=True)
+        users = await repository.look_up_group(dn("Domain Users"), deadline)
+        assert users.found
+        assert users.note.startswith(
+            "it is the primary group of users (primaryGroupID=513), who have no memberOf of it"
+        )
+        missing = await repository.look_up_group(dn("VPM"), deadline)
+        assert (missing.found, "noSuchObject (32" in missing.note) == (False, True)
+        there = await found(repository, "alice")
+        assert there is not None
+        member = {name: there.user.is_member(frozenset({group_key(dn(name))})) for name in ("inner", "Domain Users")}
+        assert member == {"inner": True, "Domain Users": False}
 
 
 async def test_the_root_of_the_domain_refers_to_others_which_are_not_asked(domain: Samba) -> None:

@@ -234,6 +234,25 @@ def test_33_a_group_that_can_not_be_read_never_means_fewer_proofs(
             assert not daemon.strays()
 
 
+def test_33_a_reply_that_may_confine_is_no_less_than_refused(
+    tmp_path: Path, mailbox: Mailbox, authority: Authority
+) -> None:
+    with Beside(Liar(told)) as liar:
+        corp = f'\n[repositories.corp]\ntype = "ldap"\nservers = ["{liar.server.url}"]\nbase_dn = "{BASE}"\n'
+        confined = way(1, f"cn=vpn,ou=groups,{BASE}") + FREE.replace('"alone"', '"both"')
+        rest = corp + sender(mailbox.port, authority) + ALONE + confined
+        with Daemon(tmp_path / "aad", rest.replace('clients = ["c1"]', 'clients = ["free"]')) as daemon:
+            for name, codes in (("insider", ACCESS_ACCEPT), ("other", ACCESS_ACCEPT), ("torn", ACCESS_REJECT)):
+                with Raw(daemon.host, daemon.port, source="127.0.1.2") as client:
+                    before = len(mailbox.letters("alice@example.com"))
+                    asked = client.ask(name, RIGHT)
+                    code = code_in(mailbox.wait("alice@example.com", before + 1))
+                    assert client.ask(name, code, state(asked)).code == codes, name
+            (refused,) = daemon.records("login.rejected")
+            assert "r1 is only for members of cn=vpn,ou=groups" in refused["reason"]
+            assert not daemon.strays()
+
+
 PORTAL = """
 [https]
 listen = ["127.0.0.1:{port}"]
