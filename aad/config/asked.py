@@ -9,6 +9,7 @@ from functools import cached_property
 
 from aad.config.client import plain_network
 from aad.config.sections import Chain, Event
+from aad.core.identity import presentable
 from aad.core.strength import Traits, asks_less
 
 Names = tuple[str, ...]
@@ -133,4 +134,4 @@ def _within_networks(less: Chain, more: Chain) -> bool:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"'
+    return f'"{presentable(text)}"'
