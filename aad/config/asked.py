@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from aad.config.sections import Chain, Event
 from aad.core.group_name import group_key
+from aad.core.identity import presentable
 from aad.core.strength import Traits, asks_less
 from aad.core.user_address import network
+
+Names = tuple[str, ...]
+_FEW = 5
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class Asked:
     name: str
     event: Event
     chains: Mapping[str, Chain]
-    clients: tuple[str, ...]
+    clients: KeysView[str]
     traits: Traits
 
     def spoken(self, name: str) -> str:
@@ -29,14 +35,21 @@ class Asked:
         """Say whether one of the chains asks less than another chain."""
         return asks_less(self.chains[lesser].methods, greater.methods, self.traits)
 
-    def through(self, client: str) -> list[str]:
+    def through(self, client: str) -> Names:
         """Return the chains that are for users of a client, in order."""
-        return [name for name, chain in self.chains.items() if not chain.clients or client in chain.clients]
+        return tuple(name for name, only in self._only.items() if not only or client in only)
 
-    def reached(self, client: str) -> list[str]:
+    def reached(self, through: Names) -> Names:
         """Return those of them that may be asked: of the others, each stands behind one that fits whom it fits."""
-        through = self.through(client)
-        return [name for name in through if self._may_be_named(name) or not self.cover(name, through)]
+        return tuple(name for name in through if self._may_be_named(name) or not self.cover(name, through))
+
+    @cached_property
+    def doors(self) -> dict[Names, list[str]]:
+        """The clients, by the chains that are for their users: of thousands most are alike."""
+        found = defaultdict[Names, list[str]](list)
+        for client in self.clients:
+            found[self.through(client)].append(client)
+        return dict(found)
 
     def cover(self, name: str, through: Sequence[str]) -> str:
         """Return the first chain before this one that fits all whom this one fits; empty: there is none."""
@@ -44,18 +57,22 @@ class Asked:
 
     def ways(self, greater: str, lesser: str) -> Iterator[str]:
         """Yield who may be asked the lesser chain though the greater one is for them: what follows "a user"."""
-        elsewhere = []
-        for client in self.clients:
-            through, reached = self.through(client), self.reached(client)
+        elsewhere = list[str]()
+        for through, clients in self.doors.items():
+            reached = self.reached(through)
             if lesser not in reached:
                 continue
             if greater in reached and not self._apart(greater, lesser):
                 yield from self._unplaced(greater, lesser) if not self.cover(lesser, through) else ()
                 yield from self._chosen(lesser, through)
             elif greater not in through and not self.chains[lesser].clients:
-                elsewhere.append(client)
+                elsewhere += clients
         if elsewhere:
-            yield f"who comes through {', '.join(elsewhere)}"
+            yield f"who comes through {some(elsewhere)}"
+
+    @cached_property
+    def _only(self) -> dict[str, frozenset[str]]:
+        return {name: frozenset(chain.clients) for name, chain in self.chains.items()}
 
     def _may_be_named(self, name: str) -> bool:
         return self.event.choose or bool(self.chains[name].short_name)
@@ -97,6 +114,12 @@ class Asked:
         return {name for name in chain.methods if self.traits[name].enrolled}
 
 
+def some(names: Sequence[str]) -> str:
+    """Write names, the first few of many."""
+    more = len(names) - _FEW
+    return ", ".join(names[:_FEW]) + (f" and {more} more" if more > 0 else "")
+
+
 def _part(one: Chain, other: Chain) -> bool:
     return any(mine != yours for mine, yours in zip(one.methods, other.methods, strict=False))
 
@@ -112,4 +135,4 @@ def _within_networks(less: Chain, more: Chain) -> bool:
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"'
+    return f'"{presentable(text)}"'

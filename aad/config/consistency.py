@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,13 +41,16 @@ def traits(plugin_class: Callable[[str, str], Any], parts: Parts) -> dict[str, T
 
 def compare(decoder: Decoder, parts: Parts) -> None:
     """Hold each event against those who ask for it, and its chains against each other; nothing is missing here."""
-    asking = endpoints(parts["clients"], parts["https"])
+    asking = defaultdict[str, dict[str, None]](dict)  # sets, in order
+    for client, asked in endpoints(parts["clients"], parts["https"]).items():
+        for event in asked:
+            asking[event][client] = None
     events = {
         name: Asked(
             name=name,
             event=event,
             chains={chain: parts["chains"][chain] for chain in event.chains},
-            clients=tuple(client for client, asked in asking.items() if name in asked),
+            clients=asking[name].keys(),
             traits=parts["traits"],
         )
         for name, event in parts["events"].items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aad.config.asked import Asked
+from aad.config.asked import Asked, some
 from aad.config.faults import KeyPath
 from aad.config.files import Table
 from aad.core.identity import name_key
@@ -59,9 +59,8 @@ def unasked(events: Mapping[str, Asked], tables: Mapping[str, Table]) -> Said:
     for name, asked in events.items():
         if not asked.clients:
             yield ("events", name), "no client, website or portal asks for it"
-        for client in asked.clients:
-            if not asked.through(client):
-                yield ("events", name, "chains"), f"none of them is for users who come through {client}"
+        if clients := asked.doors.get(()):
+            yield ("events", name, "chains"), f"none of them is for users who come through {some(clients)}"
         # Left out, they are all there are: those of other events too.
         for chain, cover in _behind(asked) if "chains" in tables[name] else ():
             yield ("events", name, "chains"), f'"{chain}" is never asked: "{cover}", before it, is for all its users'
@@ -93,8 +92,8 @@ def alike(parts: Mapping[str, Any]) -> Said:
 
 
 def _behind(asked: Asked) -> Iterator[tuple[str, str]]:
-    reached = {name for client in asked.clients for name in asked.reached(client)}
+    reached = {name for through in asked.doors for name in asked.reached(through)}
     for name in asked.chains:
-        through = next((each for client in asked.clients if name in (each := asked.through(client))), None)
+        through = next((each for each in asked.doors if name in each), None)
         if name not in reached and through:
             yield name, asked.cover(name, through)

@@ -79,8 +79,8 @@ def _further(events: Mapping[str, Asked], name: str, key: ApiKey) -> Iterator[st
     for other in (events[each] for each in dict.fromkeys(key.further_events) if each != key.event):
         pairs = [
             (lesser, greater)
-            for lesser in other.reached(name)
-            for greater in own.reached(name)
+            for lesser in other.reached(other.through(name))
+            for greater in own.reached(own.through(name))
             if other.less(lesser, own.chains[greater]) and not _alike(own, other, lesser, greater)
         ]
         if pairs and other.event.fewer_proofs != INTENDED:
@@ -103,7 +103,7 @@ def _alike(own: Asked, other: Asked, lesser: str, greater: str) -> bool:
 
 def _portal(asked: Asked) -> Iterator[str]:
     """Yield each chain that lets a password alone change what a user is enrolled with."""
-    for name in asked.reached(PORTAL) if asked.event.fewer_proofs != INTENDED else ():
+    for name in asked.reached(asked.through(PORTAL)) if asked.event.fewer_proofs != INTENDED else ():
         if password_alone(asked.chains[name].methods, asked.traits):
             yield (
                 f'"{asked.name}" takes a password alone, by chain {asked.spoken(name)}: a stranger who learnt it could '
