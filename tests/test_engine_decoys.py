@@ -66,7 +66,11 @@ async def address_refused(there: World) -> None:
     there.sender.trouble = AddressRefused("550")
 
 
-@pytest.mark.parametrize("prepare", [None, no_chain, locked, codes_locked, mail_down, address_refused], ids=str)
+@pytest.mark.parametrize(
+    "prepare",
+    [None, no_chain, locked, codes_locked, mail_down, address_refused],
+    ids=lambda each: each and each.__name__,
+)
 @pytest.mark.parametrize("given", [{}, {"name": "carol"}, {"name": "nobody"}, {"typed": "wrong"}, {"typed": ""}])
 async def test_all_are_asked_alike(prepare: Callable[[World], Any] | None, given: dict[str, str]) -> None:
     right = await asked(world())

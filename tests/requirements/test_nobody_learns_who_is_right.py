@@ -105,9 +105,16 @@ def test_29_locked_is_a_decoy_too_and_its_real_challenge_of_before_becomes_one(
     assert len(daemon.records("mail.sent")) == 1, "but for the one that tells the user of the wrong codes"
 
 
-def test_29_the_mail_server_away_tells_nothing(daemon: Daemon, mailbox: Mailbox) -> None:
-    mailbox.hold("mail")
+@pytest.mark.parametrize("away", ["gone", "slow"])
+def test_29_the_mail_server_away_tells_nothing(daemon: Daemon, mailbox: Mailbox, away: str) -> None:
+    if away == "gone":
+        mailbox.stop()
+    else:
+        mailbox.hold("mail")
     with Raw(daemon.host, daemon.port) as client:
         seen = {looks(client.ask(*TRIES[each])) for each in ("right", "wrong", "unknown")}
-    mailbox.release()
     assert len(seen) == 1
+    if away == "gone":
+        mailbox.start()
+    else:
+        mailbox.release()
