@@ -6,14 +6,15 @@ One login, and where each step of it stands:
     Message-Authenticator right? If not, silence. `radius/duplicates.py`: at work: silence; answered: the same again.
 2.  `radius/password.py` reads what was typed (PAP, CHAP, MS-CHAPv2) as a `core/answer.py`, and `radius/front.py`
     makes it an Attempt (`core/identity.py`): this name, from this client, for this event.
-3.  `engine.py` begins: a failure is counted ahead (`lockout.py`), the event's repositories (`repositories/`) are asked
-    for the user and his password in one go, `core/policy.py` says which chain of methods is asked of him. That makes
-    a Login, which is Running (`core/conversation.py`).
+3.  `engine.py` begins: the event's repositories (`repositories/`) are asked for the user and the password in one go;
+    in between `lockout.py` counts the guess in the user's row of failures (`core/row.py`). `core/policy.py` says which
+    chain of methods is asked. That makes a Login, which is Running (`core/conversation.py`).
 4.  While it is Running, the engine lets its method work and takes the next state. `methods/password.py`: Success.
     `methods/email_otp.py`: a code (`core/code.py`) goes by `post.py` (budgets, the user's next address), `delivery.py`
     (the next sender) and `senders/`; Challenge, so the login is Waiting.
 5.  `pending.py` keeps it in the store (`stores/`) under a ticket. Access-Challenge: State is the ticket.
-6.  The answer comes by the same door. The ticket is taken, once; the method says Success; no method is left: Accepted.
+6.  The answer comes by the same door. The ticket is taken, once, and the answer counted as a guess at the same moment;
+    the method says Success, so it was none; no method is left: Accepted.
     `core/grants.py` says what the client is told of the user, `radius/granting.py` encodes it, by the names of
     `radius/vocabulary.py`; what can't be told may be what confines him, so then it is Rejected.
 
@@ -39,6 +40,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     same.py        a login begun again while it is at work is one login            | core, ports
     claim.py       of several nodes one begins a login, the others wait for him     | ports
     ahead.py       a challenge kept before its message leaves, for who goes on for a dead node | core, ports, pending
+    lockout.py     rows of failures in the store: a guess is counted before it is compared | core, ports
+    notices/       mails to users about what changed for them, by way of the store  | core, delivery, ports, texts
     engine.py      does what the conversation says, with pending, lockout, outages, story | core, ports
     post.py        how a method's message leaves, and what becomes of it            | core, ports, delivery, outages
     delivery.py    one message to one address, by the first sender that takes it    | core, ports, outages
