@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aad.config import strength
 from aad.config.asked import Asked
 from aad.config.sections import Chain, Event
 from aad.core import policy
@@ -20,6 +21,10 @@ from aad.core.identity import Attempt, User
 from aad.core.strength import Trait, asks_less
 from aad.core.user_address import read
 from aad.identify import asked_of
+from aad.methods.email_otp import EmailOtp
+from aad.methods.file_password import FilePassword
+from aad.methods.password import Password
+from aad.methods.totp import Totp
 from tests.core.test_conversation import login
 
 T = TypeVar("T")
@@ -194,3 +199,31 @@ def test_a_chain_that_is_warned_about_is_asked_of_somebody_instead_of_another(ch
             assert any(after == lesser != before for before, after in happens), (greater, lesser)
         if not any(lesser in said.reached(through) for through in said.doors):
             assert lesser not in {by for _, by in happens}
+
+
+@dataclass(frozen=True)
+class Sends:
+    """What is known of the settings of a method that sends."""
+
+    senders: tuple[str, ...] = ("mail",)
+    address_attribute: str = ""
+
+
+def test_two_methods_that_send_to_one_attribute_are_one_proof() -> None:
+    mail = frozenset({"mail", ""})
+    of = {each: strength.trait(each, EmailOtp, Sends(address_attribute=each), mail) for each in ("", "Mail", "mobile")}
+    assert of[""] == of["Mail"] != of["mobile"]
+    assert of[""].sends
+    assert not of[""].enrolled
+
+
+def test_methods_that_users_are_enrolled_for_are_each_a_proof() -> None:
+    one, other = (strength.trait(name, Totp, object(), frozenset()) for name in ("app", "other app"))
+    assert one != other
+    assert (one.proves, one.enrolled, one.sends) == ("code", True, False)
+
+
+def test_the_directory_s_password_is_one_proof_by_any_name() -> None:
+    one, other = (strength.trait(name, Password, object(), frozenset()) for name in ("password", "again"))
+    assert one == other
+    assert one != strength.trait("file", FilePassword, object(), frozenset())

@@ -78,6 +78,13 @@ def test_nothing_visible_is_no_choice(typed: str) -> None:
     assert again.because == Reason.NO_CHOICE
 
 
+def test_a_chain_that_can_not_be_named_is_chosen_by_number_alone() -> None:
+    at = running(Chain("\u0301", ("password", "email_otp")), APP)
+    memo = choice.ask(at, 0.0).memo
+    assert isinstance(choice.answered(at, memo, Plain(Secret("")), 0.0), Challenge)
+    assert isinstance(choice.answered(at, memo, Plain(Secret("1")), 0.0), Running)
+
+
 def test_octets_that_are_no_text_are_no_choice() -> None:
     at = running(MAIL, APP)
     again = choice.answered(at, choice.ask(at, 0.0).memo, Plain(Secret(b"\xff2")), 0.0)

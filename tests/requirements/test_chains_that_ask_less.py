@@ -30,7 +30,6 @@ host = "localhost"
 sender_email = "noreply@example.com"
 [methods.second_mail]
 type = "email_otp"
-address_attribute = "mail"
 [methods.sms]
 type = "email_otp"
 address_attribute = "mobile"
@@ -122,6 +121,14 @@ LESS = {
     "one mailbox, twice": (
         event([methods("password", "email_otp", "second_mail"), GROUPS], [methods("password", "second_mail")]),
         less("password, then second_mail", "password, then email_otp, then second_mail", STAFF),
+    ),
+    "one mailbox for two": (
+        event([methods("password", "email_otp", "sms"), GROUPS], [methods("password", "email_otp", "second_mail")]),
+        less("password, then email_otp, then second_mail", "password, then email_otp, then sms", STAFF),
+    ),
+    "fewer, and others": (
+        event([methods("password", "email_otp", "sms"), GROUPS], [methods("password", "recovery_codes")]),
+        less("password, then recovery_codes", "password, then email_otp, then sms", STAFF),
     ),
     "past a third one": (
         event([MAIL, GROUPS], [PASSWORD], between=(MAIL, HOME)),
