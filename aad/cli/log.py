@@ -19,6 +19,7 @@ from aad.logbook.entry import Book, Entry, Unreadable, Wanted
 from aad.logbook.file import FileBook
 from aad.logbook.since import since
 from aad.logbook.telling import Story, Telling, last, stories
+from aad.privileges import PrivilegesError
 
 EXAMPLE = "aad log --login AB23CD"
 LOGINS = 50  # shown when nothing says how many
@@ -79,8 +80,12 @@ def _book(options: argparse.Namespace) -> Book:
 
 
 def _file(path: Path) -> Book:
-    """Return a file's records, which root reads as the owner of its folder. PrivilegesError."""
-    privileges.become_owner(path.parent, shared=True)  # in a folder such as /tmp links aren't followed
+    """Return a file's records, which root reads as the owner of its folder. Unreadable."""
+    try:
+        privileges.become_owner(path.parent, shared=True)  # in a folder such as /tmp links aren't followed
+    except PrivilegesError as error:
+        message = f"{path} can't be read: {error}"
+        raise Unreadable(message) from None
     return FileBook(path)
 
 

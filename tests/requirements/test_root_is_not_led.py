@@ -166,6 +166,7 @@ FILES: dict[str, Callable[[Besieged], None]] = {
     "the key is a pipe": lambda house: house.pipe(house.state / "installation.key"),
 }
 LOGS: dict[str, Callable[[Besieged], None]] = {
+    "there is no log": lambda house: (house.log / "aad.log").unlink(),
     "the log's file is a link": lambda house: house.link(house.log / "aad.log", "root.log"),
     "the log's file is a link to nothing": lambda house: house.link(house.log / "aad.log", "new"),
     "the log's file is a hard link": lambda house: house.hard(house.log / "aad.log", "root.log"),
@@ -187,19 +188,19 @@ def test_39_no_file_beside_the_log_leads_root(house: Besieged, attack: str) -> N
 @pytest.mark.parametrize("attack", LOGS)
 def test_39_nor_where_the_state_is_root_s_and_the_log_is_not(house: Besieged, attack: str) -> None:
     """Root stays root then, and writes to a folder of another user."""
+    assert with_a_state_of_roots(house, lambda: LOGS[attack](house)) == []
 
-    def prepared() -> None:
-        os.chown(house.state, 0, 0)
-        for each in house.state.iterdir():
-            os.chown(each, 0, 0)
-        LOGS[attack](house)
 
+def with_a_state_of_roots(house: Besieged, attack: Callable[[], None]) -> list[str]:
+    """Run commands that write to the log as root, and return what was wrong beside the state."""
     found: list[str] = []
     for name in ("log", "totp enroll", "recovery make", "serve"):
         house.renew()
-        prepared()
+        for each in (house.state, *house.state.iterdir()):
+            os.chown(each, 0, 0)
+        attack()
         found += [each for each in house.wrong(name) if str(house.state) not in each]
-    assert found == []
+    return found
 
 
 def test_39_the_folder_of_the_log_is_not_followed_elsewhere(house: Besieged) -> None:
@@ -208,6 +209,7 @@ def test_39_the_folder_of_the_log_is_not_followed_elsewhere(house: Besieged) -> 
     os.chown(house.logs, USER, USER)
     try:
         house.withstands(lambda: house.link(house.log, ""), "log", "totp enroll", "serve")
+        assert with_a_state_of_roots(house, lambda: house.link(house.log, "")) == []
     finally:
         os.chown(house.logs, 0, 0)
 
@@ -237,7 +239,7 @@ def test_39_a_folder_that_its_owner_shares_is_used_as_its_owner(house: Besieged)
 @pytest.fixture
 def own(house: Besieged) -> Iterator[Path]:
     """Return a folder in which the state lies, both the daemon's user's: it may put another in its place."""
-    above = house.given(house.lib / "own")
+    above = house.given(house.lib / "own", 0o755)
     house.configure(state=above / "aad")
     yield above
     shutil.rmtree(above)
