@@ -71,18 +71,27 @@ class Folder:
 
         Where others may write, root opens none but a file with this one name, of root or of the folder's owner.
         """
-        watched = privileged() and (self.uid != 0 or self.shared)
-        flags |= os.O_NONBLOCK | os.O_CLOEXEC | (os.O_NOFOLLOW if watched else 0)
-        descriptor = self._opened(name, flags)
-        found = os.fstat(descriptor)
-        words = "is a pipe, not a file" if stat.S_ISFIFO(found.st_mode) else ""
-        if watched and not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid in {0, self.uid}):
-            words = "is a link, or another user's"
-        if words:
+        flags |= os.O_NONBLOCK | os.O_CLOEXEC
+        if privileged() and (self.uid != 0 or self.shared):
+            descriptor = self._own(name, flags)
+        else:
+            descriptor = self._opened(name, flags)
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.EINVAL, words, str(self.path / name))
+            raise OSError(errno.EINVAL, "is a pipe, not a file", str(self.path / name))
         os.set_blocking(descriptor, True)
         return descriptor
+
+    def _own(self, name: str, flags: int) -> int:
+        """Look at what has the name before it is opened, and open that. OSError."""
+        handle = self._opened(name, _STEP)
+        try:
+            found = os.fstat(handle)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid not in {0, self.uid}:
+                raise OSError(errno.EINVAL, "is a link, a pipe, or another user's", str(self.path / name))
+            return os.open(f"/proc/self/fd/{handle}", flags & ~os.O_NOFOLLOW)
+        finally:
+            os.close(handle)
 
     def _opened(self, name: str, flags: int, mode: int = 0) -> int:
         try:
