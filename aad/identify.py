@@ -14,7 +14,7 @@ from aad.core.row import Kind, row_name
 from aad.core.secret import Secret
 from aad.lockout import Count, Lockout
 from aad.outages import Outages
-from aad.ports import AmbiguousUser, Found, Method, Repository, without_password
+from aad.ports import AmbiguousUser, Found, Method, Repository, Unavailable, without_password
 from aad.story import Story
 
 NONCE_OCTETS = 16
@@ -24,8 +24,8 @@ Waits = Callable[[Running], Awaitable[bool]]
 class Guess:
     """The password that comes with an attempt: counted once its user is known, before it is checked (ports.Admit).
 
-    `count`: how; None: it isn't to be checked on the way. `refused`: why it isn't to be checked at all. `name`, `key`:
-    whose it is.
+    `count`: how; None: it isn't to be checked on the way. `refused`: why it isn't to be checked at all; `trouble`: why
+    nobody can tell. `name`, `key`: whose it is.
     """
 
     def __init__(
@@ -42,15 +42,22 @@ class Guess:
         self._asks_password = asks_password
         self.count: Count | None = None
         self.refused: Reason | None = None
+        self.trouble: Unavailable | None = None
         self.name = self.key = ""
 
     async def admit(self, user: User) -> bool:
-        """Count it, once, however often a repository asks. Unavailable."""
+        """Count it, once, however often a repository asks."""
+        if self.trouble is not None:
+            return False
         if self.count is None and self.refused is None:
             if not self._asks_password(self._event.chains_for(user, self._attempt, self._named.chain)):
                 return False
             name = row_name(Kind.PASSWORDS, user.repository, user.key)
-            count = await self._lockout.count(name, self._attempt.answer)
+            try:
+                count = await self._lockout.count(name, self._attempt.answer)
+            except Unavailable as error:  # the store's; the repository, through which this is asked, has no part in it
+                self.trouble = error
+                return False
             self.of(user)
             self.refused = count.refused
             self.count = count if count.row else None
@@ -87,6 +94,8 @@ class Identify:
             found = await self._found(event, attempt, named, guess)
         except AmbiguousUser:
             return await self._nobody(Reason.AMBIGUOUS_USER, named)
+        if guess.trouble is not None:
+            raise guess.trouble
         if guess.refused:
             story.user(guess.name)
             return Rejected(guess.refused)
@@ -173,7 +182,7 @@ class Identify:
         for name in [named.repository] if named.repository else event.repositories:
             found = await self.repositories[name].find(named.name, password, guess.admit, attempt.deadline)
             self.outages.up(f"repository {name}")
-            if found is not None or guess.refused:
+            if found is not None or guess.refused or guess.trouble:
                 return found
         return None
 

@@ -357,3 +357,21 @@ async def test_mails_before_a_proof_use_up_no_budget_of_others() -> None:
         assert isinstance(await there.engine.begin(attempt(event="wifi")), Asked)
         there.store.time += 31
     assert await there.engine.begin(attempt(event="wifi")) == Rejected(Reason.MAIL_LIMIT)
+
+
+async def test_an_outage_of_the_store_while_a_password_is_counted_is_the_stores_and_costs_no_bind() -> None:
+    there = world()
+    change = there.store.change
+
+    async def away(*_: object) -> None:
+        what = "down"
+        raise Unavailable(what, where="store")
+
+    there.store.change = away  # type: ignore[method-assign, assignment]
+    with pytest.raises(Unavailable) as caught:
+        await there.engine.begin(attempt())
+    assert caught.value.where == "store"
+    assert there.repository.binds == 0
+    assert [name for name in there.names() if name.endswith(".down")] == ["store.down"]
+    there.store.change = change  # type: ignore[method-assign]
+    await asked(there)

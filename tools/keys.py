@@ -15,6 +15,7 @@ from aad.config import sections
 from aad.config.load import Config, Plugin
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Pairs, Rate, spoken
+from aad.core.strength import Trait
 
 TYPES: dict[Any, str] = {
     str: "text",
@@ -61,7 +62,7 @@ def tables() -> Iterator[Section]:
             yield from _plugins(name, heading, ())
         elif hint is Plugin:  # [store], of which some keys are every type's
             yield from _plugins(f"{name}s", heading, _keys(getattr(sections, name.capitalize())))
-        elif dataclasses.is_dataclass(one := inner or hint):
+        elif dataclasses.is_dataclass(one := inner or hint) and one is not Trait:
             yield from _section(heading, "", one, ())
 
 

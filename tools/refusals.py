@@ -22,7 +22,7 @@ from tools.loading import Slot, configuration
 
 PER_SECOND = 160  # requests: far below what the directory can do, so that nobody queues
 RIGHT, WRONG = "right", "wrong"
-KINDS = {"unknown user": WRONG, "wrong password": WRONG, "locked out": WRONG, "no usable address": RIGHT}
+KINDS = {"unknown user": WRONG, "wrong password": WRONG, "locked out": RIGHT, "no usable address": RIGHT}
 
 
 @dataclass
@@ -57,11 +57,11 @@ def daemon_for(folder: Path, count: int, delay: str = "1s") -> Iterator[Daemon]:
 
 async def refusals(daemon: Daemon, count: int) -> dict[str, Refused]:
     """Take so many samples of each kind, all kinds mixed."""
-    await _asked(daemon, [("locked out", number) for number in range(count)])
+    await _asked(daemon, [("locked out", number) for number in range(count)], typed=WRONG)
     return await _asked(daemon, [(kind, number) for number in range(count) for kind in KINDS])
 
 
-async def _asked(daemon: Daemon, which: list[tuple[str, int]]) -> dict[str, Refused]:
+async def _asked(daemon: Daemon, which: list[tuple[str, int]], typed: str = "") -> dict[str, Refused]:
     loop, found = asyncio.get_running_loop(), {kind: Refused() for kind in KINDS}
     began = loop.time()
 
@@ -69,7 +69,7 @@ async def _asked(daemon: Daemon, which: list[tuple[str, int]]) -> dict[str, Refu
         transport, slot = await loop.create_datagram_endpoint(Slot, remote_addr=(daemon.host, daemon.port))
         await asyncio.sleep(began + place / PER_SECOND - loop.time())
         asked = time.monotonic()
-        reply = await slot.ask(Request(name_of(kind, number), KINDS[kind]))
+        reply = await slot.ask(Request(name_of(kind, number), typed or KINDS[kind]))
         found[kind].times.append(time.monotonic() - asked)
         found[kind].octets.add((reply.code, reply.attributes[1:]))
         transport.close()

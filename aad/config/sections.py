@@ -102,20 +102,15 @@ class Lockout:
     period: Duration = option(
         Duration(300.0), "... lock the user for this long; for codes twice as long each further time ...", at_least=1.0
     )
-    longest: Duration = option(Duration(86_400.0), "... but no longer than this.", at_least=1.0)
+    longest: Duration = option(
+        Duration(86_400.0), "... but no longer than this, or period, if that is longer.", at_least=1.0
+    )
     for_good: int = option(
         100,
-        "So many wrong codes in a row lock until the helpdesk or aad unlock ends it.",
+        "So many wrong codes in a row, attempts at least, lock until the helpdesk or aad unlock ends it.",
         at_least=1,
         at_most=1_000_000,
     )
-
-    def faults(self) -> Iterator[tuple[str, str]]:
-        """Check what the keys mean together."""
-        if self.longest < self.period:
-            yield "longest", f"should be at least as long as period, {self.period:g} s"
-        if self.for_good < self.attempts:
-            yield "for_good", f"should be at least attempts, {self.attempts}"
 
     @property
     def rules(self) -> Rules:

@@ -63,7 +63,7 @@ class Rules:
 
     def lasts(self, kind: Kind, count: int) -> float:
         """Return how many seconds the lock lasts that `count` wrong ones make; 0: they make none."""
-        if count % self.attempts and count < self.for_good:
+        if count % self.attempts and count < max(self.for_good, self.attempts):
             return 0.0
         if kind is Kind.PASSWORDS:
             return self.period
@@ -93,7 +93,7 @@ class Row:
         """Return until when it is locked, `math.inf` for good; 0: it isn't."""
         if self.kind is Kind.PASSWORDS:
             return self.until if self.count >= rules.attempts and now < self.until else 0.0
-        if self.count >= rules.for_good:
+        if self.count >= max(rules.for_good, rules.attempts):
             return math.inf
         return self.until if now < self.until else 0.0
 

@@ -179,7 +179,12 @@ def test_29_refusals_look_and_last_the_same(tmp_path: Path) -> None:
     with daemon_for(tmp_path, 40) as daemon:
         found = asyncio.run(refusals(daemon, 40))
         reasons = Counter(record["reason"] for record in daemon.records("login.rejected"))
-        assert reasons == {"unknown user": 40, "wrong password": 80, "locked out": 40, "no usable address": 40}
+        assert reasons == {
+            "unknown user": 40,
+            "wrong password": 80,
+            "no usable address": 40,
+            "locked out by wrong passwords": 40,
+        }
     assert set().union(*(one.octets for one in found.values())) == {
         (ACCESS_REJECT, ((names.REPLY_MESSAGE, b"Login failed."),))
     }
