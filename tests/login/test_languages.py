@@ -145,8 +145,8 @@ def test_aad_check_says_what_a_client_would_cut(make: Make) -> None:
         '[methods.password]\nprompt = "{ж}"\n[chains.odd]\nmethods = ["email_otp", "password"]',
         client='prompt = "Code: "\nprompt_charset = "ascii"',
     )
-    (line,) = aad("check", "-c", daemon.file).stderr.splitlines()
-    assert line.endswith("in ASCII: methods.password.prompt (ж); reword it")
+    lines = aad("check", "-c", daemon.file).stderr.splitlines()  # besides, such a chain mails to strangers
+    assert any(line.endswith("in ASCII: methods.password.prompt (ж); reword it") for line in lines)
     daemon = make(client='prompt = "Code for {user}: "\nprompt_limit = 20')
     assert "clients.gateway.prompt (75)" in aad("check", "-c", daemon.file).stderr
 

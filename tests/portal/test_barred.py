@@ -92,6 +92,7 @@ def elsewhere(tmp_path: Path, directory: Directory, certificate: Certificate) ->
     with Mailbox() as mailbox:
         rest = configuration(certificate, port, mailbox.port) + repository(directory)
         rest = rest.replace("[events.portal]\n", '[events.portal]\nrepositories = ["corp"]\n')
+        rest = rest.replace('"Helpdesk"', '"cn=helpdesk"')
         rest = rest.replace('[repositories.local]\ntype = "file"\npath = "users.toml"\n', "")
         with Daemon(tmp_path / "aad", rest) as daemon:
             yield Place(daemon, f"https://localhost:{port}", mailbox, certificate, port)
