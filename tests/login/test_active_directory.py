@@ -377,8 +377,8 @@ def test_a_refused_account_learns_why_where_the_event_says_so(daemon: Daemon, st
     quiet = asked(daemon, name, RIGHT, quiet=True)
     assert (quiet.code, message(quiet)) == (ACCESS_REJECT, "Login failed.")
     assert last_reason(daemon, name) == REFUSED[state]
-    for reason in (Reason.WRONG_PASSWORD, Reason.WRONG_PASSWORD, Reason.LOCKED):
-        assert message(asked(daemon, name, "wrong")) == "Login failed."
+    for number, reason in enumerate((Reason.WRONG_PASSWORD, Reason.WRONG_PASSWORD, Reason.LOCKED)):
+        assert message(asked(daemon, name, f"wrong {number}")) == "Login failed."
         assert last_reason(daemon, name) == reason
     assert message(asked(daemon, name, RIGHT)) == "Login failed."  # locked out, whatever he knows
 

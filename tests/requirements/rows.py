@@ -14,6 +14,7 @@ from tests.parts.daemon import Daemon
 from tests.parts.redis import Redis
 
 FOR_EVER = 1e12
+_LOGINS = "SELECT ticket, holder, login, expires, proven, row FROM waiting ORDER BY rowid"
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,11 @@ class Row:
     """A waiting login. `login` is octets; in a SQLite file it may be something else."""
 
     ticket: bytes
-    owner: str
+    holder: str
     login: Any
     expires: float = FOR_EVER
+    proven: int = 1
+    row: str = ""
 
     def but(self, **changed: Any) -> Row:
         return replace(self, **changed)
@@ -43,7 +46,7 @@ class Rows(Protocol):
         """Return the waiting logins."""
 
     def put(self, row: Row) -> None:
-        """Write a waiting login, in the place of any that has its ticket; it is its owner's latest."""
+        """Write a waiting login, in the place of any that has its ticket; it is its holder's latest."""
 
     def passing(self, kind: str) -> dict[str, bytes]:
         """Return the values of a kind that end."""
@@ -61,11 +64,11 @@ class InFile:
         self._path = path
 
     def logins(self) -> list[Row]:
-        return [Row(*each) for each in self._do("SELECT ticket, owner, login, expires FROM waiting ORDER BY rowid")]
+        return [Row(*each) for each in self._do(_LOGINS)]
 
     def put(self, row: Row) -> None:
-        values = (row.ticket, row.owner, row.login, row.expires)
-        self._do("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?)", *values)
+        values = (row.ticket, row.holder, row.proven, row.row, row.login, row.expires)
+        self._do("INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?, ?, ?)", *values)
 
     def passing(self, kind: str) -> dict[str, bytes]:
         return dict(self._do("SELECT name, value FROM passing WHERE kind = ?", kind))
@@ -73,7 +76,7 @@ class InFile:
     def hold(self, kind: str, name: str, value: Any) -> None:
         self._do("DELETE FROM passing WHERE kind = ? AND name = ?", kind, name)
         if value is not None:
-            self._do("INSERT INTO passing VALUES (?, ?, ?, ?, ?)", kind, name, value, FOR_EVER, FOR_EVER)
+            self._do("INSERT INTO passing VALUES (?, ?, ?, ?)", kind, name, value, FOR_EVER)
 
     def _do(self, statement: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(self._path, isolation_level=None, timeout=10)) as file:
@@ -95,17 +98,18 @@ class InValkey:
             pairs = self._do(b"HGETALL", key)
             kept = dict(zip(pairs[::2], pairs[1::2], strict=True))
             ticket = key.removeprefix(self._prefix + b"login:")
-            rows.append(Row(ticket, kept[b"owner"].decode(), kept[b"login"], float(kept[b"expires"])))
+            known = {"proven": int(kept[b"proven"]), "row": kept[b"row"].decode()}
+            rows.append(Row(ticket, kept[b"holder"].decode(), kept[b"login"], float(kept[b"expires"]), **known))
         return rows
 
     def put(self, row: Row) -> None:
-        key, owner = self._prefix + b"login:" + row.ticket, self._prefix + b"owner:" + row.owner.encode()
-        fields = (b"owner", row.owner.encode(), b"login", row.login, b"expires", repr(row.expires).encode())
-        self._do(b"HSET", key, *fields)
+        key, holder = self._prefix + b"login:" + row.ticket, self._prefix + b"holder:" + row.holder.encode()
+        fields = (b"holder", row.holder.encode(), b"login", row.login, b"expires", repr(row.expires).encode())
+        self._do(b"HSET", key, *fields, b"proven", b"%d" % row.proven, b"row", row.row.encode())
         self._do(b"PERSIST", key)
-        self._do(b"LREM", owner, b"0", row.ticket)
-        self._do(b"LPUSH", owner, row.ticket)
-        self._do(b"PERSIST", owner)
+        self._do(b"LREM", holder, b"0", row.ticket)
+        self._do(b"LPUSH", holder, row.ticket)
+        self._do(b"PERSIST", holder)
 
     def passing(self, kind: str) -> dict[str, bytes]:
         beginning = b"passing:" + kind.encode() + b"\0"

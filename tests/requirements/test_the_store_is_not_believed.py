@@ -42,7 +42,7 @@ CHANGES = {
     "where the code goes": (b"bob@example.com", b"eve@example.com"),
     "the groups": (b'"groups": []', b'"groups": ["admins"]'),
     "the event": (b'"event": "vpn"', b'"event": "portal"'),
-    "nothing but a blank": (b'"wrong": false}', b'"wrong": false }'),
+    "nothing but a blank": (b'"wrong": false,', b'"wrong": false ,'),
 }
 ODD = {
     "empty": b"",
@@ -133,7 +133,7 @@ def test_38_a_login_under_another_ticket_is_none(place: Place, rows: Rows) -> No
         rows.put(copied.but(ticket=ticket))
         refused(place, "bob", typed, ticket)
     kept = row(rows, hers)
-    rows.put(copied.but(ticket=hers, owner=kept.owner))
+    rows.put(copied.but(ticket=hers, holder=kept.holder))
     refused(place, "bob", typed, hers)
     rows.put(kept)
     assert answer(place, "bob", typed, his) == ACCESS_ACCEPT
@@ -172,7 +172,7 @@ def test_38_a_login_planted_for_another_user_is_not_gone_on_with(place: Place, r
     """Else whoever planted it would know State and code of the login that the user begins."""
     known, typed = begin(place, "bob")
     hers, _ = begin(place, "alice")
-    planted = row(rows, known).saying(b'"bob"', b'"alice"').but(ticket=b"P" * 32, owner=row(rows, hers).owner)
+    planted = row(rows, known).saying(b'"bob"', b'"alice"').but(ticket=b"P" * 32, holder=row(rows, hers).holder)
     fresh = re.sub(rb'"fresh_until": [\d.]+', b'"fresh_until": 1e12', planted.login)
     rows.put(planted.but(login=fresh))
     ticket, mail = begin(place, "alice")
