@@ -86,7 +86,7 @@ def by_mail(visitor: Visitor, page: Seen, name: str) -> Seen:
 
 def told(place: Place, name: str, count: int = 1) -> str:
     """Return the latest notice, once there are so many."""
-    found = until(lambda: place.notices(f"{name}@example.com")[count - 1 :], 30.0, "a notice")
+    found = until(lambda: place.notices(f"{name}@example.com")[count - 1 :], 90.0, "a notice")
     assert len(found) == 1
     assert found[-1].recipients == (f"{name}@example.com",)
     return found[-1].text

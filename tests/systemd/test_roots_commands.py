@@ -35,8 +35,8 @@ def owners(home: Home) -> set[str]:
 def used(home: Home) -> None:
     """Lock a user out and in again, and enrol one, beside the daemon."""
     with home.client() as client:
-        for _ in range(3):
-            assert client.ask("alice", "wrong").code == ACCESS_REJECT
+        for number in range(3):
+            assert client.ask("alice", f"wrong {number}").code == ACCESS_REJECT
         assert home.run("aad", "locked").startswith("alice")
         assert home.run("aad", "unlock", "alice") == "alice: unlocked"
         assert "enrolled for totp" in home.run("aad", "totp", "enroll", "alice", "--no-confirm")
