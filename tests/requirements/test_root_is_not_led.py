@@ -102,9 +102,12 @@ class Besieged(Rooted):
 
     def things(self) -> dict[Path, int]:
         """Return what is in the folders of the daemon's user, and whose it is."""
+        treasure = {each.lstat().st_ino for each in self.treasure.iterdir()}
         while True:
             with suppress(FileNotFoundError):  # what changes places is looked at again
-                return {each: each.lstat().st_uid for top in (self.lib, self.logs) for each in top.rglob("*")}
+                seen = {each: each.lstat() for top in (self.lib, self.logs) for each in top.rglob("*")}
+                # The walk itself may go through a link that has just taken a folder's place.
+                return {each: status.st_uid for each, status in seen.items() if status.st_ino not in treasure}
 
     def wrong(self, name: str) -> Iterator[str]:
         """Run a command, and say what of root's it touched, and what it made that isn't the daemon's user's."""
