@@ -454,7 +454,8 @@ def test_08_locked_looks_and_lasts_like_any_other_refusal(make: Make, mailbox: M
 
 def test_08_two_nodes_on_one_store_are_one_row(site: Callable[..., Site], redis: Any) -> None:
     store = (
-        f'type = "valkey"\nurl = "{redis.url}"\nprefix = "two nodes:"\nkey = "an installation\'s key, for both nodes"'
+        f'type = "valkey"\nurl = "{redis.url}"\nprefix = "two nodes:"\nkey = "an installation\'s key, for both nodes"\n'
+        'daemon_user = "root"'
     )
     one = site(store=store)
     other = site(store=store, folder="other")
