@@ -37,7 +37,7 @@ class Ahead:
             return await self._pending.keep(waiting)
         said = replace(waiting, challenge=replace(waiting.challenge, facts=()))
         # Whoever took it meanwhile has used the code, which must not come back (ASVS 6.5.1).
-        if said != foreseen and await self._pending.take(self._ticket):
+        if said != foreseen and (taken := await self._pending.take(self._ticket)) and taken.waiting:
             await self._pending.put_back(self._ticket, waiting)
         return self._ticket
 

@@ -109,12 +109,12 @@ class Engine:
         except Unavailable as error:
             self._unavailable(story, error)
             raise
-        if taken is None:
-            if count.row:  # something waited there, which we don't believe: nobody has guessed
+        waiting, refused = taken or (None, False)
+        if waiting is None:
+            if taken and count.row:  # something waited there, which we don't believe: nobody has guessed
                 with suppress(Unavailable):
                     await self.lockout.take_back(count)
             return _rejected(story, Rejected(Reason.STATE_UNKNOWN))
-        waiting, refused = taken
         story.continues(waiting.login.reference)
         if refused and not waiting.login.discreet:
             return _rejected(story, Rejected(count.refused or Reason.LOCKED))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from aad.claim import Claim
 from aad.core.choice import Choice
@@ -26,6 +26,13 @@ GRACE = 60.0  # seconds that stores give out an expired login for, so that its u
 
 class NoRoomError(Exception):
     """A user has as many challenges as there may be in one event, all begun with a proof, and this one was not."""
+
+
+class TakenLogin(NamedTuple):
+    """What waited under a ticket. No `waiting`: no login of ours; `refused`: by its row, and it goes on waiting."""
+
+    waiting: Waiting | None
+    refused: bool
 
 
 class Pending:
@@ -86,14 +93,13 @@ class Pending:
         if not await self._store.keep(kept, self._of_a_user):
             raise NoRoomError
 
-    async def take(self, ticket: bytes, count: RowRule | None = None) -> tuple[Waiting, bool] | None:
-        """Return the login and forget it, and count in its row; None: no such ticket, used already, expired long ago.
+    async def take(self, ticket: bytes, count: RowRule | None = None) -> TakenLogin | None:
+        """Return the login and forget it, and count in its row.
 
-        True beside it: the row refuses the answer, and the login goes on waiting.
+        None: no such ticket, used already, expired long ago; then nothing was counted, whatever `count` was asked.
         """
         taken = await self._store.take(ticket, count)
-        waiting = None if taken is None else self._decoded(ticket, taken.login)
-        return (waiting, taken.refused) if taken and waiting else None
+        return TakenLogin(self._decoded(ticket, taken.login), taken.refused) if taken else None
 
     def claim(self, deadline: float) -> Claim:
         """Return what keeps a login from being begun by two nodes at once; nothing is claimed yet."""

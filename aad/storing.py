@@ -88,6 +88,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """Return the login and forget it, at once: of many who ask, one gets it. None: unknown, or expired long ago.
 
         `count`: what becomes of the login's row, at the same moment; if that changes nothing, the login isn't taken.
+        It may have been asked in vain: None is returned to who came too late, and then the row is as it was.
         For a while after its end (a minute) it is still given out: its method says that the answer came too late.
         """
 

@@ -20,8 +20,8 @@ from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate
 from aad.engine import Asked, Reply
 from aad.methods.email_otp import EmailOtpSettings
-from aad.ports import Unavailable
-from tests.fakes import App, World, attempt
+from aad.ports import RowRule, Taken, Unavailable
+from tests.fakes import App, MemoryStore, World, attempt
 
 LOCKED = Rejected(Reason.LOCKED_CODES)
 TWO = (Chain("both", ("password", "email_otp")),)
@@ -177,6 +177,28 @@ async def test_forty_answers_to_forty_challenges_at_once_are_three_compared() ->
     assert compared(there) == 3
     assert replies.count(LOCKED) == 37
     assert await there.engine.answer(tickets[-1][0], attempt("424242", endpoint="gateway 39")) == LOCKED
+
+
+class Optimistic(MemoryStore):
+    """Looks at a row, and takes only afterwards, as a store over a network does."""
+
+    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+        if count and (kept := self.logins.get(ticket)) and kept.row:
+            count(kept.row, await self.recall("row", kept.row))
+            await asyncio.sleep(0)
+        return await super().take(ticket, count)
+
+
+async def test_who_comes_too_late_for_a_challenge_takes_back_nobodys_guess() -> None:
+    class Slow(World):
+        def new_store(self) -> MemoryStore:
+            return Optimistic()
+
+    there = Slow(chains=(Chain("app", ("password", "app")),))
+    ticket = (await asked(there)).ticket
+    replies = await asyncio.gather(*(there.engine.answer(ticket, attempt("000000")) for _ in range(3)))
+    assert replies.count(Rejected(Reason.STATE_UNKNOWN)) == 2
+    assert there.store.failures() == {("codes", "alice"): 1}
 
 
 async def test_one_event_holds_as_many_challenges_as_attempts_and_the_oldest_goes() -> None:

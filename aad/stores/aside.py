@@ -45,10 +45,13 @@ class Aside:
         """Return the login and forget it."""
         if (kept := self._logins.get(ticket)) is None:
             return None
+        if kept.expires + GRACE <= self._now():
+            del self._logins[ticket]
+            return None
         if kept.row and count and not self.change(ROW, kept.row, partial(count, kept.row)):
             return Taken(kept.login, refused=True)
         del self._logins[ticket]
-        return Taken(kept.login) if kept.expires + GRACE > self._now() else None
+        return Taken(kept.login)
 
     def again(self, holder: str) -> list[tuple[bytes, bytes]]:
         """Return those that still wait, the latest first."""

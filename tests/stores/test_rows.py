@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from aad.core.answer import Plain
 from aad.core.identity import User
+from aad.core.policy import Chain
 from aad.core.row import Kind, Rules, row_name
 from aad.core.secret import Secret
+from aad.engine import Asked
 from aad.lockout import Lockout
 from aad.ports import Store
+from tests.fakes import World, attempt
 from tests.stores.kept import OWNER, keep
 
 DAY = 86_400.0
@@ -31,6 +35,17 @@ class Timed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+
+class Over(World):
+    """An engine over a real store."""
+
+    def __init__(self, store: Store, **given: Any) -> None:
+        self.real = store
+        super().__init__(**given)
+
+    def new_store(self) -> Any:
+        return self.real
 
 
 async def guessed(store: Store, timed: Timed, lockout: Lockout, kind: Kind) -> bool:
@@ -71,3 +86,15 @@ async def test_passwords_are_three_a_period(store: Store) -> None:
         await lockout.wrong(count)
         timed.time = began + number
     assert compared == 6
+
+
+async def test_forty_answers_to_one_challenge_are_one_guess_and_nobody_takes_back_anothers(store: Store) -> None:
+    there = Over(store, chains=(Chain("app", ("password", "app")),))
+    for wrong in (1, 2, 3):
+        reply = await there.engine.begin(attempt())
+        assert isinstance(reply, Asked), wrong
+        await asyncio.gather(*(there.engine.answer(reply.ticket, attempt("000000")) for _ in range(40)))
+        (standing,) = await there.engine.lockout.standings(ALICE)
+        assert (standing.kind, standing.count) == (Kind.CODES, wrong)
+    assert there.names().count("code.refused") == 3
+    assert standing.until
