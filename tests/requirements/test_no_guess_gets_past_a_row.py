@@ -214,7 +214,7 @@ def portal_guess(browser: Browser, number: int) -> None:
 
 def enrol_guess(browser: Browser, number: int) -> None:
     page = browser.ask("/enrol?method=totp")
-    browser.ask("/enrol/proof", **browser.hidden(page, "/enrol/proof"), code=f"{number:06}")
+    browser.ask("/prove", **browser.hidden(page, "/prove"), code=f"{number:06}")
 
 
 def attack(site: Site, times: int, only: str = "") -> Counter[str]:
