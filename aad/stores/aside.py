@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +11,7 @@ from aad.ports import Change, Kept, RowRule, Rule, Taken, Tally, Unavailable
 MOST = 1_000_000  # counters; then new names are refused
 GRACE = 60.0  # as the stores do
 ROW = "row"
+HERE = {ROW, "once"}  # kinds of values that may be this node's own meanwhile: rows of failures, answers given before
 _NONE = Change(None, 0.0)
 
 
@@ -112,17 +113,29 @@ class Aside:
             self._remove(kind, each, name)
         return any_counted
 
-    def carried(self) -> list[Tally]:
-        """Return the counters that still count, and forget them all: they go to the common store."""
-        found = [tally for scopes in self._counters.values() for tally in scopes.values()]
-        self._counters.clear()
-        return [tally for tally in found if tally.until > self._now()]
+    def carried(self) -> Iterator[Tally]:
+        """Give up the counters that still count, one by one: they go to the common store."""
+        while self._counters:
+            key, scopes = self._counters.popitem()
+            _, tally = scopes.popitem()
+            if scopes:
+                self._counters[key] = scopes
+            if tally.until > self._now():
+                yield tally
 
-    def rows(self) -> dict[str, bytes]:
-        """Return the rows of failures of this node, and forget them: they go to the common store."""
-        found = {name: self.recall(kind, name) for kind, name in self._values if kind == ROW}
-        self._values.clear()
-        return {name: value for name, value in found.items() if value}
+    def restore(self, tally: Tally) -> None:
+        """Count again what the common store could not be told."""
+        scopes = self._counters.setdefault((tally.kind, tally.name), {})
+        held = scopes.get(tally.scope, replace(tally, count=0))
+        scopes[tally.scope] = replace(held, count=held.count + tally.count, until=max(held.until, tally.until))
+
+    def rows(self) -> Iterator[tuple[str, bytes]]:
+        """Give up the rows of failures of this node, one by one: they go to the common store."""
+        names = [name for kind, name in self._values if kind == ROW]
+        for name in names:
+            value, until = self._values.pop((ROW, name), _NONE)
+            if value and until > self._now():
+                yield name, value
 
     def sweep(self) -> None:
         """Forget what has expired."""

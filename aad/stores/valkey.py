@@ -8,7 +8,7 @@ from typing import ClassVar, Self, TypeVar
 
 from aad.core.row import Row, kind_of, merged
 from aad.ports import Change, Kept, RowRule, Rule, Taken, Tally, Unavailable, Wiring
-from aad.stores.aside import ROW, Aside
+from aad.stores.aside import HERE, ROW, Aside
 from aad.stores.valkey_common import Common
 from aad.stores.valkey_settings import ValkeySettings
 from aad.storing import LARGEST, LARGEST_PASSING
@@ -110,20 +110,19 @@ class Valkey:
         return await self._common.names(kind)
 
     async def recall(self, kind: str, name: str) -> bytes | None:
-        """Return a value that hasn't ended."""
-        if kind != ROW:  # a session is not guessed
-            return await self._common.recall(kind, name)
-        return await self._either(lambda: self._common.recall(kind, name), lambda: self._aside.recall(kind, name))
+        """Return a value that hasn't ended; what was held here amid an outage is found here after it, too."""
+        found = await self._value(kind, lambda: self._common.recall(kind, name), lambda: None)
+        return self._aside.recall(kind, name) if found is None else found
 
     async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
         """Do with a value what `rule` says."""
-        await self._either(
-            lambda: self._common.change(kind, name, rule, expected), lambda: self._changed(kind, name, rule)
+        await self._value(
+            kind, lambda: self._common.change(kind, name, rule, expected), lambda: self._aside.change(kind, name, rule)
         )
 
     async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         """Hold these values, whatever is held."""
-        await self._either(lambda: self._common.write(kind, changes), lambda: self._aside.write(kind, changes))
+        await self._value(kind, lambda: self._common.write(kind, changes), lambda: self._aside.write(kind, changes))
 
     async def values(self, kind: str) -> dict[str, bytes]:
         """Return the values of a kind."""
@@ -150,15 +149,28 @@ class Valkey:
         self._common.link.missed()
         return here()
 
-    def _changed(self, kind: str, name: str, rule: Rule) -> None:
-        self._aside.change(kind, name, rule)
+    async def _value(self, kind: str, common: Callable[[], Awaitable[T]], here: Callable[[], T]) -> T:
+        """Do it in common, or here where such a value may be kept: a session is not guessed."""
+        return await (self._either(common, here) if kind in HERE else common())
 
     async def _carry(self) -> None:
-        """Add what was counted here to the common counters: a lockout holds, and a mail budget stays spent."""
+        """Add what was counted here to the common counters: a lockout holds, and a mail budget stays spent.
+
+        Unavailable: the server is away again. What may not have got there is added the next time.
+        """
         for tally in self._aside.carried():
-            await self._common.spend(tally, ENDLESS, extend=True, step=tally.count)
-        for name, here in self._aside.rows().items():
-            await self._common.change(ROW, name, partial(_with, name, here))
+            try:
+                await self._common.spend(tally, ENDLESS, extend=True, step=tally.count)
+            except Unavailable:
+                self._aside.restore(tally)
+                raise
+        for name, here in self._aside.rows():
+            added = partial(_with, name, here)
+            try:
+                await self._common.change(ROW, name, added)
+            except Unavailable:
+                self._aside.change(ROW, name, added)
+                raise
 
 
 def _with(name: str, here: bytes, common: bytes | None) -> Change | None:

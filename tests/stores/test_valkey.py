@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from aad.core.answer import Plain
+from aad.core.identity import User
+from aad.core.row import Kind, Rules, row_name
 from aad.core.secret import Secret
+from aad.lockout import Lockout
 from aad.outages import Outages
-from aad.ports import Unavailable, Wiring
+from aad.ports import Change, Unavailable, Wiring
 from aad.stores import valkey_common, valkey_lua
 from aad.stores.valkey import Valkey
 from aad.stores.valkey_settings import ValkeySettings
@@ -275,6 +279,44 @@ async def test_without_its_server_a_node_goes_on_with_its_own_state_if_it_may(se
                 await asyncio.sleep(0.01)
         assert await store.waiting() == 0
     assert ears.heard[1:] == ["over"]
+
+
+async def test_what_a_node_counted_alone_is_not_lost_if_its_server_goes_again(
+    server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ears, row = Ears(), row_name(Kind.CODES, "corp", "alice")
+    async with node(server, ears, on_unavailable="local") as store:
+        store._common.link.returned = None  # it is done by hand, below
+        lockout = Lockout(store, Rules(), Secret(b"k" * 32))
+        await lockout.count(row, Plain(Secret("000000")))
+        server.kill()
+        await ears.until(1)
+        for _ in range(2):
+            await lockout.count(row, Plain(Secret("000000")))
+        for scope in ("vpn", "wifi"):
+            await store.spend(tally(store, scope=scope), 3, extend=True)
+        await store.write("once", {"shop": Change(b"an answer", store.now() + 60)})
+        for unguessed in (store.recall("session", "x"), store.write("session", {"x": Change(b"x", store.now() + 60)})):
+            with pytest.raises(Unavailable):
+                await unguessed
+        server.start()
+        await ears.until(2)
+
+        async def away(*_: object, **_more: object) -> None:
+            what = "away again"
+            raise Unavailable(what, where="store")
+
+        for gone in ("spend", "change"):
+            with monkeypatch.context() as patch:
+                patch.setattr(store._common, gone, away)
+                with pytest.raises(Unavailable):
+                    await store._carry()
+        await store._carry()
+        await store._carry()
+        assert [(each.scope, each.count) for each in await store.tallies("lockout")] == [("vpn", 1), ("wifi", 1)]
+        alice = User(name="alice", repository="corp", handle="")
+        assert [each.count for each in await lockout.standings(alice)] == [3]
+        assert await store.recall("once", "shop") == b"an answer"
 
 
 async def test_a_node_may_start_without_the_server(server: Redis) -> None:
