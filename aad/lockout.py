@@ -14,9 +14,8 @@ from aad.core.identity import User
 from aad.core.outcome import Outcome, Reason, guessed
 from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name
 from aad.core.secret import Secret
-from aad.ports import Change, Store, Tally, Unavailable
+from aad.ports import ROW, Change, Store, Tally, Unavailable
 
-KIND = "row"
 UNKNOWN = "lockout"  # the counters of names that no repository has: they end by themselves
 ENDED = 60.0  # seconds for which it is known that a row was ended: far longer than any request is at work
 OWED = 10_000  # users, at most, of whom something could not be written
@@ -109,7 +108,7 @@ class Lockout:
         """Count a guess in the row by this name."""
         await self._pay(name)
         count = self.guess(answer)
-        await self._store.change(KIND, name, partial(count.in_row, name))
+        await self._store.change(ROW, name, partial(count.in_row, name))
         return count
 
     async def take_back(self, count: Count) -> None:
@@ -132,7 +131,7 @@ class Lockout:
                 return None
             return self._back(count, kept) if row.knows(known) else Change(*row.with_digest(known).kept())
 
-        await self._store.change(KIND, count.name, noted)
+        await self._store.change(ROW, count.name, noted)
 
     async def settle(self, count: Count, outcome: Outcome[Any] | None) -> None:
         """Let a guess stand that `outcome` says was wrong, and take any other back. None: it was not compared."""
@@ -145,7 +144,7 @@ class Lockout:
         """Return a row as it is now."""
         name = row_name(kind, user.repository, user.key)
         await self._pay(name)
-        return Row.decoded(kind, await self._store.recall(KIND, name)).at(self._store.now())
+        return Row.decoded(kind, await self._store.recall(ROW, name)).at(self._store.now())
 
     def locked(self, row: Row) -> bool:
         """Say whether a row refuses everything."""
@@ -163,7 +162,7 @@ class Lockout:
         for name in ended:
             self._owed.pop(name, None)
         try:
-            await self._store.write(KIND, ended)
+            await self._store.write(ROW, ended)
         except Unavailable:
             for name, change in ended.items():
                 self._owe(name, _always(change or Change(None, 0.0)))
@@ -186,7 +185,7 @@ class Lockout:
     async def all_standings(self) -> list[Standing]:
         """Return every row that has any failures in it: for a command, as it walks through all."""
         now, found = self._store.now(), list[Standing]()
-        for name, kept in sorted((await self._store.values(KIND)).items()):
+        for name, kept in sorted((await self._store.values(ROW)).items()):
             kind, repository, key = name.split("\0")
             found += self._stand(repository, key, [Row.decoded(Kind(kind), kept).at(now)])
         for tally in await self._store.tallies(UNKNOWN):
@@ -201,7 +200,7 @@ class Lockout:
         users = [User(name=key, repository=repository, handle="") for repository in repositories]
         found = any([await self.standings(user) for user in users])
         await self._store.write(
-            KIND, {row_name(kind, user.repository, user.key): None for user in users for kind in Kind}
+            ROW, {row_name(kind, user.repository, user.key): None for user in users for kind in Kind}
         )
         return await self._store.forget(UNKNOWN, "", key) or found
 
@@ -223,7 +222,7 @@ class Lockout:
         self, name: str, rule: Callable[[bytes | None], Change | None], expected: bytes | None = None
     ) -> None:
         try:
-            await self._store.change(KIND, name, rule, expected)
+            await self._store.change(ROW, name, rule, expected)
         except Unavailable:
             self._owe(name, rule)
             raise
@@ -235,7 +234,7 @@ class Lockout:
     async def _pay(self, name: str) -> None:
         """Write first what could not be written before."""
         while owed := self._owed.get(name):
-            await self._store.change(KIND, name, owed[0])
+            await self._store.change(ROW, name, owed[0])
             owed.pop(0)
             if not owed:
                 self._owed.pop(name, None)

@@ -14,14 +14,13 @@ from aad.core.identity import User
 from aad.core.outcome import Challenge
 from aad.core.policy import Chain
 from aad.core.row import Kind, row_name
-from aad.ports import Kept, Method, RowRule, Store, Tally
+from aad.ports import GRACE, Kept, Method, RowRule, Store, Tally
 from aad.signer import Signer
 
 _OF_A_LOGIN = ("reference", "name", "event", "endpoint", "caller", "proven", "signed_in", "discreet", "decoy")
 DECOYS, DECOYS_LAST = "decoys", 120.0  # a counter for each client; seconds in which so many may be begun
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
 PURPOSE = "waiting login"
-GRACE = 60.0  # seconds that stores give out an expired login for, so that its user is told "expired"
 
 
 class NoRoomError(Exception):

@@ -21,6 +21,8 @@ from aad.core.outcome import Fact, Failure, Outcome, Success
 from aad.core.secret import Secret
 from aad.group_lookup import GroupLookup as GroupLookup  # noqa: PLC0414 - a port, too
 from aad.group_lookup import LooksUpGroups as LooksUpGroups  # noqa: PLC0414
+from aad.storing import GRACE as GRACE  # noqa: PLC0414
+from aad.storing import ROW as ROW  # noqa: PLC0414
 from aad.storing import Change as Change  # noqa: PLC0414 - a port, too
 from aad.storing import Kept as Kept  # noqa: PLC0414
 from aad.storing import RowRule as RowRule  # noqa: PLC0414

@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
+ROW = "row"  # the kind of the values in which guesses are counted
+GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
 LARGEST = 4096  # octets of a value that is held for good
 LARGEST_PASSING = 16_384  # ... of one that ends
 
@@ -89,7 +91,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
 
         `count`: what becomes of the login's row, at the same moment; if that changes nothing, the login isn't taken.
         It may have been asked in vain: None is returned to who came too late, and then the row is as it was.
-        For a while after its end (a minute) it is still given out: its method says that the answer came too late.
+        For GRACE seconds after its end it is still given out: its method says that the answer came too late.
         """
 
     async def again(self, holder: str) -> list[tuple[bytes, bytes]]:

@@ -7,10 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from aad.ports import Change, Kept, RowRule, Rule, Taken, Tally, Unavailable
+from aad.storing import GRACE, ROW
 
 MOST = 1_000_000  # counters; then new names are refused
-GRACE = 60.0  # as the stores do
-ROW = "row"
 HERE = {ROW, "once"}  # kinds of values that may be this node's own meanwhile: rows of failures, answers given before
 _NONE = Change(None, 0.0)
 

@@ -16,14 +16,12 @@ from aad.stores import statements as say
 from aad.stores.commits import Commits
 from aad.stores.sqlite_passing import Passing, written
 from aad.stores.statefile import Connection, begin_log_anew, checkpoint, counted, opened, remember, rest, told
-from aad.storing import LARGEST
+from aad.storing import GRACE, LARGEST, ROW
 
-GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
 EVERY = 1.0  # seconds from one tidying to the next
 BATCH = 300  # expired rows removed at a time: about 3 ms
 CHANGES = 1000  # changed rows from one checkpoint to the next: about 15 MB of log
 REMEMBERED = 60.0  # seconds from one noting of the time to the next; so much of it a power failure may take back
-ROW = "row"  # the kind of value that a login's row is
 T = TypeVar("T")
 MOST_COUNTERS = 1_000_000  # then new names are refused, and known ones go on
 

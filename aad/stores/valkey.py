@@ -8,10 +8,10 @@ from typing import ClassVar, Self, TypeVar
 
 from aad.core.row import Row, kind_of, merged
 from aad.ports import Change, Kept, RowRule, Rule, Taken, Tally, Unavailable, Wiring
-from aad.stores.aside import HERE, ROW, Aside
+from aad.stores.aside import HERE, Aside
 from aad.stores.valkey_common import Common
 from aad.stores.valkey_settings import ValkeySettings
-from aad.storing import LARGEST, LARGEST_PASSING
+from aad.storing import LARGEST, LARGEST_PASSING, ROW
 
 T = TypeVar("T")
 ENDLESS = 10**9  # the limit of what was counted elsewhere already

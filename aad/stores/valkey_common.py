@@ -28,14 +28,12 @@ from aad.stores.valkey_clock import Clock, boottime
 from aad.stores.valkey_line import Line
 from aad.stores.valkey_link import Link, run_on
 from aad.stores.valkey_settings import ValkeySettings
-from aad.storing import Change
+from aad.storing import GRACE, ROW, Change
 
-GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
 EVERY = 10.0  # seconds from one look at the server's clock to the next; that finds a dead link, too
 MOST_KEYS = 1_000_000  # in the database; then new names are refused, and known ones go on
 RECENT = 1.0  # seconds for which the number of waiting logins is good enough
 RACES = 200  # others who change the same value at the same moment, before it is given up
-ROW = "row"  # the kind of value that a login's row is
 SCANNED = 1000  # keys looked at in one step, by a command that lists counters
 
 
