@@ -12,7 +12,7 @@ from typing import Any
 from aad.core.answer import Answer
 from aad.core.identity import User
 from aad.core.outcome import Outcome, Reason, guessed
-from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name
+from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name, whose
 from aad.core.secret import Secret
 from aad.ports import ROW, Change, Store, Tally, Unavailable
 
@@ -186,8 +186,9 @@ class Lockout:
         """Return every row that has any failures in it: for a command, as it walks through all."""
         now, found = self._store.now(), list[Standing]()
         for name, kept in sorted((await self._store.values(ROW)).items()):
-            kind, repository, key = name.split("\0")
-            found += self._stand(repository, key, [Row.decoded(Kind(kind), kept).at(now)])
+            if (owner := whose(name)) is not None:  # else it is no row of ours, and locks nobody
+                kind, repository, key = owner
+                found += self._stand(repository, key, [Row.decoded(kind, kept).at(now)])
         for tally in await self._store.tallies(UNKNOWN):
             until = tally.until if tally.count >= self._rules.attempts else 0.0
             since = tally.until - self._rules.period

@@ -13,7 +13,7 @@ from typing import Any
 from aad import assembly
 from aad.cli import prompts
 from aad.cli.become import become_daemon
-from aad.cli.exits import EX_FAILED, EX_FINE, configured, takes_config
+from aad.cli.exits import EX_FAILED, EX_FINE, configured, say, takes_config
 from aad.cli.group_lookup import groups_found
 from aad.config import Config
 from aad.core.secret import Secret
@@ -56,7 +56,7 @@ async def _tried(where: str, part: Any) -> bool:
     """Open one part, try it, and print a line with its time."""
     began = time.monotonic()
     said, worked = await _said(part)
-    print(f"{where}: {'fine' if worked else 'FAILED'}, {said} ({(time.monotonic() - began) * 1000:.0f} ms)")
+    say(f"{where}: {'fine' if worked else 'FAILED'}, {said} ({(time.monotonic() - began) * 1000:.0f} ms)")
     return worked
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from aad import assembly
 from aad.cli.become import configured_for_daemon
-from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, takes_config
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, say, takes_config
 from aad.config import Config, Plugin
 from aad.config.faults import did_you_mean
 from aad.core.identity import User
@@ -168,5 +168,5 @@ async def remove(config: Config, plugin: Plugin, options: argparse.Namespace) ->
             message = f"{user.name} is not enrolled for {plugin.name}"
             raise Refusal(message)
     told(config, "user.unenrolled", user=user.name, method=plugin.name, repository=user.repository)
-    print(f"{user.name}: no longer enrolled for {plugin.name}")
+    say(f"{user.name}: no longer enrolled for {plugin.name}")
     return EX_FINE

@@ -1,4 +1,4 @@
-"""The exit codes of every command, and how a command ends with one line on stderr."""
+"""The exit codes of every command, how it says a line, and how it ends with one on stderr."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aad import registry
 from aad.config import Config, load
+from aad.records import clean
 
 EX_FINE = 0
 EX_FAILED = 1
@@ -27,9 +28,14 @@ def configured(options: argparse.Namespace) -> Config:
     return load(options.config, registry)
 
 
+def say(line: str) -> None:
+    """Print one line, in which what a directory or a store holds moves no cursor and begins no line of its own."""
+    print(clean(line))
+
+
 def failed(what: str, code: int = EX_FAILED) -> int:
     """Say on stderr, in one line, what went wrong; return the exit code."""
-    print(f"aad: {what}", file=sys.stderr)
+    print(f"aad: {clean(what)}", file=sys.stderr)
     return code
 
 

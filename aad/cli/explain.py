@@ -12,7 +12,7 @@ from functools import partial
 
 from aad import assembly
 from aad.cli.become import configured_for_daemon
-from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, takes_config
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, say, takes_config
 from aad.cli.prompts import asking, wording
 from aad.config import Config
 from aad.config.faults import did_you_mean
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     if options.client and options.client not in config.endpoints:
         return failed(f"no client {options.client!r}: {did_you_mean(options.client, config.endpoints)}", EX_USAGE)
     if options.client and options.event not in (known := config.endpoints[options.client]):
-        print(f"client: {options.client} asks for event {known[0]}, not {options.event}")
+        say(f"client: {options.client} asks for event {known[0]}, not {options.event}")
     return asyncio.run(_explain(config, options))
 
 
@@ -59,9 +59,9 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     event = assembly.events(config)[options.event]
     named = event.named(options.user)
     if named.repository:
-        print(f"realm: repository {named.repository}, name {named.name}")
+        say(f"realm: repository {named.repository}, name {named.name}")
     if named.chain:
-        print(f'short name: the chain "{named.chain}" is wanted')
+        say(f'short name: the chain "{named.chain}" is wanted')
     try:
         user = await _found(config, event, named)
         async with assembly.opened_store(config) as store:
@@ -71,12 +71,12 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     except Unavailable as error:
         return failed(f"{error.where}: {error.what}", os.EX_UNAVAILABLE)
     if user is None:
-        print(f"user: {named.name} is in none of the repositories {', '.join(_asked(event, named))}: refused")
+        say(f"user: {named.name} is in none of the repositories {', '.join(_asked(event, named))}: refused")
         return EX_FAILED
-    print(f"user: {user.name}, in repository {user.repository}: {user.handle}")
+    say(f"user: {user.name}, in repository {user.repository}: {user.handle}")
     shown = str if options.show_address else masked
-    print(f"addresses: {', '.join(shown(address) for address in user.addresses) or 'none: no code can be sent'}")
-    print(f"groups: {', '.join(sorted(user.groups)) or 'none'}")
+    say(f"addresses: {', '.join(shown(address) for address in user.addresses) or 'none: no code can be sent'}")
+    say(f"groups: {', '.join(sorted(user.groups)) or 'none'}")
     attempt = Attempt(
         event=event.name,
         endpoint=options.client or "any client",
@@ -93,7 +93,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
         _prompts(config, chosen[0], user, options.client or "")
     _replies(config, user, event.name, options.client or "")
     for standing in standings:
-        print(f"lockout: {standing}")
+        say(f"lockout: {standing}")
     return EX_FINE if chosen else EX_FAILED
 
 
@@ -103,7 +103,7 @@ def _place(told: str) -> UserAddress:
         return UNKNOWN
     place = read(told)
     if isinstance(place, Unknown):
-        print(f"address: unknown: what is given {place.told}")
+        say(f"address: unknown: what is given {place.told}")
     return place
 
 
@@ -118,14 +118,14 @@ async def _found(config: Config, event: Event, named: Named) -> User | None:
             found = await opened.find(named.name, None, without_password, time.monotonic() + PATIENCE)
         if found is not None:
             return found.user
-        print(f"repository {repository}: nobody of this name")
+        say(f"repository {repository}: nobody of this name")
     return None
 
 
 async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wanted: str) -> tuple[Chain, ...]:
     """Print which chains are asked, and why the ones before are not; return them. Unavailable."""
     for chain, why in event.misfits(user, attempt, wanted):
-        print(f"chain {chain.name}: {why}")
+        say(f"chain {chain.name}: {why}")
     fits = event.chains_for(user, attempt, wanted)
     async with assembly.opened_store(config) as store:
         methods = {name: each.method for name, each in assembly.enrolling(config, store).items()}
@@ -133,19 +133,17 @@ async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wa
         chains = await asked_of(methods, user, fits, choose=event.choose)
     for chain, lacks in lacking.items():
         so = "so he is refused there" if chain in chains else "so it isn't asked"
-        print(f"chain {chain.name}: {user.name} is not enrolled for {lacks}, {so}")
+        say(f"chain {chain.name}: {user.name} is not enrolled for {lacks}, {so}")
     if not chains:
-        print(f"chain: none of event {event.name} fits, so the user is refused")
+        say(f"chain: none of event {event.name} fits, so the user is refused")
     chains = _open(config, user, chains)
     for number, chain in enumerate(chains):
         what = f"{chain.name} ({', then '.join(chain.methods)})"
-        print(
-            f"or, as the user chooses: {what}" if number else f"chain: {what}, the first that fits: {_for_whom(chain)}"
-        )
+        say(f"or, as the user chooses: {what}" if number else f"chain: {what}, the first that fits: {_for_whom(chain)}")
     for more in _stronger(config, event, chains):
         missing = lacking.get(more, "")
         why = f"{user.name} is not enrolled for {missing}" if missing else f"is {_unfit(more, user, attempt)}"
-        print(f"asks less: chain {more.name} asks for more ({', then '.join(more.methods)}), and {why}")
+        say(f"asks less: chain {more.name} asks for more ({', then '.join(more.methods)}), and {why}")
     return chains
 
 
@@ -168,10 +166,10 @@ def _open(config: Config, user: User, chains: tuple[Chain, ...]) -> tuple[Chain,
     """Print which chains the account's state closes, and return the others."""
     left = open_to(user, chains, partial(assembly.asks_repository, config))
     if user.barred and (left != chains or user.barred.reason == Reason.ACCOUNT_BARRED):
-        print(f"account: {user.barred.reason}: {user.barred.because}")
+        say(f"account: {user.barred.reason}: {user.barred.because}")
     for chain in chains:
         if chain not in left:
-            print(f"chain {chain.name}: asks the repository for no password, so {user.name} is refused there")
+            say(f"chain {chain.name}: asks the repository for no password, so {user.name} is refused there")
     return left
 
 
@@ -193,14 +191,14 @@ def _prompts(config: Config, chain: Chain, user: User, client: str) -> None:
     for one in asking(config, chain.methods):
         name, language, values = one.where.partition(".")[2], one.language(user), one.values(user)
         if one.senders and not values:
-            print(f"prompt of {name}: none, as no address is usable")
+            say(f"prompt of {name}: none, as no address is usable")
             continue
         if language:
             why = f"by {_quoted(user.language)} in" if user.language else "the default, as none is in"
-            print(f"language of {name}: {language}, {why} the repository")
+            say(f"language of {name}: {language}, {why} the repository")
         octets = wording(config, client).octets(one.text(language, "prompt", values), values)
         whose = f", as {client} gets it" if client else ""
-        print(f"prompt of {name}: {_quoted(octets.decode())} ({len(octets)} octets{whose})")
+        say(f"prompt of {name}: {_quoted(octets.decode())} ({len(octets)} octets{whose})")
 
 
 def _quoted(text: str) -> str:
@@ -211,21 +209,21 @@ def _replies(config: Config, user: User, event: str, client: str) -> None:
     """Print what the client would be told of the user, by which table, and what not, and why."""
     said = granting(config)
     if said is None:
-        print("reply attributes: none")
+        say("reply attributes: none")
         return
     for table in said.tables:
         if why := table.misfit(user, event, client):
-            print(f"replies.{table.name}: {why}")
+            say(f"replies.{table.name}: {why}")
     grant = said.of(user, event, client)
-    print(f"reply attributes:{'' if grant.given else ' none'}")
+    say(f"reply attributes:{'' if grant.given else ' none'}")
     for given in grant.given:
-        print(f"  {given.name} = {given.text} (replies.{given.table})")
+        say(f"  {given.name} = {given.text} (replies.{given.table})")
     for why in grant.left_out:
-        print(f"  left out: {why}")
+        say(f"  left out: {why}")
     try:
         said.encoded(grant)
     except ValueError as error:
-        print(f"  that can't be said, so the user is refused: {error}")
+        say(f"  that can't be said, so the user is refused: {error}")
 
 
 async def _standings(config: Config, store: Store, user: User | None) -> list[str]:

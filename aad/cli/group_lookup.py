@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from aad import assembly
+from aad.cli.exits import say
 from aad.config import Config
 from aad.config.groups import ConfiguredGroup, configured_groups
 from aad.core.identity import presentable
@@ -33,7 +34,7 @@ async def groups_found(config: Config, key: Secret) -> bool:
         said = [await _looked_up(group, opened) for group in groups]
     right = sum(found is True for found in said)
     word = "FAILED" if False in said else "not all known" if None in said else "fine"
-    print(f"groups: {word}, {right} of {len(groups)} found ({(time.monotonic() - began) * 1000:.0f} ms)")
+    say(f"groups: {word}, {right} of {len(groups)} found ({(time.monotonic() - began) * 1000:.0f} ms)")
     return False not in said
 
 
@@ -59,7 +60,7 @@ async def _looked_up(group: ConfiguredGroup, opened: Mapping[str, Repository | U
 
 def _told(group: ConfiguredGroup, verdict: bool | None, words: str) -> bool | None:  # noqa: FBT001 - what it returns
     failed = "FAILED, " if verdict is False else ""
-    print(f'{group.key}: {failed}"{presentable(group.name)}" {words}')
+    say(f'{group.key}: {failed}"{presentable(group.name)}" {words}')
     return verdict
 
 

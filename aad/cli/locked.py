@@ -8,7 +8,7 @@ import time
 
 from aad import assembly
 from aad.cli.become import configured_for_daemon
-from aad.cli.exits import EX_FINE, takes_config, unavailable
+from aad.cli.exits import EX_FINE, say, takes_config, unavailable
 from aad.config import Config
 from aad.core.secret import Secret
 from aad.lockout import Standing, told
@@ -33,7 +33,7 @@ async def _list(config: Config, *, everything: bool) -> int:
         async with assembly.opened_store(config) as store:
             for each in await assembly.lockout(config, store, Secret(b"")).all_standings():
                 if each.until or everything:
-                    print(f"{_who(each)}  {told(each, store.now(), time.time())}")
+                    say(f"{_who(each)}  {told(each, store.now(), time.time())}")
     except Unavailable as error:
         return unavailable(f"store: {error.what}")
     return EX_FINE

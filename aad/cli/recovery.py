@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from aad.cli.enrolment import Refusal, directory, done, enrolled, remove, takes_enrolment, told
-from aad.cli.exits import EX_FINE, EX_USAGE, failed
+from aad.cli.exits import EX_FINE, EX_USAGE, failed, say
 from aad.config import Config, Plugin
 from aad.core.identity import User
 from aad.core.recovery import CODES
@@ -43,7 +43,7 @@ async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
     codes, before = made
     told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
     print(*(code.text() for code in codes), sep="\n")
-    print(f"{user.name}: {CODES} codes, each good once" + (", and none of before" if before else ""))
+    say(f"{user.name}: {CODES} codes, each good once" + (", and none of before" if before else ""))
     return EX_FINE
 
 
@@ -52,7 +52,7 @@ async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
     async with enrolled(config, plugin) as known:
         for repository, user in await known.enrolment.vault.users():
             left = await _left(known.enrolment, repository, user)
-            print(f"{user}  repository {repository}  method {plugin.name}  {left}")
+            say(f"{user}  repository {repository}  method {plugin.name}  {left}")
     return EX_FINE
 
 

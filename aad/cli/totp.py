@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aad import qr
 from aad.cli.enrolment import Enrolled, Refusal, directory, done, enrolled, remove, takes_enrolment, told
-from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed
+from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, say
 from aad.config import Config, Plugin
 from aad.core.answer import Plain
 from aad.core.identity import User
@@ -66,7 +66,7 @@ async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -
         value = token.encoded() if options.no_confirm else _confirmed(known.enrolment, user, token)
         await _held(known, user, value, options, f"{user.name} was enrolled by somebody else meanwhile")
     told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
-    print(f"{user.name}: enrolled for {plugin.name}")
+    say(f"{user.name}: enrolled for {plugin.name}")
     return EX_FINE
 
 
@@ -107,7 +107,7 @@ async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
     del options
     async with enrolled(config, plugin) as known:
         for repository, user in await known.enrolment.vault.users():
-            print(f"{user}  repository {repository}  method {plugin.name}")
+            say(f"{user}  repository {repository}  method {plugin.name}")
     return EX_FINE
 
 

@@ -165,6 +165,14 @@ def kind_of(name: str) -> Kind:
     return Kind(name.partition(_BETWEEN)[0])
 
 
+def whose(name: str) -> tuple[Kind, str, str] | None:
+    """Return what `row_name` made a name of: which row, repository and key of the user. None: it made no such name."""
+    match name.split(_BETWEEN):
+        case [kind, repository, key] if kind in set(Kind):
+            return Kind(kind), repository, key
+    return None
+
+
 def digest(key: Secret, name: str, since: float, password: Secret) -> str:
     """Return what is kept of a wrong password, in hex: keyed to user and row, and too short to tell it from others.
 

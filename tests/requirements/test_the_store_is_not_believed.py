@@ -17,6 +17,7 @@ import pytest
 
 from aad.radius import names
 from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.login.test_operation import aad
 from tests.parts.authority import Authority
 from tests.parts.daemon import Daemon
 from tests.parts.ports import free_port
@@ -300,6 +301,18 @@ def test_38_whatever_the_store_holds_nothing_crashes(place: Place, rows: Rows) -
         assert "bob" in bob.get("/").words
     assert answer(place, "alice", mail, hers) == ACCESS_ACCEPT
     assert "alice" in alice.get("/").words
+
+
+def test_38_what_a_store_calls_a_user_moves_no_cursor_of_root(place: Place, rows: Rows) -> None:
+    name = "al\x1b[2Jice\n  mallory"
+    for kept in (b'{"count": 1, "since": 0}', b"no row", b"\xff", b"[]", b'{"count": -1}'):
+        rows.hold("row", f"codes\0local\0{name}", kept)
+        for odd in ("", "codes", "codes\0local", "codes\0local\0bob\0more", "other\0local\0bob"):
+            rows.hold("row", odd, kept)
+        done = aad("locked", "--all", "-c", place.daemon.file)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("al\\x1b[2Jice\\x0a  mallory (local)  ")
+        assert len(done.stdout.splitlines()) == 1
 
 
 def other_node(place: Place, folder: Path) -> Daemon:
