@@ -2,12 +2,16 @@
 
 import os
 import signal
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("aad", deadline=None)  # no time is asserted: the machine may be busy
 settings.load_profile("aad")
+
+LAST_LINES = 40  # of a daemon's log, shown with a test that failed
 
 # Whoever runs the tests in the background of a shell has SIGINT ignored, and so would each program they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -17,3 +21,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     workers = int(os.environ.get("AAD_WORKERS") or 1)
     parser.addoption("--workers", type=int, default=workers, help="of the requirements' daemons")
     parser.addoption("--store", choices=("sqlite", "valkey"), default="sqlite", help="of the requirements' daemons")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test what its daemons said last."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and isinstance(folder, Path):
+        for log in sorted(folder.rglob("daemon-*.log")):
+            said = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            report.sections.append((f"the end of {log.relative_to(folder)}", "\n".join(said)))
+    return report

@@ -60,7 +60,7 @@ repositories = breakable(Ldap, "find")
 senders = breakable(Smtp, "send")
 email_otp = breakable(EmailOtp, "begin", "verify")
 password = breakable(Password, "begin", "verify")
-stores = breakable(Sqlite, "spend", "again", "keep", "take", "forget")
+stores = breakable(Sqlite, "spend", "again", "recall", "change", "keep", "take", "write")
 """
 ENTRY_POINTS = """
 [aad.repositories]

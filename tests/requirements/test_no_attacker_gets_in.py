@@ -40,6 +40,8 @@ FIRST_STEPS = (
     "Smtp.send lies",
     "Sqlite.spend raises",
     "Sqlite.again raises",
+    "Sqlite.recall raises",
+    "Sqlite.change raises",
     "Sqlite.keep raises",
 )
 STEPS_AFTER_THE_CODE = (
@@ -47,7 +49,7 @@ STEPS_AFTER_THE_CODE = (
     "EmailOtp.verify lies",
     "Sqlite.take raises",
     "Sqlite.take lies",
-    "Sqlite.forget raises",
+    "Sqlite.write raises",
 )
 ALICE_BINDS = f'BIND dn="{ALICE.dn}"'
 
