@@ -18,6 +18,7 @@ __all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "counted",
 SCHEMA = 5
 _FIRST = 2  # a file of this version, or a later one, is brought up to date
 PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
+OPENING = 10.0  # the same before anybody is served: others may be making the file, or bring it up to date
 LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
 CACHE = 512  # KiB of pages kept in memory; the rest is in the system's cache anyway
 SHARE = 0.01  # of a core that counting may take; with a million counters it is done seldom
@@ -76,7 +77,7 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE CAST(value AS REAL)
 """
 _AFRESH = "move it away, and a new one is made (waiting logins, lockouts, mail limits and enrolments end)"
 _WORDS = {
-    sqlite3.SQLITE_BUSY: f"another process has been writing for more than {PATIENCE} s",
+    sqlite3.SQLITE_BUSY: "another process has been writing for too long",
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "may not be written by the user that aad runs as",
     sqlite3.SQLITE_PERM: "may not be opened by the user that aad runs as",
@@ -116,10 +117,13 @@ def opened(path: Path, since_boot: float) -> tuple[Connection, float]:
         _make(path)
         connection = connected(path)
         try:
-            return connection, _fit(connection, path, since_boot)
+            connection.execute(f"PRAGMA busy_timeout = {OPENING * 1000:.0f}")
+            ahead = _fit(connection, path, since_boot)
+            connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
         except BaseException:
             connection.close()
             raise
+        return connection, ahead
 
 
 def remember(connection: Connection, path: Path, now: float) -> None:
@@ -188,7 +192,7 @@ def _fit(connection: Connection, path: Path, since_boot: float) -> float:
     The machine's clock began anew, and nobody knows how long it was off: for a lockout it was not.
     """
     connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new file; an old one keeps its own
-    if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+    if _log_begun(connection) != "wal":
         raise _unavailable(path, "SQLite can keep no log beside it: is it on a network file system?")
     boot = _boot(path)
     if _version(connection) == SCHEMA and _boot_of(connection) == boot:
@@ -202,6 +206,20 @@ def _fit(connection: Connection, path: Path, since_boot: float) -> float:
             for key, value in (("boot", boot), ("ahead", str(ahead))):
                 connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
     return _number(connection, "ahead")
+
+
+def _log_begun(connection: Connection) -> str:
+    """Have SQLite keep a log beside the file, and return how it logs. It doesn't wait here for who writes: so we do."""
+    until = time.monotonic() + OPENING
+    while True:
+        try:
+            mode: str = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return mode
 
 
 def _bring_up_to_date(connection: Connection, path: Path) -> None:
