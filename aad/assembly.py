@@ -27,7 +27,7 @@ from aad.lockout import Lockout
 from aad.notices.kept import Notices, What
 from aad.notices.mailing import Route
 from aad.outages import Outages
-from aad.pending import Pending
+from aad.pending import Pending, Places
 from aad.ports import Record, Repository, Sender, Store, Unavailable, Wiring
 from aad.post import Post
 from aad.privileges import PrivilegesError
@@ -164,7 +164,8 @@ async def assembled(
     methods = {name: built(plugin, wired[name]) for name, plugin in config.methods.items()}
     await _entered({name: each for name, each in methods.items() if hasattr(each, "__aenter__")}, stack)
     locks, signed = lockout(config, store, key), signer(key, store, lasting.outages)
-    limits = {"most": config.limits.waiting, "of_a_user": config.lockout.attempts}
+    decoys_last = _decoys_last(config)
+    places = Places(most=config.limits.waiting, of_a_user=config.lockout.attempts, decoys_last=decoys_last)
     engine = Engine(
         identify=Identify(
             events=events(config),
@@ -175,7 +176,7 @@ async def assembled(
             randomness=randomness,
         ),
         methods=methods,
-        pending=Pending(store, methods, randomness, signed, **limits),
+        pending=Pending(store, methods, randomness, signed, places),
         lockout=locks,
         outages=lasting.outages,
         record=lasting.record,
@@ -186,6 +187,13 @@ async def assembled(
         warn=partial(_warned, Notices(store)),
     )
     return engine, mailers
+
+
+def _decoys_last(config: Config) -> float:
+    """Return for how many seconds a decoy may wait: as long as any method of a chain that decoys stand for."""
+    chains = (event.chains[0] for event in events(config).values() if event.decoy)
+    settings = (config.methods[method].settings for chain in chains for method in chain.methods)
+    return max((float(getattr(each, "period", 0.0)) for each in settings), default=0.0)
 
 
 async def _warned(notices: Notices, user: User, place: str) -> None:

@@ -136,7 +136,7 @@ class Engine:
 
     async def _answered(self, ticket: bytes, waiting: Waiting, turn: Turn) -> Reply:
         attempt, login = turn.attempt, waiting.login
-        if attempt.key != login.key and await self.identify.is_user(attempt, login.user):
+        if attempt.key != login.key and await self.identify.is_same(attempt, login):
             attempt = turn.attempt = replace(attempt, name=login.name)
         state = waiting.answered(attempt)
         if isinstance(state, Rejected):  # a stray answer ends nothing, and is no guess of the user's
@@ -173,10 +173,12 @@ class Engine:
         finally:
             turn.count = guess.count
         if self.identify.events[turn.attempt.event].decoy:
-            turn.decoy = partial(self.identify.decoy, turn.attempt, named, guess, turn.story)
+            turn.decoy = lambda: self.identify.decoy(turn.attempt, named, turn.story)
         if isinstance(state, Running):
             turn.story.user(state.login.user.name)
             state, turn.attempt = await self.identify.read(state, turn.attempt, self._waits)
+        elif turn.decoy:  # where the code begins must not depend on who the user is
+            _, turn.attempt = await self.identify.read(turn.decoy(), turn.attempt, self._waits)
         return await self._settled(state, turn)
 
     @asynccontextmanager
@@ -258,6 +260,7 @@ class Engine:
                 if count.kind is Kind.CODES:
                     with suppress(Unavailable):  # it is in the log
                         await self.warn(running.login.user, written(turn.attempt.place))
+            count.by = self.identify.compares(running.method)  # of an answer it wasn't known before
             await self.lockout.wrong(count)
         elif count and running.position + 1 < len(running.login.chain.methods):
             turn.count = None  # what comes may take long; others of the same user shouldn't wait for it
@@ -270,7 +273,7 @@ class Engine:
         answer = None if self._begins(running) else running.answer
         if answer is None or answer.empty or not (row := self.pending.row(running)):
             return None
-        count = await self.lockout.count(row, answer)
+        count = await self.lockout.count(row, answer, self.identify.compares(running.method))
         turn.count = None if count.refused else count
         return count.refused
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from aad.core.conversation import Login, Rejected, Running
@@ -25,7 +26,7 @@ class Guess:
     """The password that comes with an attempt: counted once its user is known, before it is checked (ports.Admit).
 
     `count`: how; None: it isn't to be checked on the way. `refused`: why it isn't to be checked at all; `trouble`: why
-    nobody can tell. `name`, `key`: whose it is.
+    nobody can tell. `name`: whose it is, once it is counted.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Guess:
         self.count: Count | None = None
         self.refused: Reason | None = None
         self.trouble: Unavailable | None = None
-        self.name = self.key = ""
+        self.name = ""
 
     async def admit(self, user: User) -> bool:
         """Count it, once, however often a repository asks."""
@@ -58,14 +59,10 @@ class Guess:
             except Unavailable as error:  # the store's; the repository, through which this is asked, has no part in it
                 self.trouble = error
                 return False
-            self.of(user)
+            self.name = user.name
             self.refused = count.refused
             self.count = count if count.row else None
         return self.refused is None
-
-    def of(self, user: User) -> None:
-        """Note whose it is."""
-        self.name, self.key = user.name, f"{user.repository}\0{user.key}"
 
 
 @dataclass(kw_only=True)
@@ -85,7 +82,8 @@ class Identify:
 
     def guess(self, attempt: Attempt, named: Named) -> Guess:
         """Return what counts the password that came with an attempt, while its user is looked for."""
-        return Guess(self.lockout, self.events[attempt.event], attempt, named, self._asks_password)
+        event = self.events[attempt.event]
+        return Guess(self.lockout, event, attempt, named, partial(self._asks_password, choose=event.choose))
 
     async def running(self, attempt: Attempt, named: Named, guess: Guess, story: Story) -> Running | Rejected:
         """Find the user and his chain. Unavailable: nobody could tell."""
@@ -101,7 +99,6 @@ class Identify:
             return Rejected(guess.refused)
         if found is None:
             return await self._nobody(Reason.UNKNOWN_USER, named)
-        guess.of(found.user)
         story.facts(found.facts)
         chains = event.chains_for(found.user, attempt, named.chain)
         if not chains:
@@ -125,48 +122,62 @@ class Identify:
             proven=event.test,
             signed_in=event.test,
             discreet=event.decoy,
+            mark=self._mark(attempt, named) if event.decoy else "",
         )
         return Running(login=login, answer=attempt.answer)
 
-    def decoy(self, attempt: Attempt, named: Named, guess: Guess, story: Story) -> Running:
-        """Return a login that asks what a right password leads to, for somebody who isn't let in (ASVS 6.3.8).
-
-        The same attempt again is the same decoy: it is of a user who is made of what was typed, and of nothing else.
-        """
+    def decoy(self, attempt: Attempt, named: Named, story: Story) -> Running:
+        """Return a login that asks what a right password leads to, for somebody who isn't let in (ASVS 6.3.8)."""
         chain = self.events[attempt.event].chains[0]
-        typed = attempt.answer.text
-        position = self._asks_at(chain)
-        nothing = Secret(b"")  # where no password is looked at, it makes no difference
-        digest = self.lockout.mark([attempt.event, guess.key or named.key], typed if position and typed else nothing)
+        mark = self._mark(attempt, named)
         login = Login(
             reference=story.reference,
             nonce=self.randomness(NONCE_OCTETS),
             name=attempt.name,
-            user=User(name=digest, repository="", handle=""),
+            user=User(name=mark, repository="", handle=""),
             event=attempt.event,
             endpoint=attempt.endpoint,
             chain=chain,
             caller=attempt.caller,
             discreet=True,
             decoy=True,
+            mark=mark,
         )
-        return Running(login=login, position=position)
+        return Running(login=login, position=self._asks_at(chain))
+
+    def _mark(self, attempt: Attempt, named: Named) -> str:
+        """Return what the same attempt has again, and no other: made of what was typed, not of what is known."""
+        typed = attempt.answer.text if self._asks_at(self.events[attempt.event].chains[0]) else None
+        # A password that nothing looks at makes no difference.
+        return self.lockout.mark([attempt.event, named.repository, named.key], typed or Secret(b""))
 
     def _asks_at(self, chain: Chain) -> int:
         """Return the position of the first method that asks: a password comes with the attempt."""
         return 1 if self.methods[chain.methods[0]].proves == "password" else 0
+
+    async def is_same(self, attempt: Attempt, login: Login) -> bool:
+        """Say whether an attempt is by who began a login. Unavailable.
+
+        For a discreet one the directory isn't asked: that two names are one user's would tell it from a decoy.
+        """
+        if attempt.event not in self.events:
+            return False
+        if not login.discreet:
+            return await self.is_user(attempt, login.user)
+        one, other = self.named(attempt), self.named(replace(attempt, name=login.name))
+        return (one.repository, one.key) == (other.repository, other.key)
 
     async def is_user(self, attempt: Attempt, user: User) -> bool:
         """Say whether an attempt is by this user, under whatever of his names. Unavailable."""
         if attempt.event not in self.events:
             return False
         event, named = self.events[attempt.event], self.named(attempt)
-        if named.repository not in ("", user.repository):
+        repository = self.repositories.get(user.repository)  # None: a reload has taken it away
+        if repository is None or named.repository not in ("", user.repository):
             return False
         if named.key == user.key:
             return True
         try:
-            repository = self.repositories[user.repository]
             found = await repository.find(named.name, None, without_password, attempt.deadline)
         except AmbiguousUser:
             return False
@@ -186,9 +197,13 @@ class Identify:
                 return found
         return None
 
-    def _asks_password(self, chains: Sequence[Chain]) -> bool:
-        """Say whether whichever of these chains is asked begins with a password that the repository checks."""
-        return {self.asks_repository(chain.methods[0]) for chain in self._firsts(chains)} == {True}
+    def _asks_password(self, chains: Sequence[Chain], *, choose: bool) -> bool:
+        """Say whether whichever of these chains is asked begins with a password that the repository checks.
+
+        With `choose` any of them may be, and where they begin differently the user is asked before any password is.
+        """
+        begins = {chain.methods[0] for chain in (chains if choose else self._firsts(chains))}
+        return set(map(self.asks_repository, begins)) == {True} and not (choose and len(begins) > 1)
 
     def _firsts(self, fits: Sequence[Chain]) -> Sequence[Chain]:
         """Return the chains that may turn out to be the one asked: up to one that nobody has to be enrolled for."""
@@ -196,6 +211,10 @@ class Identify:
             if not any(hasattr(self.methods[method], "ready") for method in chain.methods):
                 return fits[: number + 1]
         return fits
+
+    def compares(self, method: str) -> str:
+        """Return which method calls a password wrong; empty: the user's repository does."""
+        return "" if self.asks_repository(method) else method
 
     def asks_repository(self, method: str) -> bool:
         """Say whether a method is a password that the user's repository checks."""
@@ -224,9 +243,12 @@ class Identify:
             return running, attempt
         password, code = attempt.perhaps
         methods = running.login.chain.methods
-        if len(methods) > 1 and (self.unasked(methods[1]) or await waits(replace(running, position=1))):
-            attempt = replace(attempt, answer=password, code=code, perhaps=None)
-            return replace(running, answer=password), attempt
+        apart = replace(attempt, answer=password, code=code, perhaps=None)
+        login = running.login
+        if login.mark:
+            login = replace(login, mark=self._mark(apart, self.named(apart)))
+        if len(methods) > 1 and (self.unasked(methods[1]) or await waits(Running(login=login, position=1))):
+            return replace(running, login=login, answer=password), apart
         return running, replace(attempt, perhaps=None)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from aad.core.answer import Answer
 from aad.core.identity import User
-from aad.core.outcome import Outcome, Reason, guessed
+from aad.core.outcome import Reason
 from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name, whose
 from aad.core.secret import Secret
 from aad.ports import ROW, Change, Store, Tally, Unavailable
@@ -26,13 +26,15 @@ class Count:
     """One more guess in a row, as the store is to count it. `row`: what came of it; None: it must not be compared.
 
     The store may ask several times, if somebody else changes the row at the same moment; the last time counts.
-    `guessed`: what the user gave, if it can be read; `again`: it is the same wrong password as before.
+    `guessed`: what the user gave, if it can be read; `again`: it is the same wrong password as before; `by`: the method
+    that compares it, empty: the user's repository.
     """
 
     now: Callable[[], float]
     rules: Rules
     key: Secret
     guessed: Secret | None
+    by: str = ""
     name: str = ""
     before: Row = field(init=False)
     row: Row | None = None
@@ -50,7 +52,7 @@ class Count:
         """Return what is kept of a wrong password, in a row that began then; empty: it is none."""
         if self.kind is not Kind.PASSWORDS or self.guessed is None:
             return ""
-        return digest(self.key, self.name, since, self.guessed)
+        return digest(self.key, self.name, since, self.guessed, self.by)
 
     @property
     def kind(self) -> Kind:
@@ -99,15 +101,17 @@ class Lockout:
         self._rules = rules
         self._key = key
         self._owed: dict[str, list[Callable[[bytes | None], Change | None]]] = {}
+        self._paying = asyncio.Lock()
 
     def guess(self, answer: Answer) -> Count:
         """Return what counts a guess, for the store to do."""
         return Count(self._store.now, self._rules, self._key, answer.text)
 
-    async def count(self, name: str, answer: Answer) -> Count:
-        """Count a guess in the row by this name."""
+    async def count(self, name: str, answer: Answer, by: str = "") -> Count:
+        """Count a guess in the row by this name. `by`: the method that will compare it; empty: the repository."""
         await self._pay(name)
         count = self.guess(answer)
+        count.by = by
         await self._store.change(ROW, name, partial(count.in_row, name))
         return count
 
@@ -132,13 +136,6 @@ class Lockout:
             return self._back(count, kept) if row.knows(known) else Change(*row.with_digest(known).kept())
 
         await self._store.change(ROW, count.name, noted)
-
-    async def settle(self, count: Count, outcome: Outcome[Any] | None) -> None:
-        """Let a guess stand that `outcome` says was wrong, and take any other back. None: it was not compared."""
-        if outcome is not None and guessed(outcome):
-            await self.wrong(count)
-        else:
-            await self.take_back(count)
 
     async def row(self, kind: Kind, user: User) -> Row:
         """Return a row as it is now."""
@@ -191,9 +188,8 @@ class Lockout:
                 found += self._stand(repository, key, [Row.decoded(kind, kept).at(now)])
         for tally in await self._store.tallies(UNKNOWN):
             until = tally.until if tally.count >= self._rules.attempts else 0.0
-            since = tally.until - self._rules.period
-            known = {"kind": Kind.PASSWORDS, "repository": "", "key": tally.name}
-            found.append(Standing(**known, count=tally.count, since=since, until=until))  # type: ignore[arg-type]
+            since, of_nobody = tally.until - self._rules.period, partial(Standing, kind=Kind.PASSWORDS, repository="")
+            found.append(of_nobody(key=tally.name, count=tally.count, since=since, until=until))
         return found
 
     async def unlock(self, repositories: Iterable[str], key: str) -> bool:
@@ -234,11 +230,15 @@ class Lockout:
 
     async def _pay(self, name: str) -> None:
         """Write first what could not be written before."""
-        while owed := self._owed.get(name):
-            await self._store.change(ROW, name, owed[0])
-            owed.pop(0)
-            if not owed:
-                self._owed.pop(name, None)
+        if name not in self._owed:
+            return
+        async with self._paying:  # else two guesses at the same moment would pay the same twice
+            while owed := self._owed.get(name):
+                await self._store.change(ROW, name, rule := owed[0])
+                if rule in owed:  # else `end` has ended the row meanwhile
+                    owed.remove(rule)
+                if not owed and self._owed.get(name) is owed:
+                    del self._owed[name]
 
 
 def _always(change: Change) -> Callable[[bytes | None], Change | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from aad.claim import Claim
@@ -17,8 +18,8 @@ from aad.core.row import Kind, row_name
 from aad.ports import GRACE, Kept, Method, RowRule, Store, Tally
 from aad.signer import Signer
 
-_OF_A_LOGIN = ("reference", "name", "event", "endpoint", "caller", "proven", "signed_in", "discreet", "decoy")
-DECOYS, DECOYS_LAST = "decoys", 120.0  # a counter for each client; seconds in which so many may be begun
+_OF_A_LOGIN = ("reference", "name", "event", "endpoint", "caller", "proven", "signed_in", "discreet", "decoy", "mark")
+DECOYS = "decoys"  # the counters of each client's, and of all together
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
 PURPOSE = "waiting login"
 
@@ -34,6 +35,18 @@ class TakenLogin(NamedTuple):
     refused: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """How many logins may wait: about `most` in all, and `of_a_user` in one event.
+
+    `decoys_last`: seconds that a decoy waits for an answer, at most.
+    """
+
+    most: int
+    of_a_user: int
+    decoys_last: float
+
+
 class Pending:
     """Keeps waiting logins in the store. The store gets neither password nor code, nor anything that gives one away.
 
@@ -46,21 +59,18 @@ class Pending:
         methods: Mapping[str, Method[Any]],
         randomness: Callable[[int], bytes],
         signer: Signer,
-        *,
-        most: int,
-        of_a_user: int,
+        places: Places,
     ) -> None:
-        """Keep at most about `most` logins, and `of_a_user` in one event; `randomness(n)` gives n random octets."""
+        """Keep what it gets; `randomness(n)` gives n random octets."""
         self._store = store
         self._methods = methods
-        self._most = most
-        self._of_a_user = of_a_user
+        self._places = places
         self._randomness = randomness
         self._signer = signer
 
     async def full(self) -> bool:
         """Say whether no further login may begin; those that wait go on."""
-        return await self._store.waiting() >= self._most
+        return await self._store.waiting() >= self._places.most
 
     async def keep(self, waiting: Waiting) -> bytes:
         """Keep a waiting login and return its ticket. NoRoomError."""
@@ -69,10 +79,17 @@ class Pending:
         return ticket
 
     async def room_for_decoy(self, login: Login) -> bool:
-        """Say whether one more decoy of a client may wait: they are a tenth of all places, at most. Unavailable."""
-        until = self._store.now() + DECOYS_LAST
-        tally = Tally(kind=DECOYS, scope="", name=login.endpoint, count=1, until=until)
-        return bool(await self._store.spend(tally, max(self._most // 10, 1), extend=False))
+        """Say whether one more decoy may wait. Unavailable.
+
+        In the time that one lasts a client may begin a tenth as many as there are places, and all clients together a
+        quarter: as such times follow one another, at most twice as many wait, and the others' logins find a place.
+        """
+        until = self._store.now() + self._places.decoys_last
+        for name, most in ((login.endpoint, self._places.most // 10), ("", self._places.most // 4)):
+            tally = Tally(kind=DECOYS, scope="", name=name, count=1, until=until)
+            if not await self._store.spend(tally, max(most, 1), extend=False):
+                return False
+        return True
 
     def ticket(self) -> bytes:
         """Return a ticket that nothing waits under yet."""
@@ -89,7 +106,7 @@ class Pending:
             proven=waiting.login.proven,
             row=self.row(waiting),
         )
-        if not await self._store.keep(kept, self._of_a_user):
+        if not await self._store.keep(kept, self._places.of_a_user):
             raise NoRoomError
 
     async def take(self, ticket: bytes, count: RowRule | None = None) -> TakenLogin | None:
@@ -231,5 +248,6 @@ def owner(login: Login) -> str:
 
 
 def _holder(login: Login) -> str:
-    """Return who has only so many challenges: a user, in one event."""
-    return f"{login.event}\0{login.user.repository}\0{login.user.key}"
+    """Return who has only so many challenges in one event: a user, or whoever types the same."""
+    whose = ("", login.mark) if login.mark else (login.user.repository, login.user.key)
+    return "\0".join((login.event, *whose))

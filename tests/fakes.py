@@ -24,7 +24,7 @@ from aad.lockout import Lockout
 from aad.methods.email_otp import EmailOtp, EmailOtpSettings
 from aad.methods.password import Password, PasswordSettings
 from aad.outages import Outages
-from aad.pending import Pending
+from aad.pending import Pending, Places
 from aad.ports import Admit, Change, Found, Kept, Method, RowRule, Rule, Taken, Tally, Wiring
 from aad.post import Post
 from aad.signer import Signer
@@ -268,6 +268,7 @@ class World:
     settings: EmailOtpSettings = field(default_factory=lambda: EmailOtpSettings(senders=("mail",)))
     per_user: Rate = field(default_factory=lambda: Rate(None, 0))
     most: int = 100
+    decoys_last: float = 120.0
     rules: Rules = field(default_factory=Rules)
     event: Event | None = None
     senders: dict[str, MemorySender] = field(default_factory=lambda: {"mail": MemorySender()})
@@ -309,8 +310,7 @@ class World:
                 methods,
                 lambda size: next(numbers).to_bytes(size, "big"),
                 Signer(KEY, self.store.now, outages.foreign),
-                most=self.most,
-                of_a_user=self.rules.attempts,
+                Places(most=self.most, of_a_user=self.rules.attempts, decoys_last=self.decoys_last),
             ),
             lockout=lockout,
             outages=outages,

@@ -47,6 +47,21 @@ async def test_the_user_chooses_after_his_password(typed: str) -> None:
     assert isinstance(await answered(there, app, CODE), Accepted)
 
 
+async def test_who_is_yet_to_choose_how_to_begin_has_no_password_looked_at() -> None:
+    there = world(MAIL, Chain("app alone", ("app",), short_name="app"))
+    for number in range(20):
+        assert (await asked(there, f"wrong {number}")).prompt == "Choose: 1 mail, 2 app"
+    assert there.repository.binds == 0
+    assert not there.store.failures()
+
+
+async def test_who_is_yet_to_choose_after_the_password_is_locked_out_by_wrong_ones() -> None:
+    there = world(MAIL, APP)
+    for number in range(8):
+        assert isinstance(await there.engine.begin(attempt(f"wrong {number}")), Rejected)
+    assert there.repository.binds == 3
+
+
 async def test_the_other_choice_mails() -> None:
     there = world(MAIL, APP)
     mailed = await answered(there, await asked(there), "mail")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from aad.core.answer import Plain
 from aad.core.conversation import Accepted, Rejected
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
 from aad.core.row import Rules
-from aad.core.settings import Rate
+from aad.core.secret import Secret
+from aad.core.settings import Duration, Rate
 from aad.engine import Asked
 from aad.methods.email_otp import EmailOtpSettings
 from aad.ports import AddressRefused, Unavailable
@@ -35,7 +38,7 @@ async def asked(there: World, typed: str = "right", name: str = "alice", **given
 def looks(there: World, reply: Asked) -> tuple[object, ...]:
     """Return what the user sees: all but the ticket and the reference, which are random."""
     values = {name: value for name, value in reply.values.items() if name != "reference"}
-    prompt = reply.prompt.replace(reply.values["reference"], "REF")
+    prompt = reply.prompt.replace(reply.values.get("reference", "REF"), "REF")
     return prompt, round(reply.seconds), values, reply.method, reply.late, len(reply.ticket)
 
 
@@ -111,10 +114,115 @@ async def test_the_same_attempt_again_is_the_same_challenge_as_with_the_right_pa
     real, decoy, other = await asked(there), await asked(there, "wrong"), await asked(there, "wrong too")
     assert len({real.ticket, decoy.ticket, other.ticket}) == 3
     assert (await asked(there)).ticket == real.ticket
-    assert (await asked(there, "wrong", "alias")).ticket == decoy.ticket
     assert (await asked(there, "wrong too")).ticket == other.ticket
     there.store.time += 31
     assert (await asked(there, "wrong")).ticket != decoy.ticket
+
+
+async def test_two_names_of_one_user_are_as_two_names_of_nobody() -> None:
+    there = world()
+    for typed, one, two in (("right", "alice", "alias"), ("wrong", "alice", "alias"), ("wrong", "nobody", "nobody2")):
+        assert (await asked(there, typed, one)).ticket != (await asked(there, typed, two)).ticket
+
+
+@pytest.mark.parametrize("name", ["bob", "alias", "nobody"])
+async def test_an_answer_under_another_name_is_one_to_nobody(name: str) -> None:
+    there = world()
+    for typed in ("right", "wrong"):
+        before = await asked(there, typed)
+        assert await there.engine.answer(before.ticket, attempt("000", name)) == Rejected(Reason.OTHER_USER)
+        assert isinstance(await there.engine.answer(before.ticket, attempt("000", "ALICE")), Asked)
+
+
+@pytest.mark.parametrize("typed", ["right", "wrong"])
+async def test_the_same_attempt_after_a_lock_is_the_same_challenge(typed: str) -> None:
+    there = world()
+    first = await asked(there, typed, endpoint="A")
+    for number in range(3):
+        await asked(there, f"junk {number}")
+    assert (await asked(there, typed, endpoint="A")).ticket == first.ticket
+    other = await asked(there, endpoint="B")
+    for _ in range(3):
+        await there.engine.answer(other.ticket, attempt("000", endpoint="B"))
+    assert (await asked(there, typed, endpoint="A")).ticket == first.ticket
+
+
+async def test_what_began_while_the_user_was_locked_stays_for_as_long_as_a_challenge_is_served() -> None:
+    there = world()
+    await locked(there)
+    decoy = await asked(there)
+    await there.engine.lockout.unlock(["corp"], "alice")
+    assert (await asked(there)).ticket == decoy.ticket
+    there.store.time += 31
+    assert (await asked(there)).ticket != decoy.ticket
+    assert len(there.sender.messages) == 1
+
+
+@pytest.mark.parametrize("chain", [BOTH, Chain("app", ("password", "app"))], ids=["mail", "app"])
+@pytest.mark.parametrize("given", [("wrong", "alice"), ("right", "nobody"), ("right", "carol")])
+async def test_a_code_behind_the_password_is_cut_off_alike(chain: Chain, given: tuple[str, str]) -> None:
+    typed, name = given
+    there = world(chain)
+    if name == "carol" and chain is not BOTH:
+        return  # she needs no address there
+    found = list[object]()
+    for password, who in (("right", "alice"), (typed, name)):
+        await asked(there, password, who)
+        parts = Plain(Secret(password)), Plain(Secret("000000"))
+        reply = await there.engine.begin(replace(attempt(f"{password}000000", who), perhaps=parts))
+        assert isinstance(reply, Asked)
+        found.append(looks(there, reply))
+        for _ in range(2):
+            reply = await there.engine.answer(reply.ticket, attempt("111111", who))
+            found.append(looks(there, reply) if isinstance(reply, Asked) else reply)
+            if not isinstance(reply, Asked):
+                break
+    assert found[: len(found) // 2] == found[len(found) // 2 :]
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("refused", where="sender mail"), AddressRefused("550")])
+async def test_an_empty_answer_tells_no_decoy_while_no_mail_goes(trouble: Exception) -> None:
+    there = world()
+    real, decoy = await asked(there), await asked(there, "wrong")
+    there.store.time += 31
+    there.sender.trouble = trouble
+    replies = [await there.engine.answer(each.ticket, attempt("")) for each in (real, decoy)]
+    assert [type(each) for each in replies] == [Asked, Asked]
+    assert looks(there, replies[0]) == looks(there, replies[1])  # type: ignore[arg-type]
+    there.sender.trouble = None
+    assert [(await asked(there, typed)).ticket for typed in ("right", "wrong")] == [
+        each.ticket for each in replies if isinstance(each, Asked)
+    ]
+
+
+async def test_an_empty_answer_tells_no_decoy_while_there_were_too_many_mails() -> None:
+    there = world(per_user=Rate(1, 3600.0))
+    real, decoy = await asked(there), await asked(there, "wrong")
+    there.store.time += 31
+    replies = [await there.engine.answer(each.ticket, attempt("")) for each in (real, decoy)]
+    assert looks(there, replies[0]) == looks(there, replies[1])  # type: ignore[arg-type]
+    assert [(await asked(there, typed)).ticket for typed in ("right", "wrong")] == [
+        each.ticket for each in replies if isinstance(each, Asked)
+    ]
+
+
+async def test_decoys_that_last_long_leave_places_to_others() -> None:
+    there = world(most=50, settings=replace(PROMPT, period=Duration(1800.0)), decoys_last=1800.0)
+    for window in range(14):
+        for number in range(8):
+            await there.engine.begin(attempt("x", f"nobody {window} {number}"))
+        there.store.time += 121
+    assert len(there.store.logins) <= 2 * 5
+    await asked(there)
+
+
+async def test_decoys_of_many_clients_leave_places_to_others() -> None:
+    there = world(most=50)
+    for client in range(20):
+        for number in range(8):
+            await there.engine.begin(attempt("x", f"nobody {client} {number}", endpoint=f"gw{client}"))
+    assert len(there.store.logins) <= 12
+    await asked(there)
 
 
 async def test_a_locked_row_takes_the_answer_to_a_real_challenge_for_a_wrong_one() -> None:

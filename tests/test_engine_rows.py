@@ -20,6 +20,7 @@ from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate
 from aad.engine import Asked, Reply
 from aad.methods.email_otp import EmailOtpSettings
+from aad.pending import Places
 from aad.ports import RowRule, Taken, Unavailable
 from tests.fakes import App, MemoryStore, World, attempt
 
@@ -165,7 +166,7 @@ async def test_the_same_wrong_password_costs_no_bind_under_whatever_name() -> No
 
 async def test_forty_answers_to_forty_challenges_at_once_are_three_compared() -> None:
     there = world(Chain("app", ("password", "app")), rules=Rules(attempts=3))
-    there.engine.pending._of_a_user = 40
+    there.engine.pending._places = Places(most=100, of_a_user=40, decoys_last=120.0)
     tickets = []
     for number in range(40):
         reply = await there.engine.begin(replace(attempt(), endpoint=f"gateway {number}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import pytest
 
 from aad.core.answer import Plain
 from aad.core.identity import User
-from aad.core.outcome import Failure, Reason, Success
+from aad.core.outcome import Reason
 from aad.core.row import Kind, Rules, row_name
 from aad.core.secret import Secret
 from aad.lockout import Count, Lockout, told
@@ -28,6 +29,7 @@ class Away(MemoryStore):
     """Is away when told to."""
 
     away: bool = False
+    slow: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -35,6 +37,8 @@ class Away(MemoryStore):
     async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
         self.there()
         await super().change(kind, name, rule, expected)
+        if self.slow:
+            await asyncio.sleep(0)
 
     async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         self.there()
@@ -127,7 +131,7 @@ async def test_what_is_owed_is_bounded(store: Away, lockout: Lockout, monkeypatc
 
 async def test_the_same_wrong_password_again_counts_once_and_is_not_compared(store: Away, lockout: Lockout) -> None:
     for typed in ("one", "two"):
-        await lockout.settle(await guess(lockout, typed=typed), Failure(Reason.WRONG_PASSWORD))
+        await lockout.wrong(await guess(lockout, typed=typed))
     for typed in ("one", "two", "one"):
         again = await guess(lockout, typed=typed)
         assert (again.refused, again.failures) == (Reason.WRONG_PASSWORD_AGAIN, 0)
@@ -140,7 +144,7 @@ async def test_the_same_wrong_password_again_counts_once_and_is_not_compared(sto
 
 async def test_a_repetition_does_not_lengthen_the_lock(store: Away, lockout: Lockout) -> None:
     for typed in ("one", "two", "three"):
-        await lockout.settle(await guess(lockout, typed=typed), Failure(Reason.WRONG_PASSWORD))
+        await lockout.wrong(await guess(lockout, typed=typed))
     store.time += PERIOD - 1
     await guess(lockout, typed="one")
     store.time += 1
@@ -150,27 +154,58 @@ async def test_a_repetition_does_not_lengthen_the_lock(store: Away, lockout: Loc
 async def test_the_same_wrong_password_at_the_same_moment_counts_once(lockout: Lockout) -> None:
     counts = [await guess(lockout, typed="one") for _ in range(3)]
     for count in counts:
-        await lockout.settle(count, Failure(Reason.WRONG_PASSWORD))
+        await lockout.wrong(count)
     assert (await guess(lockout, typed="two")).failures == 2
+
+
+async def test_a_password_that_is_wrong_for_one_method_may_be_right_for_another(lockout: Lockout) -> None:
+    await lockout.wrong(await guess(lockout, typed="one"))
+    assert (await guess(lockout, typed="one")).again
+    elsewhere = await lockout.count(PASSWORDS, Plain(Secret("one")), "file")
+    assert elsewhere.failures == 2
+    await lockout.wrong(elsewhere)
+    assert (await lockout.count(PASSWORDS, Plain(Secret("one")), "file")).again
+
+
+async def test_what_is_owed_is_paid_once_by_many_at_once(lockout: Lockout, store: Away) -> None:
+    lockout = Lockout(store, Rules(attempts=10), KEY)
+    counts = [await guess(lockout, typed=f"wrong {number}") for number in range(5)]
+    store.away = True
+    for count in counts[3:]:
+        with pytest.raises(Unavailable):
+            await lockout.take_back(count)
+    store.away = False
+    store.slow = True
+    await asyncio.gather(*(guess(lockout, typed=f"more {number}") for number in range(3)))
+    assert list(store.failures().values()) == [5 - 2 + 3]
+
+
+async def test_what_is_owed_of_a_row_that_is_ended_meanwhile_is_owed_no_more(lockout: Lockout, store: Away) -> None:
+    count = await guess(lockout)
+    store.away = True
+    with pytest.raises(Unavailable):
+        await lockout.take_back(count)
+    store.away, store.slow = False, True
+    await asyncio.gather(guess(lockout, typed="more"), lockout.end(ALICE))
+    assert sum(store.failures().values()) <= 1
 
 
 async def test_a_code_typed_twice_counts_twice(lockout: Lockout) -> None:
     for failures in (1, 2, 3):
         count = await guess(lockout, CODES, typed="123456")
-        await lockout.settle(count, Failure(Reason.WRONG_CODE))
+        await lockout.wrong(count)
         assert count.failures == failures
     assert (await guess(lockout, CODES, typed="123456")).refused == Reason.LOCKED_CODES
 
 
 async def test_what_was_right_is_no_failure(lockout: Lockout, store: Away) -> None:
     for _ in range(10):
-        await lockout.settle(await guess(lockout), Success())
-        await lockout.settle(await guess(lockout), None)
+        await lockout.take_back(await guess(lockout))
     assert not store.failures()
 
 
 async def test_nothing_tells_one_wrong_password_from_another(store: Away, lockout: Lockout) -> None:
-    await lockout.settle(await guess(lockout, typed="my secret"), Failure(Reason.WRONG_PASSWORD))
+    await lockout.wrong(await guess(lockout, typed="my secret"))
     ((value, until),) = store.passing.values()
     assert b"my secret" not in value
     assert until == store.time + PERIOD, "the store forgets it with the row"

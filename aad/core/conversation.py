@@ -49,7 +49,8 @@ class Login:
     `others`: chains that fit as well, if the user may choose. `proof`: what the repository said of the password that
     came with the attempt, where it was asked already. `proven`: a method has succeeded, or the user is `signed_in`, who
     tests a method. `discreet`: what is asked must not tell who the user is, as others are asked the same; `decoy`: this
-    is one of those, whom no answer lets in.
+    is one of those, whom no answer lets in. `mark`: of a discreet login, a digest of name and password as typed: the
+    same again gets the same challenge, whether that is a decoy or none, and whatever has happened meanwhile.
     """
 
     reference: str
@@ -66,6 +67,7 @@ class Login:
     signed_in: bool = False
     discreet: bool = False
     decoy: bool = False
+    mark: str = ""
 
     @cached_property
     def key(self) -> str:
@@ -163,13 +165,18 @@ class Waiting:
         The user is compared, not what was typed for a name.
         """
         mine, again = self.login, running.login
-        return (
+        return bool(
             now < self.challenge.expires
             and self.position == running.position
-            and (mine.user.key, mine.user.repository) == (again.user.key, again.user.repository)
+            and mine.mark == again.mark
+            and (mine.mark or (mine.user.key, mine.user.repository) == (again.user.key, again.user.repository))
             and (mine.event, mine.endpoint) == (again.event, again.endpoint)
             # A store keeps no groups: whom the chain is for was decided when the login began.
-            and (mine.chain.name, mine.chain.methods) == (again.chain.name, again.chain.methods)
+            and (
+                mine.decoy
+                or again.decoy
+                or (mine.chain.name, mine.chain.methods) == (again.chain.name, again.chain.methods)
+            )
         )
 
 

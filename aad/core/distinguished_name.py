@@ -181,7 +181,7 @@ def _from_ber(kind: str, octets: bytes) -> Ava:
     if size > 0x80:  # noqa: PLR2004 - then it is the length of the length (X.690 8.1.3.5)
         start += size - 0x80
         size = int.from_bytes(octets[2:start])
-    if len(octets) != start + size:
+    if octets[1:2] == b"\x80" or len(octets) != start + size:  # the first: a length that isn't told
         message = f"{kind}=# should be followed by the hex digits of BER"
         raise DnError(message)
     try:

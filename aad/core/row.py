@@ -114,8 +114,8 @@ class Row:
             return Row(kind=self.kind)
         until = self.until
         if self.kind is Kind.PASSWORDS:
-            until = before.until if until == counted.until else until
-        elif not self.count % rules.attempts:
+            until = before.until if until == counted.until and before.count else until
+        elif rules.lasts(self.kind, self.count):
             until = 0.0  # the lock that this guess completed
         return replace(self, count=self.count - 1, until=until)
 
@@ -148,7 +148,7 @@ class Row:
             numbers = {name: data.get(name, 0) for name in ("count", "since", "until")}
             readable = all(isinstance(value, int | float) and value >= 0 for value in numbers.values())
             digests = tuple(map(str, data.get("digests", ())))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             readable = False
         if not readable:
             return cls(kind=kind, count=_UNREADABLE, until=math.inf)
@@ -173,12 +173,13 @@ def whose(name: str) -> tuple[Kind, str, str] | None:
     return None
 
 
-def digest(key: Secret, name: str, since: float, password: Secret) -> str:
+def digest(key: Secret, name: str, since: float, password: Secret, by: str = "") -> str:
     """Return what is kept of a wrong password, in hex: keyed to user and row, and too short to tell it from others.
 
-    `key`: the installation's; `name`: the row's; `since`: when it began.
+    `key`: the installation's; `name`: the row's; `since`: when it began; `by`: the method that called it wrong, as it
+    may be right for another; empty: the user's repository.
     """
-    bound = json.dumps([name, since]).encode()
+    bound = json.dumps([name, since, by]).encode()
     derived = hmac.digest(key.reveal(), b"aad wrong password\0" + bound, hashlib.sha256)
     return hmac.digest(derived, password.reveal(), hashlib.sha256)[:DIGEST_OCTETS].hex()
 

@@ -15,7 +15,7 @@ from aad.core.message import Draft
 from aad.core.outcome import Challenge, Fact, Failure, Outcome, Reason, Success
 from aad.core.settings import Duration, option
 from aad.methods.email_texts import TextSettings, Words, missing, words
-from aad.ports import Post, Wiring
+from aad.ports import Post, Unavailable, Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,15 @@ class EmailOtp:
 
     async def _again(self, login: Login, memo: Mailed, now: float, deadline: float) -> Outcome[Mailed]:
         """Mail the same code: sending it again neither ends nor lengthens its life, nor gives new tries."""
-        outcome = await self._mail(login, replace(memo, sent=now, number=memo.number + 1), now, deadline)
+        later = replace(memo, sent=now, number=memo.number + 1)
+        try:
+            outcome = await self._mail(login, later, now, deadline)
+        except Unavailable as error:
+            if not login.discreet:
+                raise
+            return self._challenge(login, later, because=error.what, facts=error.facts)
+        if isinstance(outcome, Failure) and login.discreet:  # as a decoy is
+            return self._challenge(login, later, because=outcome.reason, facts=outcome.facts)
         if isinstance(outcome, Failure) and outcome.reason == Reason.MAIL_LIMIT:  # the code sent already stays good
             return self._challenge(login, memo, because=outcome.reason, facts=outcome.facts)
         return outcome

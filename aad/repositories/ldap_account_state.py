@@ -200,6 +200,7 @@ def hidden(values: Values, directory: str = "") -> str:
         wanted: tuple[tuple[str, ...], ...] = ((_CONTROL,), ("accountExpires",), (_COMPUTED, "lockoutTime"))
     else:  # whatever it is called, nobody else has these
         wanted = ((_CONTROL, _LDS_DISABLED),) if account.seen(*_OF_ACTIVE_DIRECTORY) else ()
+        wanted += (("accountExpires",),) if account.seen(_CONTROL) else ()
     return next((each[0] for each in wanted if not account.seen(*each)), "")
 
 

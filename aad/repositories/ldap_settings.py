@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aad.core.grants import SECRETS
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
 from aad.repositories.ldap_dial import compiled
@@ -23,14 +24,11 @@ _USER_FILTERS = {
 }
 _NESTED = "(&(objectClass=group)(member:1.2.840.113556.1.4.1941:={dn}))"  # MS-ADTS 3.1.1.3.4.4.3: members of members
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")  # RFC 4512 2.5, without options
-_MEMBER_OF = {"memberof", "1.2.840.113556.1.2.102"}
+_BY_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")  # the same, but no number: most directories answer with the name
+_MEMBER_OF = "memberof"
 _DOMAIN = re.compile(r"\s*dc=[^,]+(,\s*dc=[^,]+)*", re.IGNORECASE)
 _MOST_ATTRIBUTES = 16
 _STARS = re.compile(r"\*{2,}")
-_SECRETS = {
-    *("userpassword", "unicodepwd", "supplementalcredentials", "sambantpassword", "sambalmpassword", "ipanthash"),
-    *("krbprincipalkey", "ms-mcs-admpwd", "mslaps-password", "authpassword", "pwdhistory"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +119,7 @@ class LdapSettings:
 
     def groups_are_dns(self) -> bool:
         """Say whether all that is told of a user's groups are DNs: their entries', or what memberOf holds."""
-        return self.group_attribute.lower() in {"", *_MEMBER_OF}
+        return self.group_attribute.lower() in {"", _MEMBER_OF}
 
     def groups_below(self) -> str:
         """Return where groups are searched."""
@@ -141,10 +139,13 @@ class LdapSettings:
             yield "group_base_dn", "is for nothing without nested_groups or group_filter"
 
     def _attribute_faults(self) -> Iterator[tuple[str, str]]:
+        for key in ("group_attribute", "name_attribute"):
+            if (name := getattr(self, key)) and not _BY_NAME.fullmatch(name):
+                yield key, f'"{name}" should be an attribute\'s name as the directory writes it, such as "memberOf"'
         if len(self.attributes) > _MOST_ATTRIBUTES:
             yield "attributes", f"should be {_MOST_ATTRIBUTES} at most"
         for number, name in enumerate(self.attributes):
-            if name.lower() in _SECRETS:
+            if name.casefold() in SECRETS:
                 yield f"attributes.[{number}]", f"{name} holds a secret, which nobody needs to know"
             elif not _ATTRIBUTE.fullmatch(name):
                 yield f"attributes.[{number}]", f'"{name}" should be an attribute\'s name, such as "departmentNumber"'

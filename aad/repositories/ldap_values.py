@@ -43,6 +43,8 @@ def time(value: str) -> float:
     if hour > 23 or minute > 59 or second > 60:  # noqa: PLR2004 - a clock's, with a leap second
         raise ValueError(value)
     smallest = 1 if match[6] else 60 if match[5] else 3600
+    if int(match[9] or 0) > 23 or int(match[10] or 0) > 59:  # noqa: PLR2004 - how far from Greenwich
+        raise ValueError(value)
     fraction = float(f"0.{match[7] or 0}") * smallest
     east = (int(match[9] or 0) * 3600 + int(match[10] or 0) * 60) * (-1 if match[8] == "-" else 1)
     return calendar.timegm((year, month, day, hour, minute, second)) + fraction - east

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 
-from aad.ports import Change, Kept, RowRule, Rule, Taken, Tally, Unavailable
+from aad.ports import Change, Kept, Rule, Tally, Unavailable
 from aad.storing import GRACE, ROW
 
 MOST = 1_000_000  # counters; then new names are refused
@@ -30,28 +29,25 @@ class Aside:
 
     def keep(self, kept: Kept, most: int) -> bool:
         """Keep a waiting login, of `most` of its holder."""
-        self.take(kept.ticket)
+        self.taken(kept.ticket)
         others = [each for each in self._logins.values() if each.holder == kept.holder and each.expires > self._now()]
         surplus = max(0, len(others) + 1 - most)
         going = [each for each in sorted(others, key=lambda each: each.proven) if each.proven <= kept.proven][:surplus]
         if len(going) < surplus:
             return False
         for each in going:
-            self.take(each.ticket)
+            self.taken(each.ticket)
         self._logins[kept.ticket] = kept
         return True
 
-    def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+    def taken(self, ticket: bytes) -> Kept | None:
         """Return the login and forget it."""
-        if (kept := self._logins.get(ticket)) is None:
-            return None
-        if kept.expires + GRACE <= self._now():
-            del self._logins[ticket]
-            return None
-        if kept.row and count and not self.change(ROW, kept.row, partial(count, kept.row)):
-            return Taken(kept.login, refused=True)
-        del self._logins[ticket]
-        return Taken(kept.login)
+        kept = self._logins.pop(ticket, None)
+        return kept if kept and kept.expires + GRACE > self._now() else None
+
+    def restored(self, kept: Kept) -> None:
+        """Let a login wait on that was taken."""
+        self._logins[kept.ticket] = kept
 
     def again(self, holder: str) -> list[tuple[bytes, bytes]]:
         """Return those that still wait, the latest first."""
@@ -70,6 +66,11 @@ class Aside:
         """Hold these values."""
         for name, change in changes.items():
             self._values[kind, name] = change or _NONE
+
+    def forget_values(self, kind: str, names: Iterable[str]) -> None:
+        """Hold nothing by these names any more: the common store says now what they are."""
+        for name in names:
+            self._values.pop((kind, name), None)
 
     def recall(self, kind: str, name: str) -> bytes | None:
         """Return a value that hasn't ended."""

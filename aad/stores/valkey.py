@@ -60,9 +60,26 @@ class Valkey:
 
     async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it: from here, if it waits here."""
-        if self._aside.holds(ticket):
-            return self._aside.take(ticket, count)
-        return await self._common.take(ticket, count)
+        if not self._aside.holds(ticket):
+            return await self._common.take(ticket, count)
+        kept = self._aside.taken(ticket)
+        if kept is None or not (kept.row and count):
+            return Taken(kept.login) if kept else None
+        said = list[Change | None]()
+
+        def counted(value: bytes | None) -> Change | None:
+            said.append(count(kept.row, value))
+            return said[-1]
+
+        try:
+            await self.change(ROW, kept.row, counted)  # in common, if it is back
+        except BaseException:
+            self._aside.restored(kept)
+            raise
+        if said[-1] is None:
+            self._aside.restored(kept)
+            return Taken(kept.login, refused=True)
+        return Taken(kept.login)
 
     async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
         """Return tickets and logins that are kept for `holder`, unless expired."""
@@ -122,7 +139,12 @@ class Valkey:
 
     async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         """Hold these values, whatever is held."""
-        await self._value(kind, lambda: self._common.write(kind, changes), lambda: self._aside.write(kind, changes))
+
+        async def common() -> None:
+            await self._common.write(kind, changes)
+            self._aside.forget_values(kind, changes)  # amid an outage it was this node's own
+
+        await self._value(kind, common, lambda: self._aside.write(kind, changes))
 
     async def values(self, kind: str) -> dict[str, bytes]:
         """Return the values of a kind."""

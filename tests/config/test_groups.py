@@ -76,7 +76,7 @@ def test_what_could_be_a_group(tmp_path: Path, group: str, vpn: str, corp: str) 
             '"vpn" is no DN (RFC 4514): "vpn" should be a type and "=", such as "cn="; should be such as',
         ),
         ("vpn", CORP, 'group_attribute = ""\ngroup_filter = "(member={dn})"', '"vpn" is no DN'),
-        ("vpn", CORP, 'group_attribute = "1.2.840.113556.1.2.102"', '"vpn" is no DN'),
+        ("vpn", CORP, 'group_attribute = "MEMBEROF"', '"vpn" is no DN'),
         ("vpn,ou=groups", CORP, "", '"vpn,ou=groups" is no DN'),
         ("CORP\\vpn", CORP, "", "is no DN"),
         ("cn=vpn,", CORP, "", '"cn=vpn," is no DN (RFC 4514): its end should be a type and "="'),

@@ -116,6 +116,8 @@ def test_two_dns(one: str, other: str) -> None:
         (r'cn="v\70n"', "isn't a value"),
         ("cn=vpn\\", "isn't a value"),
         ("cn=v\0pn", "isn't a value"),
+        ("cn=#0480", "should be followed by the hex digits of BER"),
+        ("cn=#0480" + "61" * 128, "should be followed by the hex digits of BER"),
         ("cn=#04", "should be followed by the hex digits of BER"),
         ("cn=#0405767076", "should be followed by the hex digits of BER"),
         ("cn=#0484767076", "should be followed by the hex digits of BER"),

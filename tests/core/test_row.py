@@ -92,6 +92,23 @@ def test_the_last_guess_taken_back_takes_its_lock_along() -> None:
         assert counted.taken_back(before, counted, RULES) == before
 
 
+def test_the_guess_that_locks_for_good_taken_back_takes_that_lock_along() -> None:
+    before = Row(kind=Kind.CODES, count=RULES.for_good - 1, since=1.0)
+    counted = before.counted(3.0, RULES)
+    assert counted is not None
+    assert counted.locked(3.0, RULES) == math.inf
+    assert counted.taken_back(before, counted, RULES) == before
+
+
+def test_a_guess_taken_back_leaves_another_of_the_same_moment() -> None:
+    before = Row(kind=Kind.PASSWORDS)
+    mine = before.counted(3.0, RULES)
+    assert mine is not None
+    both = mine.counted(3.0, RULES)
+    assert both is not None
+    assert both.taken_back(before, mine, RULES) == mine
+
+
 def test_a_guess_is_not_taken_back_of_a_row_that_ended_meanwhile() -> None:
     before = Row(kind=Kind.CODES)
     counted = before.counted(3.0, RULES)
@@ -164,6 +181,7 @@ def test_it_is_written_down_and_read_again() -> None:
         b'{"digests": 7}',
         b'{"count": 1',
         b'"count"',
+        b"[" * 200_000,
     ],
 )
 @pytest.mark.parametrize("kind", Kind)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 300  # seconds: a busy machine takes minutes to build it
 BUILDER = {"DEBFULLNAME": "A. Builder", "DEBEMAIL": "builder@example.com"}
 
 
@@ -21,6 +22,13 @@ def built(folder: Path) -> Path:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1].split("  ")[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give whichever test builds the package the time for it."""
+    for item in items:
+        if "package" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(PATIENCE))
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,11 @@ def test_of_active_directory_no_mark_may_be_hidden(lacking: str) -> None:
     assert against({}, ACTIVE_DIRECTORY) == Bar(Reason.ACCOUNT_UNKNOWN, "userAccountControl is hidden")
 
 
+def test_who_shows_userAccountControl_shows_when_the_account_expires() -> None:  # noqa: N802 - as AD writes it
+    assert held(userAccountControl="512") == Bar(Reason.ACCOUNT_UNKNOWN, "accountExpires is hidden")
+    assert held(userAccountControl="512", accountExpires="0") is None
+
+
 def test_lockout_time_is_as_good_as_what_is_computed() -> None:
     rest = {"userAccountControl": "512", "accountExpires": "0", "lockoutTime": "0"}
     assert against(rest, ACTIVE_DIRECTORY) is None
@@ -141,7 +146,15 @@ def test_parts_of_an_hour_and_of_a_minute_are_read() -> None:
 NO_TIMES = (
     *("", "2026", "20260701000000", "20260701000000z", "20260701000000Z ", "20260701000000.Z", "20260701000000+2"),
     *("20261301000000Z", "20260001000000Z", "20260229000000Z", "00000101000000Z", "20260701240000Z"),
-    *("20260701006000Z", "20260701000061Z", "1767225600", "2026-07-01T00:00:00Z", "\u0662\u0660260701000000Z"),
+    *(
+        "20260701006000Z",
+        "20260701000061Z",
+        "1767225600",
+        "2026-07-01T00:00:00Z",
+        "20260701000000+2400",
+        "20260701000000-0060",
+        "\u0662\u0660260701000000Z",
+    ),
 )
 
 

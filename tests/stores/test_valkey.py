@@ -14,9 +14,9 @@ from aad.core.answer import Plain
 from aad.core.identity import User
 from aad.core.row import Kind, Rules, row_name
 from aad.core.secret import Secret
-from aad.lockout import Lockout
+from aad.lockout import Lockout, Standing
 from aad.outages import Outages
-from aad.ports import Change, Unavailable, Wiring
+from aad.ports import Change, Taken, Unavailable, Wiring
 from aad.stores import valkey_common, valkey_lua
 from aad.stores.valkey import Valkey
 from aad.stores.valkey_settings import ValkeySettings
@@ -317,6 +317,39 @@ async def test_what_a_node_counted_alone_is_not_lost_if_its_server_goes_again(
         alice = User(name="alice", repository="corp", handle="")
         assert [each.count for each in await lockout.standings(alice)] == [3]
         assert await store.recall("once", "shop") == b"an answer"
+
+
+async def test_what_is_answered_after_its_server_came_back_counts_in_common(server: Redis) -> None:
+    ears, row, typed = Ears(), row_name(Kind.CODES, "corp", "alice"), Plain(Secret("000000"))
+    alice = User(name="alice", repository="corp", handle="")
+    async with node(server, ears, on_unavailable="local") as store, node(server) as other:
+        here, there = (Lockout(each, Rules(), Secret(b"k" * 32)) for each in (store, other))
+        server.kill()
+        await ears.until(1)
+        for number in range(4):
+            await keep(store, b"amid %d" % number, OWNER, b"login", store.now() + 60, row=row)
+        await here.count(row, typed)
+        server.start()
+        await ears.until(2)
+        async with asyncio.timeout(10):
+            while [each.count for each in await _standings(there, alice)] != [1]:  # noqa: ASYNC110 - the store's own task adds it
+                await asyncio.sleep(0.01)
+        said = [await store.take(b"amid %d" % number, here.guess(typed).in_row) for number in range(4)]
+        assert [each and each.refused for each in said] == [False, False, True, True]
+        for lockout in (here, there):
+            assert [each.count for each in await lockout.standings(alice)] == [3]
+        assert await there.unlock(["corp"], "alice")
+        assert await here.standings(alice) == []
+        await store._carry()
+        assert await there.standings(alice) == []
+        assert await store.take(b"amid 3", here.guess(typed).in_row) == Taken(b"login")
+
+
+async def _standings(lockout: Lockout, user: User) -> list[Standing]:
+    try:
+        return await lockout.standings(user)
+    except Unavailable:  # it isn't connected again yet
+        return []
 
 
 async def test_a_node_may_start_without_the_server(server: Redis) -> None:
