@@ -202,6 +202,7 @@ class Daemon:
             self._service.ready(await self._status(lasting.store))
             if at_work := server.at_work() | (self._web.at_work() if self._web else set()):
                 await asyncio.wait(at_work, timeout=PATIENCE)
+            await self._mailing.let_go()
             await before.aclose()
             garbage.settle()
 

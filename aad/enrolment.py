@@ -83,9 +83,7 @@ class Enrolment:
 
     async def hold(self, user: User, value: Secret, *, instead: bool) -> bool:
         """Hold `value`, and with `instead` end what was held; False: somebody else was first."""
-        if instead:
-            await self.vault.remove(user.repository, user.key)
-        return await self.vault.swap(user, None, value)
+        return await self.exchange(user, await self.identity(user) if instead else "", value)
 
     async def exchange(self, user: User, before: str, value: Secret | None) -> bool:
         """Hold `value` (None: nothing) where what has the identity `before` is held; False: something else is."""
@@ -105,10 +103,8 @@ class Enrolment:
     async def make_codes(self, user: User) -> tuple[list[Secret], bool] | None:
         """Make recovery codes, spelled, which end those of before; say too whether there were any. None: as `hold`."""
         batch = self.batch()
-        before = await self.vault.remove(user.repository, user.key)
-        if not await self.vault.swap(user, None, batch.encoded()):
-            return None
-        return self.spelled(batch), before
+        before = await self.identity(user)
+        return (self.spelled(batch), bool(before)) if await self.exchange(user, before, batch.encoded()) else None
 
     def batch(self) -> Batch:
         """Make recovery codes that nobody has yet."""

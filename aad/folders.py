@@ -229,6 +229,7 @@ def _judge(path: Path, steps: list[_Step], folder: os.stat_result) -> None:
                 words = f"{place} on the way to it is {name_of(found.st_uid)}'s, who could lead root elsewhere"
                 raise UnsafeFolderError(path, words)
         # In a folder such as /tmp only the owner of a thing may put another in its place.
-        if owner == 0 and _shared(step.within) and not step.within.st_mode & stat.S_ISVTX:
+        others = stat.S_IWOTH if owner else stat.S_IWGRP | stat.S_IWOTH
+        if step.within.st_mode & others and not step.within.st_mode & stat.S_ISVTX:
             words = f"others than root may write to {step.above} on the way to it: chmod go-w {step.above}"
             raise UnsafeFolderError(path, words)

@@ -40,7 +40,7 @@ _TABLE = {
     "helpdesk.looked": ("info", "{by} of the helpdesk looked at {user}"),
     "helpdesk.unlocked": ("notice", "{by} of the helpdesk unlocked {user}"),
     "helpdesk.reset": ("notice", "{by} of the helpdesk reset {method} of {user}"),
-    "notice.sent": ("info", "{user} was told by mail of {count} changes"),
+    "notice.sent": ("info", "{user} was told by mail of what was changed ({count})"),
     "notice.undeliverable": ("warning", "{user} can't be told by mail of a change: {reason}"),
     "notice.failed": ("warning", "{user} was never told by mail of a change: {reason}"),
     "portal.left": ("info", "{user} signed out of the portal"),

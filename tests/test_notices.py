@@ -53,6 +53,19 @@ class Mails(Opened):
         return Receipt()
 
 
+class Slow(Mails):
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_end, self.at_work = asyncio.Event(), asyncio.Event(), 0
+
+    async def send(self, message: Message, deadline: float) -> Receipt:
+        self.begun.set()
+        self.at_work += 1
+        await self.may_end.wait()
+        self.at_work -= 1
+        return await super().send(message, deadline)
+
+
 @pytest.fixture
 def store() -> MemoryStore:
     return MemoryStore()
@@ -100,10 +113,11 @@ async def test_forty_changes_at_once_are_all_told_and_the_value_is_bounded(store
     (kept,) = store.held.values()
     assert len(kept) <= LARGEST
     notice = decoded(kept)
+    assert notice is not None
     assert notice.count == 40
     assert len(notice.rows) <= MOST
     await node.look()
-    assert f"and {notice.more} changes more" in mails.sent[0].template.text
+    assert f"further changes: {notice.more}" in mails.sent[0].template.text
     assert not store.held
     await add(store)
     await node.look()
@@ -189,7 +203,77 @@ async def test_one_that_can_not_be_read_keeps_no_other_back(store: MemoryStore, 
     await node.look()
     await node.look()
     assert len(mails.sent) == 1
-    assert len(node.told("fault")) == 1
+    assert node.told("notice.failed") == [{"user": "aaron", "reason": "what the store holds can't be read"}]
+    assert not store.held
+
+
+@pytest.mark.parametrize(
+    "kept", [b"\xff", b"[]", b"7", b"{}", b'{"user": "x", "rows": [{"newer": 1}]}', b"[" * 200_000]
+)
+async def test_what_can_not_be_read_stands_in_nobody_s_way(store: MemoryStore, mails: Mails, kept: bytes) -> None:
+    notices, node = Notices(store), Node(store, mails, ALICE)
+    for change in (add(store), notices.add_daily(ALICE, What.WRONG_CODES)):
+        store.held[KIND, name_of("corp", "alice")] = kept
+        assert await notices.undelivered("corp", "alice") is None
+        await notices.take_back(ALICE, "x")
+        await change
+        await node.look()
+        store.time += HOUR
+    assert len(mails.sent) == 2
+
+
+async def test_who_closes_the_senders_waits_for_what_they_are_mailing(store: MemoryStore) -> None:
+    mails = Slow()
+    node = Node(store, mails, ALICE)
+    node.mailing._idle, node.mailing.route = False, node.route
+    for user in (ALICE, *(replace(ALICE, name=f"user {number}") for number in range(20))):
+        await add(store, user=user)
+    async with node.mailing.running(store, node.outages):
+        node.mailing.woken.set()
+        await mails.begun.wait()
+        node.mailing.route = replace(node.route, contact="another")  # a reload
+        let_go = asyncio.create_task(node.mailing.let_go())
+        await asyncio.sleep(0.05)
+        assert not let_go.done()
+        mails.may_end.set()
+        await let_go
+        assert mails.at_work == 0
+        assert len(store.held) > 0, "the rest goes by the new route"
+
+
+async def test_a_mail_of_guesses_holds_up_none_of_a_change(store: MemoryStore, mails: Mails) -> None:
+    node, notices = Node(store, mails, ALICE), Notices(store)
+    await notices.add_daily(ALICE, What.WRONG_CODES)
+    await node.look()
+    await add(store, What.REPLACED)
+    store.time += 31
+    await node.look()
+    assert len(mails.sent) == 2
+    await add(store, What.REMOVED)
+    for _ in range(50):
+        store.time += 60
+        await node.look()
+    assert len(mails.sent) == 2
+    store.time += 600
+    await node.look()
+    assert len(mails.sent) == 3
+
+
+async def test_what_is_only_counted_is_given_up_too(
+    store: MemoryStore, mails: Mails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node(store, mails, ALICE)
+    counted = Notice(user="Alice", more=1, last=int(time.time()))
+    store.held[KIND, name_of("corp", "alice")] = encoded(counted)
+    mails.wrong = AddressRefused("550")
+    await node.look()
+    assert store.held
+    later = time.time() + LASTS + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    store.time += LASTS
+    await node.look()
+    assert not store.held
+    assert len(node.told("notice.failed")) == 1
 
 
 async def test_a_row_of_wrong_codes_is_told_once_a_day(store: MemoryStore, mails: Mails) -> None:

@@ -21,7 +21,10 @@ from aad.core.secret import Secret
 from aad.enrolment import Enrolment
 from aad.log import Log
 from aad.notices.kept import By, Notices, What
-from aad.ports import AmbiguousUser, Repository, Unavailable, without_password
+from aad.outages import Outages
+from aad.portal.sessions import Sessions
+from aad.ports import AmbiguousUser, Repository, Store, Unavailable, without_password
+from aad.randomness import Randomness
 
 PATIENCE = 15.0  # seconds
 
@@ -123,10 +126,14 @@ async def directory(config: Config, options: argparse.Namespace) -> AsyncIterato
 
 @dataclass(frozen=True)
 class Enrolled:
-    """What is held for a method's users, and what they are told of it: a running daemon mails it, or the next one."""
+    """What is held for a method's users, and what they are told of it: a running daemon mails it, or the next one.
+
+    `sessions`: those of the portal, which a change ends; None: there is no portal.
+    """
 
     enrolment: Enrolment
     notices: Notices
+    sessions: Sessions | None
 
     @asynccontextmanager
     async def telling(self, user: User, what: What, *, telling: bool = True) -> AsyncIterator[None]:
@@ -134,6 +141,8 @@ class Enrolled:
         method, kind, row = self.enrolment.name, self.enrolment.type, ""
         if telling:
             row = await self.notices.add(user, what, by=By.ADMINISTRATOR, method=method, type=kind)
+        if self.sessions:  # first: were the store to go now, whoever is signed in would stay
+            await self.sessions.end_all(user.repository, user.key)
         try:
             yield
         except Refusal:
@@ -146,7 +155,16 @@ class Enrolled:
 async def enrolled(config: Config, plugin: Plugin) -> AsyncIterator[Enrolled]:
     """Open what is held for a method's users. Unavailable."""
     async with assembly.opened_store(config) as store:
-        yield Enrolled(assembly.enrolment(plugin, store, assembly.installation_key(config)), Notices(store))
+        key = assembly.installation_key(config)
+        yield Enrolled(assembly.enrolment(plugin, store, key), Notices(store), _sessions(config, store, key))
+
+
+def _sessions(config: Config, store: Store, key: Secret) -> Sessions | None:
+    """Return the sessions of the portal's users; None: there is no portal."""
+    if config.https is None or (portal := config.https.portal) is None:
+        return None
+    signer = assembly.signer(key, store, Outages(lambda *_, **__: None))
+    return Sessions(store, signer, Randomness(), idle=portal.idle, lifetime=portal.lifetime)
 
 
 def told(config: Config, name: str, **fields: object) -> None:

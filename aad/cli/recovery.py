@@ -41,9 +41,9 @@ async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
             message = f"somebody else makes codes for {user.name} at this moment"
             raise Refusal(message)
     codes, before = made
-    told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
     print(*(code.text() for code in codes), sep="\n")
     say(f"{user.name}: {CODES} codes, each good once" + (", and none of before" if before else ""))
+    told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
     return EX_FINE
 
 

@@ -62,8 +62,8 @@ async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -
             raise Refusal(message)
         token = enrolment.token()
         _shown(enrolment, token, user, draw=options.qr or sys.stdout.isatty())
+    value = token.encoded() if options.no_confirm else _confirmed(enrolment, user, token)
     async with enrolled(config, plugin) as known:  # anew: nobody's phone keeps the store open
-        value = token.encoded() if options.no_confirm else _confirmed(known.enrolment, user, token)
         await _held(known, user, value, options, f"{user.name} was enrolled by somebody else meanwhile")
     told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
     say(f"{user.name}: enrolled for {plugin.name}")

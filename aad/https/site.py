@@ -14,11 +14,6 @@ from aad.https.web import OtherKind, Request, Response, Route, Unreadable
 from aad.ports import Record
 
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-"""For pages: our own stylesheet, pictures, scripts and forms, all from files; nothing inline."""
 
 HEADERS = {
     "Cache-Control": "no-store",

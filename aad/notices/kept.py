@@ -60,12 +60,14 @@ class Row:
 class Notice:
     """What one user is to be told. `user`: as the repository spells the name; `more`: so many further rows.
 
-    `trouble`: why it couldn't be mailed, so far; `told`: of how many rows a record says so.
+    `last`: when the latest happened, in seconds since 1970. `trouble`: why it couldn't be mailed, so far; `told`: of
+    how many rows a record says so.
     """
 
     user: str
     rows: tuple[Row, ...] = ()
     more: int = 0
+    last: int = 0
     trouble: str = ""
     told: int = 0
 
@@ -74,11 +76,17 @@ class Notice:
         """How many things there are to tell."""
         return len(self.rows) + self.more
 
+    @property
+    def guesses(self) -> bool:
+        """Whether it tells of guesses alone, and of no change."""
+        return {row.what for row in self.rows} == {What.WRONG_CODES} and not self.more
+
     def with_(self, row: Row) -> Notice:
         """Return it with one more."""
-        if len(self.rows) < MOST and len(encoded(longer := replace(self, rows=(*self.rows, row)))) <= LARGEST:
+        longer = replace(self, rows=(*self.rows, row), last=row.at)
+        if len(self.rows) < MOST and len(encoded(longer)) <= LARGEST:
             return longer
-        return replace(self, more=self.more + 1)
+        return replace(self, more=self.more + 1, last=row.at)
 
     def without(self, ids: set[str], more: int = 0) -> Notice:
         """Return it without these rows."""
@@ -91,10 +99,14 @@ def encoded(notice: Notice) -> bytes:
     return json.dumps(asdict(notice), ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def decoded(kept: bytes) -> Notice:
-    """Read what `encoded` wrote."""
-    data = json.loads(kept)
-    return Notice(**{**data, "rows": tuple(Row(**each) for each in data["rows"])})
+def decoded(kept: bytes | None) -> Notice | None:
+    """Read what `encoded` wrote. None: there is nothing, or nothing that this version can read."""
+    try:
+        data = json.loads(kept or b"")
+        notice = Notice(**{**data, "rows": tuple(Row(**each) for each in data["rows"])})
+        return notice if encoded(notice) else None
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return None
 
 
 class Notices:
@@ -123,9 +135,8 @@ class Notices:
         name = name_of(user.repository, user.key)
         for _ in range(RACES):
             kept = await self._store.find(KIND, name)
-            if kept is None:
+            if (before := decoded(kept)) is None:
                 return
-            before = decoded(kept)
             after = before.without({row}) if any(each.id == row for each in before.rows) else before
             if after == before or await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
                 return
@@ -137,8 +148,7 @@ class Notices:
 
     async def undelivered(self, repository: str, key: str) -> Notice | None:
         """Return what could not be mailed to a user; None: nothing."""
-        kept = await self._store.find(KIND, name_of(repository, key))
-        notice = decoded(kept) if kept else None
+        notice = decoded(await self._store.find(KIND, name_of(repository, key)))
         return notice if notice and notice.trouble else None
 
     @staticmethod
@@ -150,7 +160,7 @@ class Notices:
         name = name_of(user.repository, user.key)
         for _ in range(RACES):
             kept = await self._store.find(KIND, name)
-            notice = decoded(kept) if kept else Notice(user=user.name)
+            notice = decoded(kept) or Notice(user=user.name)
             if alone and any(each.what == row.what and each.at > row.at - DAY for each in notice.rows):
                 return ""
             if await self._store.swap(KIND, name, kept, encoded(notice.with_(row))):

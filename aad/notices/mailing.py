@@ -37,6 +37,7 @@ LONGEST_ROUND = 30.0  # seconds between two looks while no mail server takes any
 LOOKED = 30.0  # seconds until it is looked again at what somebody else has, or what isn't due
 LEAVING = 2.0  # seconds for mails under way when the daemon ends
 _GATE = "notice gate"
+_GUESSES = b"guesses"  # in the gate: the last mail told of no change, and holds the mail of one up for no hour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,7 @@ class Mailing:
         self._gone: set[str] = set()  # repositories that don't answer, in this round
         self._down = 0  # rounds in a row in which no mail could be sent
         self._leaving = False
+        self._looking = asyncio.Lock()
 
     @asynccontextmanager
     async def running(self, store: Store, outages: Outages) -> AsyncIterator[None]:
@@ -96,10 +98,16 @@ class Mailing:
                 await asyncio.wait_for(self.woken.wait(), min(EVERY * 2**self._down, LONGEST_ROUND))
             self.woken.clear()
             try:
-                if self.route is not None:
-                    await self.look(self.route)
+                async with self._looking:
+                    if self.route is not None:
+                        await self.look(self.route)
             except Unavailable as error:
                 self._outages.down(error)
+
+    async def let_go(self) -> None:
+        """Wait until no mail is under way by the route of before: its senders are about to be closed."""
+        async with self._looking:
+            pass
 
     async def look(self, route: Route) -> None:
         """Look once, and mail what is due. Unavailable: the store is out of order."""
@@ -108,7 +116,7 @@ class Mailing:
         self._later = {name: self._later[name] for name in names if self._later.get(name, 0.0) > now}
         due, self._gone = [name for name in names if name not in self._later], set()
         for at in range(0, len(due), AT_ONCE):
-            if self._leaving:
+            if self._leaving or self.route not in (None, route):
                 return
             batch = [name for name in due[at : at + AT_ONCE] if name.partition("\0")[0] not in self._gone]
             fared = await asyncio.gather(*(self._guarded(route, name) for name in batch))
@@ -133,22 +141,29 @@ class Mailing:
     async def _one(self, route: Route, name: str) -> Fared:
         """Mail one user's notice, if nobody else does, and it is due."""
         gate, now = os.urandom(8), self._store.now()
-        closed = await self._store.recall(_GATE, name) is not None
-        if closed or not await self._store.exchange(_GATE, name, None, gate, now + CLAIMED):
+        before = await self._store.recall(_GATE, name)
+        closed = before is not None and not (before == _GUESSES and await self._tells_a_change(name))
+        if closed or not await self._store.exchange(_GATE, name, before, gate, now + CLAIMED):
             self._later[name] = now + LOOKED
             return Fared.LATER
-        pause, fared = 0.0, Fared.LATER
+        pause, fared, left = 0.0, Fared.LATER, gate
         try:
             notice = await self._lasting(name)
             if notice is not None:
                 fared, trouble = await self._mailed(route, name, notice)
                 pause = await self._settled(name, notice, fared, trouble)
+                left = _GUESSES if fared is Fared.SENT and notice.guesses else gate
         finally:
             # Cancelled, or out of order: the next look is soon.
             until = self._store.now() + (pause or FIRST_PAUSE)
-            self._later[name] = until
-            await self._store.exchange(_GATE, name, gate, gate if pause else None, until)
+            self._later[name] = until if left == gate else self._store.now() + LOOKED
+            await self._store.exchange(_GATE, name, gate, left if pause else None, until)
         return fared
+
+    async def _tells_a_change(self, name: str) -> bool:
+        """Say whether a notice tells of more than guesses."""
+        notice = decoded(await self._store.find(KIND, name))
+        return notice is not None and not notice.guesses
 
     async def _settled(self, name: str, notice: Notice, fared: Fared, trouble: str) -> float:
         """Write down how a mail fared; return for how long nothing more is done for this user."""
@@ -172,10 +187,14 @@ class Mailing:
         if kept is None:
             return None
         notice, least = decoded(kept), time.time() - LASTS
+        if notice is None:
+            if await self._store.swap(KIND, name, kept, None):
+                self._record("notice.failed", user=name.partition("\0")[2], reason="what the store holds can't be read")
+            return None
         old = {row.id for row in notice.rows if row.at < least}
-        if not old:
+        more = notice.more if notice.last < least else 0
+        if not old and not more:
             return notice
-        more = notice.more if len(old) == len(notice.rows) else 0
         after = replace(notice.without(old, more), trouble=notice.trouble, told=notice.told)
         if not await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
             return None
@@ -186,9 +205,9 @@ class Mailing:
     async def _changed(self, name: str, change: Callable[[Notice], Notice]) -> None:
         for _ in range(RACES):
             kept = await self._store.find(KIND, name)
-            if kept is None:
+            if (before := decoded(kept)) is None:
                 return
-            after = change(decoded(kept))
+            after = change(before)
             if await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
                 return
 
@@ -201,21 +220,24 @@ class Mailing:
             return Fared.NEVER, "the repository has no such user any more"
         usable = [each for each in user.reached_at(route.attribute) if route.senders[0][1].usable(each)]
         template = letter(notice, lookup(user.language, LANGUAGES, route.language), route.contact)
+        deadline = time.monotonic() + PATIENCE  # for all addresses together: so long the notice is ours
         for address in usable:
+            if time.monotonic() > deadline:
+                return Fared.LATER, ""
             masked = route.senders[0][1].masked(address)
-            until = time.monotonic() + PATIENCE + SETTLING
+            until = deadline + SETTLING
             message = Message(recipient=address, masked=masked, template=template, values={}, until=until)
-            fared = await self._sent(route, message, notice.user)
+            fared = await self._sent(route, message, notice.user, deadline)
             if fared is not Fared.NEVER:
                 return fared, ""
         return Fared.NEVER, Reason.ADDRESS_REFUSED if usable else Reason.NO_ADDRESS
 
-    async def _sent(self, route: Route, message: Message, user: str) -> Fared:
+    async def _sent(self, route: Route, message: Message, user: str, deadline: float) -> Fared:
         delivery = Delivery(senders=route.senders, message=message, outages=self._outages)
-        fate = await delivery.begin(time.monotonic() + PATIENCE)
+        fate = await delivery.begin(deadline)
         if delivery.under_way:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SETTLING):
+                async with asyncio.timeout(max(0.0, deadline + SETTLING - time.monotonic())):
                     fate = max(fate, await delivery.settle())
         for fact in delivery.facts:
             self._record(fact.name, user=user, **fact.fields)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aad import texts
 from aad.core import macros
 from aad.core.message import Template
-from aad.notices.kept import By, Notice, Row, What
+from aad.notices.kept import By, Notice, Row
 
 _NAMED = {"email_otp", "totp", "hotp", "recovery_codes"}
 
@@ -19,11 +19,10 @@ def letter(notice: Notice, language: str, contact: str) -> Template:
     lines = [f"  - {line(row, language)}" for row in notice.rows]
     if notice.more:
         lines.append("  - " + say["more"].format(count=notice.more))
-    only_guesses = {row.what for row in notice.rows} == {What.WRONG_CODES}
     whom = say["contact"].format(contact=macros.clean(contact)) if contact else ""
     body = say["body"].format(user=macros.clean(notice.user), rows="\n".join(lines))
-    body += say["guesses" if only_guesses else "not_you"].rstrip("\n") + (f" {whom}" if whom else "") + "\n"
-    return Template(subject=say["subject_guesses" if only_guesses else "subject"], text=_literal(body))
+    body += say["guesses" if notice.guesses else "not_you"].rstrip("\n") + (f" {whom}" if whom else "") + "\n"
+    return Template(subject=say["subject_guesses" if notice.guesses else "subject"], text=_literal(body))
 
 
 def line(row: Row, language: str) -> str:

@@ -83,11 +83,12 @@ async def _reset_now(visit: Visit) -> Response:
     if not await visit.parts.forms.first(known):
         return await _person(visit, person, notice=visit.say("form_used"))
     notice = await visit.noticed(person, What.REMOVED, by=By.HELPDESK, method=means.name)
+    # First: were the store to go now, nothing would be offered to reset any more, and whoever is signed in would stay.
+    await visit.parts.sessions.end_all(person.repository, person.key)
     if not await means.enrolment.exchange(person, known["held"], None):
         await visit.parts.notices.take_back(person, notice)
         return await _person(visit, person, notice=visit.say("raced"))
     visit.parts.notices.mail()
-    await visit.parts.sessions.end_all(person.repository, person.key)
     visit.tell("helpdesk.reset", user=person.name, by=visit.user.name, method=means.name, repository=person.repository)
     return await _person(visit, person, notice=visit.say("reset_done", user=person.name, method=label))
 

@@ -30,7 +30,7 @@ async def granted(visit: Visit, target: Means) -> Granted | Response:
     """Return the leave to change `target`, or the page that asks for what is needed first."""
     asked, ways, held = await _due(visit)
     if asked is Due.NOTHING:
-        return _granted(visit, target.name, held)
+        return _granted(visit, target.name, held, visit.parts.forms.once())
     if asked is Due.SIGN_IN:
         return elsewhere("/sign-in?again=1")
     messenger = visit.parts.people.messenger(visit.user)
@@ -72,16 +72,19 @@ async def answered(visit: Visit) -> Granted | Response:
     answer = NOTHING if again else Plain(Secret(typed))
     reply = await asked_alone(visit, means_of(visit, known["by"]), answer, ticket, proof=True)
     if isinstance(reply, Accepted):
-        return await _proved(visit, known, before)
+        return await _proved(visit, known, before, reply.login.nonce.hex())
     return await (_told(visit, known, reply, notice=visit.say("resent")) if again else _wrong(visit, known, reply))
 
 
-async def _proved(visit: Visit, known: dict[str, Any], before: dict[str, str]) -> Granted | Response:
-    """Return the leave, unless something else than a last code was used up meanwhile."""
+async def _proved(visit: Visit, known: dict[str, Any], before: dict[str, str], once: str) -> Granted | Response:
+    """Return the leave, unless something else than a last code was used up meanwhile.
+
+    `once`: the same for all that one right code is the answer to: two forms at the same moment join one login.
+    """
     held = (await _due(visit))[2]
     if held not in (before, before | {known["by"]: SPENT}):
         return await home(visit, HTTPStatus.CONFLICT, trouble=visit.say("raced"))
-    return _granted(visit, known["method"], held)
+    return _granted(visit, known["method"], held, once)
 
 
 async def _wrong(visit: Visit, known: dict[str, Any], reply: Reply) -> Response:
@@ -109,9 +112,8 @@ async def _still(visit: Visit, by: str) -> dict[str, str] | None:
     return held if sent or by in ways else None
 
 
-def _granted(visit: Visit, method: str, held: dict[str, str]) -> Granted:
-    once, now = visit.parts.forms.once(), visit.parts.store.now()
-    return Granted(method=method, held=held, once=once, until=now + PATIENCE)
+def _granted(visit: Visit, method: str, held: dict[str, str], once: str) -> Granted:
+    return Granted(method=method, held=held, once=once, until=visit.parts.store.now() + PATIENCE)
 
 
 async def _told(visit: Visit, known: dict[str, Any], reply: Reply, mistake: str = "", notice: str = "") -> Response:

@@ -6,6 +6,7 @@ import http.client
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from html import unescape
 from html.parser import HTMLParser
@@ -13,6 +14,7 @@ from urllib.parse import urlencode
 
 from tests.portal.conftest import PASSWORD, Place
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SESSION, VISITOR = "__Host-aad-session", "__Host-aad-visitor"
 
 
@@ -68,9 +70,18 @@ class Visitor:
         return self._ask("GET", path, None, headers)
 
     def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Seen:
-        return self._ask(
-            "POST", path, urlencode(fields), {"Content-Type": "application/x-www-form-urlencoded"} | headers
-        )
+        return self._ask("POST", path, urlencode(fields), FORM | headers)
+
+    def post_at_once(self, *posts: tuple[str, Mapping[str, str]]) -> list[Seen]:
+        """Post several forms at the same moment, over connections that stand already."""
+        with ExitStack() as stack:
+            connections = [stack.enter_context(closing(self._connection())) for _ in posts]
+            for connection in connections:
+                connection.connect()
+            for connection, (path, fields) in zip(connections, posts, strict=True):
+                connection.request("POST", path, urlencode(fields), FORM | self._headers())
+            responses = [connection.getresponse() for connection in connections]
+            return [Seen(each.status, each.getheaders(), each.read().decode()) for each in responses]
 
     def followed(self, seen: Seen) -> Seen:
         """Go where a redirection leads."""
@@ -91,17 +102,10 @@ class Visitor:
         return self.followed(self.post("/sign-in/code", fields))
 
     def _ask(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Seen:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection("127.0.0.1", self.place.port, context=context, timeout=10)
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        sent = {"Accept-Language": self.language} | ({"Cookie": cookie} if cookie else {}) | dict(headers)
-        try:
-            connection.request(method, path, body, sent)
+        with closing(self._connection()) as connection:
+            connection.request(method, path, body, self._headers() | dict(headers))
             response = connection.getresponse()
             seen = Seen(response.status, response.getheaders(), response.read().decode())
-        finally:
-            connection.close()
         for each in seen.set_cookies:
             name, _, value = each.partition(";")[0].partition("=")
             if "Max-Age=0" in each:
@@ -109,3 +113,12 @@ class Visitor:
             else:
                 self.cookies[name] = value
         return seen
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection("127.0.0.1", self.place.port, context=context, timeout=10)
+
+    def _headers(self) -> dict[str, str]:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {"Accept-Language": self.language} | ({"Cookie": cookie} if cookie else {})

@@ -168,13 +168,43 @@ def test_42_a_leave_ends_with_what_it_was_given_for(bare: Place) -> None:
     assert other.post("/enrol", form | {"csrf": own}).status == 403
     assert one.post("/codes", form).status == 403
     assert one.post("/prove", form).status == 403
-    aad(bare, "totp", "remove", "alice")
-    assert one.post("/enrol", form).status == 409, "the app that proved it is gone"
-    page = proved(other, other.get(CODES), codes[0])
-    stale = page.form("/codes")
-    enrolled(bare, "alice")
-    assert other.post("/codes", stale).status == 409, "so much has changed since"
-    assert other.get(CODES).header("Location") == "/sign-in?again=1", "it doesn't know the new app"
+    page = proved(other, other.get(APP + "&by=recovery_codes"), codes[0])
+    stale = page.form("/enrol") | {"code": at(app_of(page))}
+    form = proved(one, one.get(CODES + "&by=recovery_codes"), codes[1]).form("/codes")
+    assert len(made(one.post("/codes", form))) == 10
+    assert other.post("/enrol", stale).status == 409, "so much has changed since"
+    make = "totp enroll alice --no-confirm --method totp"
+    for command in ("totp remove alice", "recovery make alice", "recovery remove alice", make):
+        visitor = signed_in(bare, "alice")
+        aad(bare, *command.split())
+        assert visitor.get("/").header("Location") == "/sign-in", command
+
+
+def test_42_whom_an_administrator_has_removed_an_app_of_is_out(strong: Place) -> None:
+    bob = Visitor(strong)
+    bob.sign_in("bob")
+    page = bob.get(APP)
+    form = page.form("/enrol")
+    assert bob.post("/enrol", form | {"code": at(app_of(page))}).header("Location") == "/?said=enrolled"
+    aad(strong, "totp", "remove", "bob")
+    assert bob.get(APP).header("Location") == "/sign-in"
+    assert bob.post("/enrol", form | {"code": at(app_of(page))}).status == 303
+    assert "bob" not in aad(strong, "totp", "list", "--method", "totp")
+
+
+def test_42_one_code_is_leave_for_one_change(bare: Place) -> None:
+    for number in range(6):
+        name = f"user{number:02}"
+        enrolled(bare, name)
+        code = {"code": paper(bare, name)[0]}
+        visitor = signed_in(bare, name)
+        app, codes = (visitor.get(f"{path}&by=recovery_codes").form("/prove") | code for path in (APP, CODES))
+        given = visitor.post_at_once(("/prove", app), ("/prove", codes))
+        if not ('class="key"' in given[0].text and 'action="/codes"' in given[1].text):
+            continue  # one came first, and the code was used up
+        confirmed = given[0].form("/enrol") | {"code": at(app_of(given[0]))}
+        done = visitor.post_at_once(("/codes", given[1].form("/codes")), ("/enrol", confirmed))
+        assert sorted(each.status in {200, 303} for each in done) == [False, True]
 
 
 def test_42_forty_at_once_are_one_change(bare: Place) -> None:
