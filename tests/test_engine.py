@@ -366,3 +366,12 @@ async def test_a_login_kept_by_a_version_that_knew_no_values_goes_on() -> None:
     again = await asked(world)
     assert (again.prompt, again.values) == (first.prompt, {})
     assert isinstance(await world.engine.answer(first.ticket, attempt(world.sender.code)), Accepted)
+
+
+async def test_an_answer_under_another_name_after_a_reload_without_the_repository_ends_nothing() -> None:
+    there = World()
+    asked = await there.engine.begin(attempt())
+    assert isinstance(asked, Asked)
+    there.engine.identify.repositories = {}
+    assert await there.engine.answer(asked.ticket, attempt("000", "bob")) == Rejected(Reason.OTHER_USER)
+    assert isinstance(await there.engine.answer(asked.ticket, attempt(there.sender.code)), Accepted)

@@ -13,6 +13,7 @@ from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
 from aad.core.user_address import literal
 from aad.engine import Asked, Reply
+from aad.ports import Method
 from tests.fakes import App, World, attempt
 
 MAIL = Chain("by mail", ("password", "email_otp"), short_name="mail")
@@ -47,8 +48,11 @@ async def test_the_user_chooses_after_his_password(typed: str) -> None:
     assert isinstance(await answered(there, app, CODE), Accepted)
 
 
-async def test_who_is_yet_to_choose_how_to_begin_has_no_password_looked_at() -> None:
-    there = world(MAIL, Chain("app alone", ("app",), short_name="app"))
+@pytest.mark.parametrize("begins", ["app", "another password"])
+async def test_who_is_yet_to_choose_how_to_begin_has_no_password_looked_at(begins: str) -> None:
+    there = world(MAIL, Chain("another beginning", (begins,), short_name="app"))
+    methods: dict[str, Method[Any]] = there.engine.methods  # type: ignore[assignment]
+    methods["another password"] = methods["password"]
     for number in range(20):
         assert (await asked(there, f"wrong {number}")).prompt == "Choose: 1 mail, 2 app"
     assert there.repository.binds == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from aad.core.answer import Answer, Plain
 from aad.core.conversation import Accepted, Login, Rejected
 from aad.core.identity import Attempt
-from aad.core.outcome import Outcome, Reason
+from aad.core.outcome import Failure, Outcome, Reason, Success
 from aad.core.policy import Chain, Event
 from aad.core.row import Kind, Rules
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate
 from aad.engine import Asked, Reply
 from aad.methods.email_otp import EmailOtpSettings
+from aad.methods.typed_password import TypedPassword, TypedPasswordSettings
 from aad.pending import Places
-from aad.ports import RowRule, Taken, Unavailable
+from aad.ports import Method, RowRule, Taken, Unavailable
 from tests.fakes import App, MemoryStore, World, attempt
 
 LOCKED = Rejected(Reason.LOCKED_CODES)
@@ -398,3 +399,29 @@ async def test_an_outage_of_the_store_while_a_password_is_counted_is_the_stores_
     assert [name for name in there.names() if name.endswith(".down")] == ["store.down"]
     there.store.change = change  # type: ignore[method-assign]
     await asked(there)
+
+
+class Elsewhere(TypedPassword):
+    """A password that another server checks."""
+
+    Settings: ClassVar[type] = TypedPasswordSettings
+
+    async def checked(self, login: Login, password: Secret, deadline: float) -> Success | Failure:  # noqa: ARG002
+        return Success() if password == Secret("of another server") else Failure(Reason.WRONG_PASSWORD)
+
+
+async def test_a_password_that_is_wrong_for_one_method_is_asked_of_another() -> None:
+    there = World()
+    methods: dict[str, Method[Any]] = there.engine.methods  # type: ignore[assignment]
+    methods["elsewhere"] = Elsewhere(TypedPasswordSettings())
+    chains = {"wifi": ("elsewhere", "email_otp"), "door": ("app", "elsewhere")}
+    for name, chain in chains.items():
+        there.engine.identify.events[name] = Event(name, ("corp",), (Chain(name, chain),))  # type: ignore[index]
+    assert isinstance(await there.engine.begin(attempt("of another server")), Rejected)
+    assert isinstance(await there.engine.begin(attempt("of another server", event="wifi")), Asked)
+    app = await there.engine.begin(attempt("", event="door"))
+    assert isinstance(app, Asked)
+    typed = await there.engine.answer(app.ticket, attempt("424242", event="door"))
+    assert isinstance(typed, Asked)
+    assert isinstance(await there.engine.answer(typed.ticket, attempt("right", event="door")), Rejected)
+    assert isinstance(await there.engine.begin(attempt("right")), Asked)

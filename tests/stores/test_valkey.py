@@ -345,6 +345,24 @@ async def test_what_is_answered_after_its_server_came_back_counts_in_common(serv
         assert await store.take(b"amid 3", here.guess(typed).in_row) == Taken(b"login")
 
 
+async def test_an_unlock_ends_what_its_node_has_counted_alone_and_not_told_yet(server: Redis) -> None:
+    ears, row = Ears(), row_name(Kind.CODES, "corp", "alice")
+    alice = User(name="alice", repository="corp", handle="")
+    async with node(server, ears, on_unavailable="local") as store:
+        store._common.link.returned = None  # it is done by hand, below
+        lockout = Lockout(store, Rules(), Secret(b"k" * 32))
+        server.kill()
+        await ears.until(1)
+        await lockout.count(row, Plain(Secret("000000")))
+        server.start()
+        await ears.until(2)
+        assert await lockout.standings(alice)
+        assert await lockout.unlock(["corp"], "alice")
+        assert not await lockout.standings(alice)
+        await store._carry()
+        assert not await lockout.standings(alice)
+
+
 async def _standings(lockout: Lockout, user: User) -> list[Standing]:
     try:
         return await lockout.standings(user)
