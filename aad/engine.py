@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from aad.ahead import Ahead
+from aad.asker import ASKER
 from aad.claim import Claim
 from aad.core import choice
 from aad.core.answer import Answer, mangled
@@ -19,6 +20,7 @@ from aad.core.grants import Granted, Granter
 from aad.core.identity import Attempt, User
 from aad.core.outcome import Failure, Outcome, Reason, guessed
 from aad.core.row import Kind
+from aad.core.turns import Source
 from aad.core.user_address import written
 from aad.identify import Identify
 from aad.lockout import Count, Lockout
@@ -45,6 +47,7 @@ class Asked:
     method: str = ""  # which one asks; none: the user has to choose a chain
     again: bool = field(default=False, compare=False)  # the login was begun before, and gets the challenge of then
     late: bool = False  # it leaves as late as a refusal, so that nobody can tell the one from the other
+    proven: bool = field(default=False, compare=False)  # a method has succeeded; never said of a `late` one
 
 
 Reply = Asked | Accepted | Rejected
@@ -183,6 +186,7 @@ class Engine:
 
     @asynccontextmanager
     async def _turn(self, attempt: Attempt, story: Story) -> AsyncIterator[Turn]:
+        ASKER.set(Source(attempt.endpoint, attempt.counted))
         turn = Turn(attempt, story, self.pending.claim(attempt.deadline), Ahead(self.pending), self.now())
         try:
             try:
@@ -349,7 +353,8 @@ class Engine:
         method = "" if isinstance(challenge.memo, Choice) else waiting.login.chain.methods[waiting.position]
         left = challenge.expires - self.now()
         login = waiting.login
-        asked = Asked(ticket, challenge.prompt, left, challenge.values, method, bool(because), login.discreet)
+        proven = login.proven and not login.discreet
+        asked = Asked(ticket, challenge.prompt, left, challenge.values, method, bool(because), login.discreet, proven)
         turn.story.continues(waiting.login.reference)
         if not self._follows(asked, turn):
             name = "decoy.sent" if login.decoy else "challenge.sent"

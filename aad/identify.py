@@ -15,7 +15,7 @@ from aad.core.row import Kind, row_name
 from aad.core.secret import Secret
 from aad.lockout import Count, Lockout
 from aad.outages import Outages
-from aad.ports import AmbiguousUser, Found, Method, Repository, Unavailable, without_password
+from aad.ports import AmbiguousUser, Found, Method, Pretends, Repository, Unavailable, without_password
 from aad.story import Story
 
 NONCE_OCTETS = 16
@@ -191,8 +191,12 @@ class Identify:
         """Ask the event's repositories, in order; the password is checked on the way where it comes first."""
         password = None if attempt.answer.empty or attempt.perhaps else attempt.answer.text
         for name in [named.repository] if named.repository else event.repositories:
-            found = await self.repositories[name].find(named.name, password, guess.admit, attempt.deadline)
+            repository = self.repositories[name]
+            found = await repository.find(named.name, password, guess.admit, attempt.deadline)
             self.outages.up(f"repository {name}")
+            if found and password and guess.refused and isinstance(repository, Pretends):
+                # In a crowd that waits for its turns, a refusal that needs none would tell who exists.
+                await repository.pretend(found.user, password, attempt.deadline)
             if found is not None or guess.refused or guess.trouble:
                 return found
         return None

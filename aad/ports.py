@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 from aad.core.answer import Answer
 from aad.core.conversation import Login
@@ -97,6 +97,14 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
 
     async def probe(self) -> str:
         """Try whether this repository can be used, and say how in a few words (`aad check --online`)."""
+
+
+@runtime_checkable
+class Pretends(Protocol):
+    """What a repository may do besides: one in which checking a password takes a time that can be told from none."""
+
+    async def pretend(self, user: User, password: Secret, deadline: float) -> None:
+        """Take as long as for a password that is checked, for a user whose password must not be. Unavailable."""
 
 
 class AddressRefused(Exception):  # noqa: N818 - the word of the house

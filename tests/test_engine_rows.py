@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aad.core.answer import Answer, Plain
 from aad.core.conversation import Accepted, Login, Rejected
-from aad.core.identity import Attempt
+from aad.core.identity import Attempt, User
 from aad.core.outcome import Failure, Outcome, Reason, Success
 from aad.core.policy import Chain, Event
 from aad.core.row import Kind, Rules
@@ -23,7 +23,7 @@ from aad.methods.email_otp import EmailOtpSettings
 from aad.methods.typed_password import TypedPassword, TypedPasswordSettings
 from aad.pending import Places
 from aad.ports import Method, RowRule, Taken, Unavailable
-from tests.fakes import App, MemoryStore, World, attempt
+from tests.fakes import App, MemoryRepository, MemoryStore, World, attempt
 
 LOCKED = Rejected(Reason.LOCKED_CODES)
 TWO = (Chain("both", ("password", "email_otp")),)
@@ -64,6 +64,34 @@ async def fail(there: World, times: int = 3) -> None:
     for _ in range(times):
         ticket = (await asked(there)).ticket
         await there.engine.answer(ticket, attempt("000"))
+
+
+class SlowRepository(MemoryRepository):
+    """Its passwords take time: it notes for whom it took that time and checked nothing."""
+
+    def __init__(self, users: dict[str, tuple[User, bytes]]) -> None:
+        super().__init__(users)
+        self.pretended: list[str] = []
+
+    async def pretend(self, user: User, password: Secret, deadline: float) -> None:
+        assert password
+        assert deadline
+        self.pretended.append(user.name)
+
+
+async def test_a_password_that_is_not_checked_takes_as_long_as_one_that_is() -> None:
+    there = world()
+    slow = there.engine.identify.repositories["corp"] = SlowRepository(there.repository.users)  # type: ignore[index]
+    for typed in ("wrong", "wrong", "other", "more", "right"):
+        await there.engine.begin(attempt(typed))
+    assert there.reasons("login.rejected") == [
+        Reason.WRONG_PASSWORD,
+        Reason.WRONG_PASSWORD_AGAIN,
+        Reason.WRONG_PASSWORD,
+        Reason.WRONG_PASSWORD,
+        Reason.LOCKED,
+    ]
+    assert (slow.binds, slow.pretended) == (3, ["alice"] * 2)
 
 
 async def test_every_wrong_code_counts_and_the_third_locks() -> None:

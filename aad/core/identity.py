@@ -95,6 +95,7 @@ class Attempt:
     `deadline`: until when the front needs an outcome, in `time.monotonic()` seconds.
     `caller`: where the user is, as the endpoint tells it (Calling-Station-Id); may be empty, is never trusted.
     `place`: the user's network address, as far as the endpoint is trusted to tell it; else it is unknown.
+    `counted`: the place whose turns it takes at its endpoint; empty: which that is, is unknown.
     `code`: what came behind the password in one field; `perhaps`: password and code, if `answer` holds both.
     """
 
@@ -105,6 +106,7 @@ class Attempt:
     deadline: float
     caller: str = ""
     place: UserAddress = UNKNOWN
+    counted: str = ""
     code: Answer | None = None
     perhaps: tuple[Answer, Answer] | None = None
 

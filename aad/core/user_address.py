@@ -17,6 +17,7 @@ Network = IPv4Network | IPv6Network
 
 SHOWN = 60  # characters of what couldn't be read
 _LONGEST = 100  # characters of anything that is an address: 45, a zone, brackets, a port
+_HOSTS = 64  # bits of the network that hosts share
 _LOW = 96  # bits of ::ffff:0:0/96, before an IPv4 address in IPv6
 _MOST_PORT = 65535
 # RFC 7239 6: a port is a number, or an obfuscated one, which begins with "_".
@@ -124,6 +125,17 @@ def of_a_host(address: Address) -> UserAddress:
 def written(address: UserAddress) -> str:
     """Write it for other servers and for people; empty: it is unknown."""
     return "" if isinstance(address, Unknown) else str(address)
+
+
+def place_of(address: UserAddress) -> str:
+    """Return the place that an address counts for, when failures and turns are counted; empty: it is unknown.
+
+    IPv4: the address. IPv6: its /64, as a host has all addresses of one (RFC 4291 2.5.4).
+    """
+    if isinstance(address, Unknown):
+        return ""
+    known = _plain(address)
+    return str(known if isinstance(known, IPv4Address) else IPv6Network((known, _HOSTS), strict=False))
 
 
 def _host(text: str) -> Address:

@@ -13,7 +13,7 @@ from aad.core.conversation import Accepted
 from aad.core.identity import Attempt
 from aad.core.outcome import Reason
 from aad.core.seldom import Seldom
-from aad.core.user_address import UNKNOWN, Unknown, UserAddress
+from aad.core.user_address import UNKNOWN, Unknown, UserAddress, place_of
 from aad.engine import Asked, Engine, Reply
 from aad.ports import Record, Unavailable
 from aad.radius import names
@@ -67,6 +67,7 @@ class Front:
             return self._refused(request, client, Reason.STATE_MALFORMED)
         if not request.name or request.odd_name:
             return self._refused(request, client, "no User-Name that anybody could have")
+        place = self._place(request, client, received)
         typed, code, perhaps = client.one_field.read(answer) if request.state is None else (answer, None, None)
         attempt = Attempt(
             event=client.event,
@@ -76,7 +77,8 @@ class Front:
             code=code,
             perhaps=perhaps,
             deadline=received + client.deadline - MARGIN,
-            place=self._place(request, client, received),
+            place=place,
+            counted=place_of(place),
             caller=(request.first(names.CALLING_STATION_ID) or b"").decode(errors="replace"),
         )
         try:
@@ -84,8 +86,8 @@ class Front:
         except Unavailable:
             return self._unavailable(client)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and nobody is let in
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} in {place.name}, {place.filename}:{place.lineno}"
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} in {last.name}, {last.filename}:{last.lineno}"
             self.record("fault", reason=where, client=client.name, user=request.name)
             return self._unavailable(client)
 

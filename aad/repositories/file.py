@@ -63,6 +63,11 @@ class File:
         """Check the password. Unavailable: too many are being checked."""
         return await self._file.proof(await self._file.find(user.handle), password, deadline)
 
+    async def pretend(self, user: User, password: Secret, deadline: float) -> None:
+        """Take as long as if a password were checked (ports.Pretends); `find` has, for one who is barred."""
+        if user.barred is None:
+            await self._file.proof(None, password, deadline)
+
     async def probe(self) -> str:
         """Say how many users there are. Unavailable: the file can't be used any more, and why."""
         return await self._file.probe()

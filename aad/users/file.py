@@ -6,20 +6,18 @@ import asyncio
 import stat
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from aad.core.identity import name_key
 from aad.core.outcome import Failure, Reason, Success
-from aad.core.scrypt import Hash
 from aad.core.secret import Secret
 from aad.core.settings import option
 from aad.ports import Unavailable
+from aad.users.hashing import Hashing
 from aad.users.reading import Entry, Users, UsersError, read_users
 
-THREADS = 2  # scrypt computes without Python's lock, 45 ms and 16 MiB each
 LOOKED_AT = 1.0  # seconds in which the file isn't looked at again
 
 
@@ -58,19 +56,19 @@ class UsersFile:
         self._looked = -LOOKED_AT
         self._wrong = ""
         self._reading = asyncio.Lock()
-        self._threads: ThreadPoolExecutor
+        self._hashing: Hashing
 
     async def __aenter__(self) -> Self:
         """Read the file. Unavailable: it can't be used."""
         await self._look()
         if self._wrong:
             raise self._unavailable(self._wrong)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=f"passwords of {self._name}")
+        self._hashing = Hashing(f"passwords of {self._name}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """End the threads; nobody waits for them any more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._hashing.end()
 
     async def probe(self) -> str:
         """Say how many users there are. Unavailable: the file can't be used any more, and why."""
@@ -95,21 +93,12 @@ class UsersFile:
         """
         if not password:
             return Failure(Reason.EMPTY_PASSWORD)
-        fits = await self._fits(entry.hash if entry else self._users.decoy, password, deadline)
+        fits = await self._hashing.fits(entry.hash if entry else self._users.decoy, password, deadline)
         if entry is None:
             return Failure(Reason.UNKNOWN_USER)
         if not fits:
             return Failure(Reason.WRONG_PASSWORD)
         return Failure(Reason.ACCOUNT_DISABLED) if entry.disabled else Success()
-
-    async def _fits(self, stored: Hash, password: Secret, deadline: float) -> bool:
-        """Compute in a thread. What still waits for one at the deadline is given up."""
-        job = asyncio.get_running_loop().run_in_executor(self._threads, stored.fits, password)
-        try:
-            return await asyncio.wait_for(job, max(deadline - time.monotonic(), 0.0))
-        except TimeoutError:
-            message = f"more passwords than {THREADS} threads can check in time"
-            raise self._unavailable(message) from None
 
     async def _current(self) -> Users:
         """Return the users, read anew if the file has changed; it is looked at once a second."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aad.core.user_address import UNKNOWN, Networks, Unknown, literal, network, read, written
+from aad.core.user_address import UNKNOWN, Networks, Unknown, literal, network, place_of, read, written
 
 EVERYWHERE = Networks(("0.0.0.0/0", "::/0"))
 
@@ -105,6 +105,22 @@ def test_ipv4_in_ipv6_is_the_same_in_networks() -> None:
 @pytest.mark.parametrize("other", ["192.0.2.7", "", None, UNKNOWN, 3221225991, b"\xc0\0\x02\x07"])
 def test_only_an_address_is_in_a_network(other: object) -> None:
     assert other not in EVERYWHERE
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::7", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::7", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("somewhere", ""),
+    ],
+)
+def test_an_address_counts_for_a_place(address: str, place: str) -> None:
+    assert place_of(read(address)) == place
 
 
 def test_a_network_covers_another() -> None:

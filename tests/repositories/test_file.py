@@ -16,7 +16,7 @@ from aad.core.identity import Bar, User
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.scrypt import Hash
 from aad.core.secret import Secret
-from aad.ports import Found, GroupLookup, LooksUpGroups, Repository, Unavailable, Wiring
+from aad.ports import Found, GroupLookup, LooksUpGroups, Pretends, Repository, Unavailable, Wiring
 from aad.repositories.file import File, FileSettings
 from aad.users import file as module
 from aad.users.reading import Users, read_users
@@ -171,6 +171,14 @@ async def test_an_unknown_user_takes_as_long_as_a_known_one(path: Path, held: He
     assert held.costs == [(8192, 8, 1)] * 4
 
 
+async def test_so_does_one_whose_password_must_not_be_checked(file: File, held: Held) -> None:
+    held.go.set()
+    assert isinstance(file, Pretends)
+    await file.pretend(ALICE, PASSWORD, NEVER)
+    await file.pretend(BOB, PASSWORD, NEVER)  # barred: `find` has
+    assert held.costs == [(4096, 8, 1)]
+
+
 async def test_so_does_one_who_was_removed_meanwhile(file: File, path: Path, held: Held) -> None:
     held.go.set()
     write(path, USERS.replace("users.Alice", "users.carol"))
@@ -184,7 +192,7 @@ async def test_two_at_once_and_no_more_are_checked(file: File, held: Held) -> No
         assert await asyncio.to_thread(held.begun.acquire, timeout=30)
     with pytest.raises(Unavailable, match="more passwords than 2 threads can check in time") as caught:
         await file.find("alice", PASSWORD, everybody, time.monotonic() + 0.01)
-    assert caught.value.where == "repository local"
+    assert caught.value.where == "", "whoever asks is late, the repository is well"
     held.go.set()
     assert await asyncio.gather(*checks) == [Failure(Reason.WRONG_PASSWORD)] * 6
     assert held.most == 2
