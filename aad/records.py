@@ -48,6 +48,7 @@ _TABLE = {
     "portal.refused": ("warning", "a form of {user} was refused: {reason}"),
     "request.discarded": ("warning", "request from {client} discarded: {reason}"),
     "request.refused": ("warning", "request of {client} refused: {reason}"),
+    "source.slowed": ("warning", "logins from {source} at {client} have to wait: {reason}"),
     "client.secret": ("notice", "client {client} uses {reason}"),
     "client.unreadable": ("warning", "what users of {client} type can't be read: {reason}"),
     "user_address.unknown": ("warning", "where users are, {teller} doesn't say: {reason}"),

@@ -22,6 +22,7 @@ from aad.https.keys import Key, Keys
 from aad.https.once import Once
 from aad.https.server import Server, Setup
 from aad.https.site import Showing, Site
+from aad.https.slowing import Slowing
 from aad.https.web import Response, Route
 from aad.notices.kept import Notices
 from aad.ports import Record, Store
@@ -41,6 +42,7 @@ class WebFront:
         self._random = random.SystemRandom().random
         self._randomness = Randomness()
         self._discards = Discards(record, "request.refused")
+        self._slowing = Slowing(record)
         self._server: Server | None = None
 
     def made(self, config: Config, engine: Engine) -> Setup | None:
@@ -92,6 +94,7 @@ class WebFront:
             reject_delay=config.radius.reject_delay,
             at_work=config.limits.at_work_per_client,
             random=self._random,
+            slowing=self._slowing,
             telling=frozenset(name for name, event in config.events.items() if event.tell_reasons),
         )
         routes: list[Route] = list(self._api(https, front, assembly.installation_key(config)).routes())

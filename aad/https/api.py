@@ -14,7 +14,7 @@ from aad.core import sealed
 from aad.core.conversation import Accepted
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
-from aad.core.user_address import UNKNOWN, read
+from aad.core.user_address import UNKNOWN, place_of, read
 from aad.discards import Discards
 from aad.engine import Asked
 from aad.https import openapi, problems, shapes
@@ -34,7 +34,8 @@ _LOGIN = (
     Field(name="event", doc="What he wants in for, if it isn't the key's first event.", most=100),
     Field(
         name="caller",
-        doc="The user's own address, for chains that ask for it; left out, it is unknown.",
+        doc="The user's own address, for chains that ask for it; after too many failures only it has to wait, not the "
+        "website's other users. Left out, it is unknown.",
         address=True,
     ),
 )
@@ -154,7 +155,7 @@ def _bound(key: Key) -> bytes:
 
 def _asking(key: Key, event: str, body: Mapping[str, str]) -> Asking:
     place = read(body["caller"]) if "caller" in body else UNKNOWN
-    return Asking(endpoint=key.name, event=event, deadline=key.deadline, place=place)
+    return Asking(endpoint=key.name, event=event, deadline=key.deadline, place=place, counted=place_of(place))
 
 
 def _refused(words: str) -> Document:
@@ -177,7 +178,7 @@ OPERATIONS = (
         doc="Begin a login. Begun again with the same name and password while its code is fresh, it gets a challenge "
         "for the same code, and no second mail.",
         fields=_LOGIN,
-        problems=(problems.OTHER_EVENT, problems.TOO_MANY_LOGINS),
+        problems=(problems.OTHER_EVENT, problems.TOO_MANY_LOGINS, problems.TOO_MANY_FAILURES),
     ),
     Operation(
         path="/v1/answers",

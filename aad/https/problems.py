@@ -49,6 +49,11 @@ KEY_REUSED = Sort(
 )
 HEAD_TOO_LARGE = Sort("head-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large.")
 TOO_MANY_LOGINS = Sort("too-many-logins", HTTPStatus.TOO_MANY_REQUESTS, "Too many logins of this key are at work.")
+TOO_MANY_FAILURES = Sort(
+    "too-many-failures",
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "Too many logins from the user's address have failed; for a while none may begin from there.",
+)
 FAULT = Sort("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here. It is in the log.")
 UNAVAILABLE = Sort(
     "unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Nobody can tell now: a server that is asked is out of order."
@@ -83,6 +88,15 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
         if self.errors:
             said["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in self.errors]
         return said
+
+
+class TooManyFailures(Problem):
+    """Logins from one place have failed too often. `seconds`: until another one may begin there."""
+
+    def __init__(self, seconds: int) -> None:
+        """Say when to come again."""
+        super().__init__(TOO_MANY_FAILURES, headers=again_in(seconds))
+        self.seconds = seconds
 
 
 def shown(_request: Request | None, problem: Problem) -> Response:

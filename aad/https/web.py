@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from aad.core.user_address import Unknown, UserAddress
+from aad.core.user_address import Unknown, UserAddress, place_of
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -51,6 +51,11 @@ class Request:
     def source(self) -> str:
         """Say for the log where it comes from."""
         return f"unknown, behind {self.peer}" if isinstance(self.caller, Unknown) else str(self.caller)
+
+    @property
+    def counted(self) -> str:
+        """The place whose turns it takes; behind a proxy that doesn't say who asks, all of that proxy are one."""
+        return place_of(self.caller) or f"behind {self.peer}"
 
     @cached_property
     def kind(self) -> str:

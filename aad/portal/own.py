@@ -56,6 +56,7 @@ async def asked_alone(
         deadline=time.monotonic() + DEADLINE,
         place=visit.request.caller,
         caller=written(visit.request.caller),
+        counted=visit.request.counted,
     )
     engine = visit.parts.engine
     return await (engine.begin(attempt) if ticket is None else engine.answer(ticket, attempt))

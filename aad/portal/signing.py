@@ -13,7 +13,7 @@ from aad.core.secret import Secret
 from aad.engine import Asked
 from aad.https import problems
 from aad.https.front import Told
-from aad.https.problems import Problem, again_in
+from aad.https.problems import Problem, TooManyFailures, again_in
 from aad.https.web import Cookie, Request, Response, Route, elsewhere
 from aad.portal.door import Door
 from aad.portal.sessions import COOKIE
@@ -64,7 +64,12 @@ class Signing:
         if mistakes:
             return self._page(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, mistakes=mistakes, name=name)
         asking = self._parts.asking(request)
-        told = await self._parts.front.begin(asking, name, Secret(password), request.received)
+        try:
+            told = await self._parts.front.begin(asking, name, Secret(password), request.received)
+        except TooManyFailures as error:
+            trouble = say("slowed", seconds=error.seconds)
+            page = self._page(request, status=error.sort.status, trouble=trouble, name=name)
+            return replace(page, headers=(*page.headers, *error.headers))
         return await self._told(request, name, told)
 
     async def _answer(self, request: Request) -> Response:

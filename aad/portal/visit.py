@@ -65,7 +65,9 @@ class Parts:
 
     def asking(self, request: Request) -> Asking:
         """Return who asks to sign in."""
-        return Asking(endpoint=self.endpoint, event=self.event, deadline=DEADLINE, place=request.caller)
+        return Asking(
+            endpoint=self.endpoint, event=self.event, deadline=DEADLINE, place=request.caller, counted=request.counted
+        )
 
     def language_of(self, request: Request, user: str = "") -> str:
         """Return the language to answer in. `user`: what the user's repository says."""
