@@ -196,7 +196,7 @@ class Identify:
             self.outages.up(f"repository {name}")
             if found and password and guess.refused and isinstance(repository, Pretends):
                 # In a crowd that waits for its turns, a refusal that needs none would tell who exists.
-                await repository.pretend(found.user, password, attempt.deadline)
+                await repository.pretend(found.user, attempt.deadline)
             if found is not None or guess.refused or guess.trouble:
                 return found
         return None

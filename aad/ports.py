@@ -103,8 +103,8 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
 class Pretends(Protocol):
     """What a repository may do besides: one in which checking a password takes a time that can be told from none."""
 
-    async def pretend(self, user: User, password: Secret, deadline: float) -> None:
-        """Take as long as for a password that is checked, for a user whose password must not be. Unavailable."""
+    async def pretend(self, user: User, deadline: float) -> None:
+        """Take as long as if the password were checked, for a user whose password must not be. Unavailable."""
 
 
 class AddressRefused(Exception):  # noqa: N818 - the word of the house

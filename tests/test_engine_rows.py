@@ -73,8 +73,7 @@ class SlowRepository(MemoryRepository):
         super().__init__(users)
         self.pretended: list[str] = []
 
-    async def pretend(self, user: User, password: Secret, deadline: float) -> None:
-        assert password
+    async def pretend(self, user: User, deadline: float) -> None:
         assert deadline
         self.pretended.append(user.name)
 

@@ -63,10 +63,10 @@ class File:
         """Check the password. Unavailable: too many are being checked."""
         return await self._file.proof(await self._file.find(user.handle), password, deadline)
 
-    async def pretend(self, user: User, password: Secret, deadline: float) -> None:
+    async def pretend(self, user: User, deadline: float) -> None:
         """Take as long as if a password were checked (ports.Pretends); `find` has, for one who is barred."""
         if user.barred is None:
-            await self._file.proof(None, password, deadline)
+            await self._file.pretend(deadline)
 
     async def probe(self) -> str:
         """Say how many users there are. Unavailable: the file can't be used any more, and why."""

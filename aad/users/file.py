@@ -100,6 +100,10 @@ class UsersFile:
             return Failure(Reason.WRONG_PASSWORD)
         return Failure(Reason.ACCOUNT_DISABLED) if entry.disabled else Success()
 
+    async def pretend(self, deadline: float) -> None:
+        """Take as long as if a password were checked. Unavailable: too many are being checked."""
+        await self._hashing.pretend(deadline)
+
     async def _current(self) -> Users:
         """Return the users, read anew if the file has changed; it is looked at once a second."""
         if time.monotonic() >= self._looked + LOOKED_AT:

@@ -172,11 +172,17 @@ async def test_an_unknown_user_takes_as_long_as_a_known_one(path: Path, held: He
 
 
 async def test_so_does_one_whose_password_must_not_be_checked(file: File, held: Held) -> None:
-    held.go.set()
     assert isinstance(file, Pretends)
-    await file.pretend(ALICE, PASSWORD, NEVER)
-    await file.pretend(BOB, PASSWORD, NEVER)  # barred: `find` has
-    assert held.costs == [(4096, 8, 1)]
+    checks = [asyncio.create_task(file.authenticate(ALICE, PASSWORD, NEVER)) for _ in range(2)]
+    for _ in checks:
+        assert await asyncio.to_thread(held.begun.acquire, timeout=30)
+    with pytest.raises(Unavailable):
+        await file.pretend(ALICE, time.monotonic() + 0.01)
+    await file.pretend(BOB, time.monotonic() + 0.01)  # barred: `find` has taken its turn
+    waiting = asyncio.create_task(file.pretend(ALICE, NEVER))
+    held.go.set()
+    await asyncio.gather(waiting, *checks)
+    assert len(held.costs) == 2, "nothing is computed"
 
 
 async def test_so_does_one_who_was_removed_meanwhile(file: File, path: Path, held: Held) -> None:

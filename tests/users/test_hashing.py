@@ -136,6 +136,32 @@ async def test_a_fault_in_a_thread_is_its_own(crowd: Crowd) -> None:
     assert await crowd.ask(OTHER, "A")
 
 
+async def test_a_pretended_hash_takes_its_turn_and_the_time_of_one_but_no_thread(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TOOK", 0.2)
+    crowd.hashing = Hashing("test")
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        await crowd.hashing.pretend(began + 0.01)  # it would take longer
+    await crowd.hashing.pretend(NEVER)
+    assert time.monotonic() - began >= 0.2
+    tasks = await full(crowd)
+    with pytest.raises(Unavailable):
+        await crowd.hashing.pretend(time.monotonic() + 0.01)  # it has no turn
+    pretended = [asyncio.create_task(crowd.hashing.pretend(NEVER)) for _ in range(50)]
+    await asyncio.sleep(0)
+    began = time.monotonic()
+    crowd.go.set()
+    await asyncio.gather(*tasks, *pretended)
+    assert time.monotonic() - began < 50 * 0.1, "all of them wait at the same time"
+    for _ in range(50):
+        await crowd.ask(OTHER, "A")
+    began = time.monotonic()
+    await crowd.hashing.pretend(NEVER)
+    assert time.monotonic() - began < 0.2, "it is the time that hashes took of late"
+
+
 async def test_after_its_end_nothing_more_is_begun(crowd: Crowd) -> None:
     tasks = await full(crowd)
     waiting = crowd.ask(OTHER, "waiting", time.monotonic() + 0.05)
