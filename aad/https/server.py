@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from aad.core.user_address import Networks, literal
+from aad.core.user_address import Address, Networks, literal, place_of
 from aad.https.problems import Problem
 from aad.https.site import Site
 from aad.https.web import Request, Response
@@ -18,7 +18,7 @@ from aad.https.wire import HEAD_OCTETS, Line
 
 HANDSHAKE = 5.0  # seconds for TLS
 PAUSE = 0.2  # seconds, when no more files may be opened
-EACH = 4  # one address holds at most a part of all connections: one over this, but never fewer than `FEW`
+EACH = 4  # one place holds at most a part of all connections: one over this, but never fewer than `FEW`
 FEW = 16
 _GOODBYE = 1.0  # seconds to take leave
 
@@ -80,28 +80,29 @@ class Server:
             except OSError:  # no more files may be opened, or it was gone before we saw it
                 await asyncio.sleep(PAUSE)
                 continue
-            address = peer[0]
-            if self._greedy(address) or not self._room():
+            address = literal(peer[0])
+            place = place_of(address)
+            if self._greedy(address, place) or not self._room():
                 accepted.close()
                 continue
-            self._held[address] += 1
+            self._held[place] += 1
             task = loop.create_task(self._serve(accepted), name="https: connection")
             self._lines[task] = None
-            task.add_done_callback(partial(self._gone, accepted, address))
+            task.add_done_callback(partial(self._gone, accepted, place))
             await asyncio.sleep(0)  # a crowd that connects doesn't keep others from their turn
 
-    def _gone(self, accepted: socket.socket, address: str, task: asyncio.Task[None]) -> None:
+    def _gone(self, accepted: socket.socket, place: str, task: asyncio.Task[None]) -> None:
         """Forget a connection, also one that had to go before it was served."""
         self._lines.pop(task, None)
-        self._held[address] -= 1
-        if not self._held[address]:
-            del self._held[address]
+        self._held[place] -= 1
+        if not self._held[place]:
+            del self._held[place]
         accepted.close()
 
-    def _greedy(self, address: str) -> bool:
-        """Say whether so many come from an address that others would find no place."""
-        held = self._held.get(address, 0)
-        return held >= max(self.setup.connections // EACH, FEW) and literal(address) not in self.setup.trusted
+    def _greedy(self, address: Address, place: str) -> bool:
+        """Say whether so many come from where an address is that others would find no room."""
+        held = self._held.get(place, 0)
+        return held >= max(self.setup.connections // EACH, FEW) and address not in self.setup.trusted
 
     def _room(self) -> bool:
         """Say whether one more may come. When all places are taken, the oldest that isn't at work has to go."""

@@ -258,8 +258,7 @@ def test_41_what_is_slowed_tells_nobody_who_is_right(place: Place, authority: Au
         for number in range(59):
             body = {"name": f"{name}{number:02}", "password": password, "caller": caller, "event": "decoy"}
             assert books.post("/v1/logins", body).result == "challenge"
-        while books.post("/v1/logins", body).status != 429:
-            pass
+        assert any(books.post("/v1/logins", body).status == 429 for _ in range(300))
         found.append(place.daemon.records("source.slowed")[-1]["source"])
     assert found == ["192.0.2.1", "192.0.2.2"]
 
