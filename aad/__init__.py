@@ -35,7 +35,8 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     installation.py  the installation's key, made at the first start                   | core, folders, ports
     registry.py    a type's name -> a plugin class                                  | ports, config
     methods/ repositories/ senders/ stores/   the plugins; none knows another | core, ports; folders, upstream, users
-    users/         a users file at work: read anew, its passwords checked           | core, ports
+    asker.py       who asks for what a task does: hands are shared out in turns     | core
+    users/         a users file at work: read anew, its passwords hashed by turns   | asker, core, ports
     upstream/      other RADIUS servers, asked about a password                     | core, ports, radius
     same.py        a login begun again while it is at work is one login            | core, ports
     claim.py       of several nodes one begins a login, the others wait for him     | ports

@@ -95,6 +95,7 @@ class WebFront:
             at_work=config.limits.at_work_per_client,
             random=self._random,
             slowing=self._slowing,
+            never_slowed=Networks(https.never_slowed),
             telling=frozenset(name for name, event in config.events.items() if event.tell_reasons),
         )
         routes: list[Route] = list(self._api(https, front, assembly.installation_key(config)).routes())

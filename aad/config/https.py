@@ -65,6 +65,9 @@ class Https:
     certificate: Path = option(doc="Our certificate and those between it and the authority, in PEM.")
     key: Secret = option(doc="Its private key, in PEM, without a passphrase.")
     trusted_proxies: tuple[str, ...] = option((), "Proxies whose X-Forwarded-For or Forwarded says who asks.")
+    never_slowed: tuple[str, ...] = option(
+        (), "Networks whose failing logins make nobody there wait: an office that has many users behind one address."
+    )
     connections: int = option(500, "Connections at the same time, at most.", at_least=10, at_most=100_000)
     keys: Mapping[str, ApiKey] = option({}, "The websites that may log users in.")
     portal: Portal | None = option(None, "The self-service portal; without the table there is none.")
@@ -81,6 +84,7 @@ class Https:
         if not self.listen:
             yield "listen", "should name at least one address"
         yield from networks_faults("trusted_proxies", self.trusted_proxies)
+        yield from networks_faults("never_slowed", self.never_slowed)
         if self.portal and PORTAL in self.keys:
             yield f"keys.{PORTAL}", "has the name of the portal"
         try:

@@ -16,7 +16,7 @@ from aad.core.identity import Attempt, odd, presentable
 from aad.core.penalties import Failed
 from aad.core.secret import Secret
 from aad.core.turns import Source
-from aad.core.user_address import UNKNOWN, Unknown, UserAddress, written
+from aad.core.user_address import UNKNOWN, Networks, Unknown, UserAddress, written
 from aad.engine import Asked, Engine
 from aad.https import problems
 from aad.https.problems import Problem, TooManyFailures, again_in
@@ -41,11 +41,6 @@ class Asking:
     place: UserAddress = UNKNOWN
     counted: str = ""
 
-    @property
-    def source(self) -> Source | None:
-        """Who is slowed down if it fails; None: nobody, as it can't be told from others who are right."""
-        return None if isinstance(self.place, Unknown) else Source(self.endpoint, self.counted)
-
 
 @dataclass(frozen=True)
 class Refused:
@@ -63,7 +58,7 @@ class Front:
 
     `reject_delay`: seconds; `at_work`: new logins of one endpoint at the same time, at most; `random()`: from 0 to 1;
     `telling`: the events whose users learn why they are refused, once they have proved who they are. `slowing`: of the
-    places that fail; it may outlive the front.
+    places that fail, but for those in `never_slowed`; it may outlive the front.
     """
 
     engine: Engine
@@ -73,6 +68,7 @@ class Front:
     at_work: int
     random: Callable[[], float]
     slowing: Slowing
+    never_slowed: Networks = field(default_factory=lambda: Networks(()))
     telling: frozenset[str] = frozenset()
     _at_work: Counter[str | Source] = field(default_factory=Counter)
 
@@ -82,7 +78,7 @@ class Front:
         Problem: nobody could tell, too many are at work, or too many from there have failed.
         An empty password is none at all: who gives none is asked for what his chain begins with, or refused.
         """
-        source = asking.source
+        source = self._source(asking)
         if source and (seconds := self.slowing.left(source)):
             await self._late(received)  # a flood of them costs the sender connections that wait
             raise TooManyFailures(seconds)
@@ -96,7 +92,7 @@ class Front:
 
     async def answer(self, asking: Asking, name: str, ticket: bytes, answer: Secret, received: float) -> Told:
         """Answer a challenge by the ticket of `Asked`, with the same `asking` and name as it was begun. Problem."""
-        return await self._told(self._attempt(asking, name, answer, received), ticket, received, asking.source)
+        return await self._told(self._attempt(asking, name, answer, received), ticket, received, self._source(asking))
 
     async def refused(self, received: float, words: str = "") -> Refused:
         """Return a refusal, no sooner than any other one leaves."""
@@ -122,6 +118,11 @@ class Front:
             self._at_work[whose] -= 1
             if not self._at_work[whose]:
                 del self._at_work[whose]
+
+    def _source(self, asking: Asking) -> Source | None:
+        """Return who is slowed down for what fails; None: nobody, as it can't be told from others who are right."""
+        nobody = isinstance(asking.place, Unknown) or asking.place in self.never_slowed
+        return None if nobody else Source(asking.endpoint, asking.counted)
 
     def _failed(self, source: Source | None, what: Failed) -> None:
         if source:

@@ -58,6 +58,7 @@ def test_there_may_be_websites_only(tmp_path: Path, authority: Authority) -> Non
     [
         ('listen = ["8443"]', 'https.listen[0]: "8443" should be ADDRESS:PORT, such as "[::]:8443"'),
         ("listen = []", "https.listen: should name at least one address"),
+        ('never_slowed = ["office"]', "https.never_slowed[0]: 'office' does not appear to be"),
         ('trusted_proxies = ["proxy"]', "https.trusted_proxies[0]: 'proxy' does not appear to be"),
         ("connections = 1", "https.connections: 1 should be at least 10"),
         ('[https.keys.shop]\nhash = "KEY"\nevent = "vpn"', "https.keys.shop.hash: should be 64 hexadecimal digits"),

@@ -61,6 +61,7 @@ class Door:
             at_work=at_work,
             random=lambda: 0.0,
             slowing=Slowing(self._record),
+            never_slowed=Networks(("198.51.100.0/24",)),
         )
 
     def _record(self, name: str, /, **fields: object) -> None:
@@ -139,6 +140,17 @@ async def test_what_a_failure_costs(reply: Asked | Rejected, name: str, enough: 
     reason = "too many logins from there have failed"
     assert slowed == [{"client": "portal", "source": "192.0.2.1", "reason": reason}][: enough and 1]
     assert isinstance(await door.ask("192.0.2.2"), Asked | Refused)
+
+
+async def test_an_office_behind_one_address_is_never_slowed_if_that_is_said() -> None:
+    door = Door(at_work=FEW + 5)
+    tasks = [door.ask("198.51.100.7") for _ in range(FEW + 5)]
+    await asyncio.sleep(0)
+    assert len(door.engine.begun) == FEW + 5
+    door.engine.go.set()
+    await asyncio.gather(*tasks)
+    for _ in range(40):
+        assert await door.ask("198.51.100.7") == Refused("no")
 
 
 async def test_a_wrong_answer_costs_and_is_never_kept_from_being_given() -> None:

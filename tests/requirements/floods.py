@@ -9,7 +9,7 @@ import secrets
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
@@ -22,15 +22,21 @@ from tests.portal.conftest import Place
 from tests.portal.visitor import Visitor
 
 PAUSE = 0.02  # seconds between two tries that cost nothing, lest the attacker need the machine that is measured
+NOTHING: Mapping[str, str] = {}
 PATIENCE = 30.0  # seconds for a flood to begin, or to end
 
 
 @contextmanager
-def flooding(kind: str, port: int, source: str, **given: str) -> Iterator[Counter[str]]:
-    """Flood from an address until the block ends; afterwards the count says what was answered, by status."""
+def flooding(
+    kind: str, port: int, source: str, given: Mapping[str, str] = NOTHING, *, times: int = 0
+) -> Iterator[Counter[str]]:
+    """Flood from an address until the block ends; afterwards the count says what was answered, by status.
+
+    `times`: so many at once, where it aren't those of `FLOODS`.
+    """
     spawn, count = multiprocessing.get_context("spawn"), Counter[str]()
     ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_attack, args=(theirs, kind, port, source, given))
+    process = spawn.Process(target=_attack, args=(theirs, kind, times, port, source, given))
     process.start()
     theirs.close()
     try:
@@ -46,13 +52,14 @@ def flooding(kind: str, port: int, source: str, **given: str) -> Iterator[Counte
         process.kill()
 
 
-def _attack(pipe: Any, kind: str, port: int, source: str, given: Mapping[str, str]) -> None:
-    asyncio.run(_attacked(pipe, kind, port, source, given))
+def _attack(pipe: Any, kind: str, times: int, *given: Any) -> None:
+    usual, work = FLOODS[kind]
+    asyncio.run(_attacked(pipe, lambda count: [work(*given, count) for _ in range(times or usual)]))
 
 
-async def _attacked(pipe: Any, kind: str, port: int, source: str, given: Mapping[str, str]) -> None:
-    count, (times, work) = Counter[str](), FLOODS[kind]
-    tasks = [asyncio.create_task(work(port, source, given, count)) for _ in range(times)]
+async def _attacked(pipe: Any, works: Callable[[Counter[str]], list[Coroutine[Any, Any, None]]]) -> None:
+    count = Counter[str]()
+    tasks = [asyncio.create_task(work) for work in works(count)]
     pipe.send("begun")
     await asyncio.to_thread(pipe.recv)
     for task in tasks:

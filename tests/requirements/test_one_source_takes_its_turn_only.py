@@ -47,6 +47,7 @@ trusted_proxies = ["{proxy}"]
 [https.keys.shop]
 hash = "{shop}"
 event = "vpn"
+deadline = "60s"
 [https.keys.books]
 hash = "{books}"
 event = "vpn"
@@ -139,7 +140,7 @@ def all_served(daemon: Daemon, record: pytest.FixtureRequest) -> None:
 
 def started(daemon: Daemon, client: str, least: int = 100) -> None:
     """Wait until so many logins of a client have begun."""
-    until(lambda: sum(each["client"] == client for each in daemon.records("login.started")) >= least)
+    until(lambda: sum(each["client"] == client for each in daemon.records("login.started")) >= least, 30)
 
 
 def signed_in(place: Place, name: str, **headers: str) -> Seen:
@@ -159,7 +160,7 @@ def failing(website: Website, callers: list[str], **more: str) -> list[Said]:
 def test_41_random_names_at_the_portal_are_slowed_and_nobody_else_is(
     place: Place, request: pytest.FixtureRequest
 ) -> None:
-    with flooding("portal", place.port, ATTACKER, **form(place, X_Forwarded_For="192.0.2.1")) as count:
+    with flooding("portal", place.port, ATTACKER, form(place, X_Forwarded_For="192.0.2.1")) as count:
         started(place.daemon, "portal")
         all_served(place.daemon, request)
         # Who sits behind the attacker's address is told what to do, and when; who doesn't is let in.
@@ -178,7 +179,7 @@ def test_41_random_names_at_the_portal_are_slowed_and_nobody_else_is(
 
 
 def test_41_behind_a_proxy_that_hides_addresses_nobody_is_slowed(place: Place, request: pytest.FixtureRequest) -> None:
-    with flooding("portal", place.port, PROXY, **form(place)):
+    with flooding("portal", place.port, PROXY, form(place)):
         started(place.daemon, "portal")
         all_served(place.daemon, request)
         assert signed_in(place, "user30").status == 303
@@ -187,7 +188,7 @@ def test_41_behind_a_proxy_that_hides_addresses_nobody_is_slowed(place: Place, r
 
 
 def test_41_a_website_that_floods(place: Place, authority: Authority, request: pytest.FixtureRequest) -> None:
-    with flooding("website", place.port, ATTACKER, key=KEY):
+    with flooding("website", place.port, ATTACKER, {"key": KEY}):
         started(place.daemon, "shop")
         all_served(place.daemon, request)
         assert Website(place.port, authority, OTHER_KEY).login("user30", PASSWORD).result == "accepted"
@@ -199,7 +200,7 @@ def test_41_one_user_of_a_website_that_floods(
     place: Place, authority: Authority, request: pytest.FixtureRequest
 ) -> None:
     shop, books = Website(place.port, authority), Website(place.port, authority, OTHER_KEY)
-    with flooding("website", place.port, ATTACKER, key=KEY, caller="192.0.2.66") as count:
+    with flooding("website", place.port, ATTACKER, {"key": KEY, "caller": "192.0.2.66"}) as count:
         started(place.daemon, "shop")
         all_served(place.daemon, request)
         right = {"name": "user30", "password": PASSWORD}
@@ -225,6 +226,27 @@ def test_41_handshakes_that_stand_half_done(place: Place, request: pytest.Fixtur
         until(lambda: descriptors(place.daemon) >= rested + 100)
         all_served(place.daemon, request)
         assert signed_in(place, "user30", **{"X-Forwarded-For": "192.0.2.7"}).status == 303
+
+
+def test_41_in_a_crowd_refusals_take_the_same_turns(place: Place, authority: Authority) -> None:
+    """29: a refusal that needs no hash would tell, by leaving early, that its user exists."""
+    shop = Website(place.port, authority)
+    whole = [("user40", "wrong, locked"), ("user41", "wrong"), ("nobody", "wrong")]
+    for number in range(3):
+        shop.login("user40", f"wrong {number}")
+
+    def timed(who: tuple[str, str]) -> float:
+        began = time.monotonic()
+        assert shop.login(*who).result == "refused"
+        return time.monotonic() - began
+
+    with flooding("website", place.port, ATTACKER, {"key": KEY}, times=60), ThreadPoolExecutor(len(whole)) as hands:
+        started(place.daemon, "shop", 63)
+        times = list(hands.map(timed, whole))
+    assert min(times) > 0.6 * max(times), times
+    assert place.daemon.records("login.rejected")[2]["reason"] == "wrong password"
+    reasons = {each["reason"] for each in place.daemon.records("login.rejected") if each["user"] == "user40"}
+    assert "locked out by wrong passwords" in reasons
 
 
 @short
