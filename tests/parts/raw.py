@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aad.core.secret import Secret
 from aad.radius import asking, names
@@ -77,3 +77,10 @@ class Request:
     def reply(self, datagram: bytes) -> asking.Reply:
         """Check a reply to this request; PacketError."""
         return asking.check_reply(datagram, self._authenticator, self._identifier, self._secret)
+
+
+def status_server(*attributes: Attribute, secret: str = SECRET) -> tuple[bytes, Callable[[bytes], asking.Reply]]:
+    """Return a Status-Server request, and what checks its reply."""
+    authenticator, identifier, key = secrets.token_bytes(16), secrets.randbelow(256), Secret(secret)
+    octets = asking.request(identifier, authenticator, attributes, key, names.STATUS_SERVER)
+    return octets, lambda reply: asking.check_reply(reply, authenticator, identifier, key)

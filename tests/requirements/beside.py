@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,14 +10,13 @@ from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, s
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from aad.core.secret import Secret
-from aad.radius import asking, names
+from aad.radius import asking
 from aad.radius.names import ACCESS_CHALLENGE
 from aad.radius.relay import turn
 from aad.radius.wire import Attribute
-from tests.parts.daemon import SECRET, Daemon
+from tests.parts.daemon import Daemon
 from tests.parts.part import Part
-from tests.parts.raw import Raw, Request
+from tests.parts.raw import Raw, Request, status_server
 from tests.parts.waiting import NotInTime, until
 
 S = TypeVar("S", bound=AbstractAsyncContextManager[Any])
@@ -72,13 +70,6 @@ def threads(daemon: Daemon) -> int:
 
 def descriptors(daemon: Daemon) -> int:
     return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in daemon.pids)
-
-
-def status_server(*attributes: Attribute, secret: str = SECRET) -> tuple[bytes, Callable[[bytes], asking.Reply]]:
-    """Return a Status-Server request, and what checks its reply."""
-    authenticator, identifier, key = secrets.token_bytes(16), secrets.randbelow(256), Secret(secret)
-    octets = asking.request(identifier, authenticator, attributes, key, names.STATUS_SERVER)
-    return octets, lambda reply: asking.check_reply(reply, authenticator, identifier, key)
 
 
 def ask_status(client: Raw, *attributes: Attribute) -> asking.Reply:

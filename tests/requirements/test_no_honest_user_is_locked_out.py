@@ -13,9 +13,9 @@ from tests.login.test_radius import RIGHT, code, state
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
-from tests.parts.raw import Raw, Request
+from tests.parts.raw import Raw, Request, status_server
 from tests.parts.waiting import until
-from tests.requirements.beside import again, ask_status, kinds, status_server
+from tests.requirements.beside import again, ask_status, kinds
 
 KEPT = 29.5  # seconds; 30 are promised
 
