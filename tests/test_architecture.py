@@ -148,7 +148,6 @@ DOORS = {
     # three libraries in one: MD4 and DES; RSA; ChaCha20-Poly1305
     "Cryptodome": "radius/mschap.py, senders/oauth_jwt.py, core/sealed.py",
     "segno": "qr.py",
-    "hiredis": "stores/valkey_line.py",
     "ldap3": "repositories/ldap_dial.py",
     "aiosmtplib": "senders/smtp_open.py",
     "aiosmtpd": "cli/mailbox.py",
@@ -177,6 +176,7 @@ PURE = [
     PACKAGE / "senders" / "address.py",
     PACKAGE / "stores" / "aside.py",
     PACKAGE / "stores" / "valkey_lua.py",
+    PACKAGE / "stores" / "valkey_reply.py",
     *(
         PACKAGE / "radius" / f"{name}.py"
         for name in (

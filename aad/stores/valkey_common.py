@@ -20,13 +20,13 @@ import contextlib
 import math
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
 
 from aad.ports import Kept, RowRule, Rule, Taken, Tally, Unavailable
 from aad.stores import valkey_lua as lua
 from aad.stores.valkey_clock import Clock, boottime
 from aad.stores.valkey_line import Line
 from aad.stores.valkey_link import Link, run_on
+from aad.stores.valkey_reply import Answer, listed, maybe, octets, several
 from aad.stores.valkey_settings import ValkeySettings
 from aad.storing import GRACE, ROW, Change
 
@@ -34,7 +34,11 @@ EVERY = 10.0  # seconds from one look at the server's clock to the next; that fi
 MOST_KEYS = 1_000_000  # in the database; then new names are refused, and known ones go on
 RECENT = 1.0  # seconds for which the number of waiting logins is good enough
 RACES = 200  # others who change the same value at the same moment, before it is given up
-SCANNED = 1000  # keys looked at in one step, by a command that lists counters
+SCANNED = 250  # keys looked at in one step of a walk
+HELD = 50  # ... where their values come too
+WALKED = 32 * 1024 * 1024  # octets of names that a walk finds; each of them, and each step, counts for SURPLUS more
+SURPLUS = 64
+_FOUND = several(octets, listed(octets))
 
 
 class Common:
@@ -130,23 +134,35 @@ class Common:
         """Return the counters of a kind that still count: a walk through all keys, for a command."""
         beginning, found = self._counter(kind, ""), list[Tally]()
         async for keys in self._keys(beginning):
-            held = await asyncio.gather(*(self.link.ask(b"HGETALL", key) for key in keys))
+            held = await asyncio.gather(*(self.link.ask(listed(octets), b"HGETALL", key) for key in keys))
             for key, pairs in zip(keys, held, strict=True):
                 found += self._read(kind, key.removeprefix(beginning), pairs)
         return sorted(set(found), key=lambda tally: (tally.name, tally.scope))
 
-    async def _keys(self, beginning: bytes) -> AsyncIterator[list[bytes]]:
+    def _keys(self, beginning: bytes) -> AsyncIterator[list[bytes]]:
         """Yield all keys that begin so, some at a time."""
-        pattern, cursor = re.sub(rb"([\[\]*?\\^])", rb"\\\1", beginning) + b"*", b"0"
-        while True:
-            cursor, keys = await self.link.ask(b"SCAN", cursor, b"MATCH", pattern, b"COUNT", b"%d" % SCANNED)
-            yield keys
+        pattern = re.sub(rb"([\[\]*?\\^])", rb"\\\1", beginning) + b"*"
+        return self._walk((b"SCAN",), (b"MATCH", pattern, b"COUNT", b"%d" % SCANNED))
+
+    async def _walk(
+        self, scan: tuple[bytes, ...], how: tuple[bytes, ...], *, pairs: bool = False
+    ) -> AsyncIterator[list[bytes]]:
+        """Yield the names that a SCAN finds, step by step; some of them twice. Unavailable: they have no end."""
+        cursor, left = b"0", WALKED
+        while left > 0:
+            cursor, found = await self.link.ask(_FOUND, *scan, cursor, *how)
+            names = found[::2] if pairs else found
+            yield names
             if cursor == b"0":
                 return
+            left -= SURPLUS * (1 + len(names)) + sum(map(len, names))
+        message = "it names more keys than can be walked through"
+        raise Unavailable(message, where="store")
 
     async def find(self, kind: str, name: str) -> bytes | None:
         """Return what is held."""
-        found: bytes | None = await self.link.ask(b"HGET", self._key("held", _octets(kind)), _octets(name))
+        key = self._key("held", _octets(kind))
+        found: bytes | None = await self.link.ask(maybe(octets), b"HGET", key, _octets(name))
         return found
 
     async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
@@ -157,11 +173,14 @@ class Common:
 
     async def names(self, kind: str) -> list[str]:
         """Return the names, in order."""
-        return sorted(_text(name) for name in await self.link.ask(b"HKEYS", self._key("held", _octets(kind))))
+        found, scan = set[bytes](), (b"HSCAN", self._key("held", _octets(kind)))
+        async for names in self._walk(scan, (b"COUNT", b"%d" % HELD), pairs=True):
+            found.update(names)
+        return sorted(map(_text, found))
 
     async def recall(self, kind: str, name: str) -> bytes | None:
         """Return a value that hasn't ended."""
-        found: bytes | None = await self.link.ask(b"GET", self._passing(kind, name))
+        found: bytes | None = await self.link.ask(maybe(octets), b"GET", self._passing(kind, name))
         return found
 
     async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
@@ -202,14 +221,14 @@ class Common:
         """Return the values of a kind: a walk through all keys, for a command."""
         beginning, found = self._passing(kind, ""), dict[str, bytes]()
         async for keys in self._keys(beginning):
-            held = await asyncio.gather(*(self.link.ask(b"GET", key) for key in keys))
+            held = await asyncio.gather(*(self.link.ask(maybe(octets), b"GET", key) for key in keys))
             found |= {_text(key.removeprefix(beginning)): value for key, value in zip(keys, held, strict=True) if value}
         return found
 
     async def probe(self) -> str:
         """Write, so that a full server shows; say what it is, and what would lose lockouts or enrolments."""
-        await self.link.ask(b"SET", self._key("probed"), _number(self.clock.now()), b"EX", b"60")
-        about = dict(re.findall(r"^(\w+):(.*?)\r?$", _text(await self.link.ask(b"INFO")), re.MULTILINE))
+        await self.link.ask(octets, b"SET", self._key("probed"), _number(self.clock.now()), b"EX", b"60")
+        about = dict(re.findall(r"^(\w+):(.*?)\r?$", _text(await self.link.ask(octets, b"INFO")), re.MULTILINE))
         self._counted = 0.0
         version = about.get("valkey_version") or about.get("redis_version")
         said = f"version {version}, {await self.waiting()} logins wait"
@@ -224,7 +243,7 @@ class Common:
         await self._time(lambda: run_on(line, lua.CLOCK, (self._key("clock"),), self.clock.floor()))
         self._counted = 0.0
 
-    async def _time(self, ask: Callable[[], Awaitable[Any]]) -> None:
+    async def _time(self, ask: Callable[[], Awaitable[Answer]]) -> None:
         asked = boottime()
         server, shift = await ask()
         self.clock.heard(asked, boottime(), server, shift)
@@ -237,7 +256,7 @@ class Common:
             with contextlib.suppress(Unavailable):  # whoever uses the store is told
                 await self._time(lambda: self.link.run(lua.CLOCK, (self._key("clock"),), self.clock.floor()))
 
-    def _run(self, script: str, keys: tuple[bytes, ...], *values: bytes) -> Awaitable[Any]:
+    def _run(self, script: str, keys: tuple[bytes, ...], *values: bytes) -> Awaitable[Answer]:
         return self.link.run(script, keys, self.clock.late(self._timeout), _number(self.clock.now()), *values)
 
     def _heard(self, waiting: int) -> None:
@@ -245,12 +264,16 @@ class Common:
 
     def _read(self, kind: str, name: bytes, pairs: list[bytes]) -> list[Tally]:
         read, now = [], self.clock.now()
-        for scope, held in zip(pairs[::2], pairs[1::2], strict=True):
-            count, _, until = held.partition(b" ")
-            if int(count) and float(until) > now:
-                read.append(
-                    Tally(kind=kind, scope=_text(scope), name=_text(name), count=int(count), until=float(until))
-                )
+        try:
+            for scope, held in zip(pairs[::2], pairs[1::2], strict=True):
+                count, _, until = held.partition(b" ")
+                if int(count) and float(until) > now:
+                    read.append(
+                        Tally(kind=kind, scope=_text(scope), name=_text(name), count=int(count), until=float(until))
+                    )
+        except ValueError:
+            message = "a counter that can't be read"
+            raise Unavailable(message, where="store") from None
         return read
 
     def _changed(self, change: Change) -> tuple[bytes, bytes, bytes]:

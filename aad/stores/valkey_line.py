@@ -1,9 +1,10 @@
-"""One connection to a Valkey or Redis server, shared by all tasks. The door of hiredis: nobody else imports it.
+"""One connection to a Valkey or Redis server, shared by all tasks.
 
 1. What is asked in one turn of the loop leaves in one piece, and answers come in the order of the questions: a login
    storm needs few system calls, and no pool.
 2. A question that isn't answered in time ends the connection, and with it all that wait: the server hangs, or the link
    is cut. Whoever asks next is told at once.
+3. So does an answer of another kind than the question's, one that nobody asked for, and what is no answer at all.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import contextlib
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
+from aad.core.secret import Secret
 from aad.core.settings import spoken
 from aad.ports import Unavailable
+from aad.stores.valkey_reply import Answer, Malformed, Reader, Refusal, Shape, maybe, number, octets, several
 from aad.stores.valkey_settings import Route
 
 _ENDS = ("READONLY", "LATE", "NOSCRIPT", "LOADING", "MASTERDOWN", "NOAUTH")
 """Errors after which the connection is made anew: to another server, with the scripts, at the right time."""
+_PLACE = maybe(several(octets, octets))
 
 
 class Line(asyncio.Protocol):
@@ -28,21 +32,18 @@ class Line(asyncio.Protocol):
 
     def __init__(self, where: str, place: str, timeout: float) -> None:
         """Prepare it; each answer may take `timeout` seconds."""
-        import hiredis  # noqa: PLC0415 - only who configures this store needs it
-
-        self._reader = hiredis.Reader()
-        self._refusal = hiredis.ReplyError
+        self._reader = Reader()
         self._where, self._place, self._timeout = where, place, timeout
         self._loop = asyncio.get_running_loop()
-        self._asked: deque[tuple[asyncio.Future[Any], float]] = deque()
+        self._asked: deque[tuple[asyncio.Future[Answer], float, Shape]] = deque()
         self._out: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport | None = None
         self.trouble = ""
         self.lost: Callable[[str], None] = lambda _what: None
 
-    def ask(self, *words: bytes) -> asyncio.Future[Any]:
-        """Ask, and return what will hold the answer: bytes, int, list, None. Unavailable: there won't be any."""
+    def ask(self, shape: Shape, *words: bytes) -> asyncio.Future[Answer]:
+        """Ask, and return what will hold the answer, which has this `shape`. Unavailable: there won't be any."""
         if self.trouble:
             raise self.unavailable(self.trouble)
         future, now = self._loop.create_future(), self._loop.time()
@@ -50,7 +51,7 @@ class Line(asyncio.Protocol):
             self._loop.call_soon(self._flush)
         self._out.append(b"*%d\r\n" % len(words))
         self._out += [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
-        self._asked.append((future, now + self._timeout))
+        self._asked.append((future, now + self._timeout, shape))
         if self._timer is None:
             self._timer = self._loop.call_at(now + self._timeout, self._look)
         return future
@@ -68,7 +69,7 @@ class Line(asyncio.Protocol):
             self._transport.abort()
         if self._timer is not None:
             self._timer.cancel()
-        for future, _ in self._asked:
+        for future, _, _ in self._asked:
             if not future.done():
                 future.set_exception(self.unavailable(what))
                 future.exception()  # maybe nobody waits for it any more
@@ -82,21 +83,27 @@ class Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Hand out answers."""
         try:
-            self._reader.feed(data)
-            while (answer := self._reader.gets()) is not False:
+            for answer in self._reader.read(data):
                 self._answered(answer)
-        except Exception as error:  # noqa: BLE001 - hiredis raises what it likes when that is no answer
-            self.end(f"it doesn't speak the protocol ({type(error).__name__})")
+                if self.trouble:
+                    return
+        except Malformed as error:
+            self.end(f"it doesn't speak the protocol: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self.end(_words(exc) if exc else "it closed the connection")
 
-    def _answered(self, answer: Any) -> None:
+    def _answered(self, answer: Answer) -> None:
         if not self._asked:
+            self.end("it says what nobody asked for")
             return
-        future, _ = self._asked.popleft()
-        refused = isinstance(answer, self._refusal)
+        future, _, shape = self._asked[0]
+        refused = type(answer) is Refusal
+        if not refused and not shape(answer):
+            self.end("its answer is of another kind than was asked for")
+            return
+        self._asked.popleft()
         if not future.done():
             if refused:
                 future.set_exception(Unavailable(f"{self._place}: {answer}", where="store"))
@@ -139,13 +146,16 @@ async def _primary(sentinel: Route, route: Route, where: str, patience: float) -
     """Ask a sentinel where the primary is."""
     line = await _connected(sentinel, where, patience)
     try:
-        found = await line.ask(b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", route.host.encode())
+        found = await line.ask(_PLACE, b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", route.host.encode())
     finally:
         line.end("asked")
     if not found:
         message = f"sentinel {sentinel} knows no service {route.host}"
         raise Unavailable(message, where=where)
     host, port = found
+    if not (host.isascii() and port.isdigit() and 0 < int(port[:6]) < 1 << 16):
+        message = f"sentinel {sentinel} says where {route.host} is in words that can't be read"
+        raise Unavailable(message, where=where)
     return Route(
         host=host.decode(),
         port=int(port),
@@ -186,14 +196,21 @@ async def _greet(line: Line, route: Route, key: bytes) -> None:
     greetings = []
     if route.password is not None:
         name = [route.username.encode()] if route.username else []
-        greetings.append(line.ask(b"AUTH", *name, route.password.reveal()))
+        greetings.append(line.ask(octets, b"AUTH", *name, route.password.reveal()))
     if route.database:
-        greetings.append(line.ask(b"SELECT", b"%d" % route.database))
+        greetings.append(line.ask(octets, b"SELECT", b"%d" % route.database))
     if key:
-        greetings.append(line.ask(b"DEL", key))
+        greetings.append(line.ask(number, b"DEL", key))
     for each in await asyncio.gather(*greetings, return_exceptions=True):
+        if isinstance(each, Unavailable) and _quotes(each, route.password):
+            what = "it refuses the login, and quotes the password"
+            raise line.unavailable(what)
         if isinstance(each, BaseException):
             raise each
+
+
+def _quotes(error: Unavailable, password: Secret | None) -> bool:
+    return password is not None and password.reveal() in error.what.encode()
 
 
 def _words(error: BaseException) -> str:

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from hashlib import sha1
-from typing import Any
 
 from aad.core.pause import longer
 from aad.ports import Unavailable
 from aad.stores import valkey_lua
 from aad.stores.valkey_line import Line, connected
+from aad.stores.valkey_reply import Answer, Shape, octets
 from aad.stores.valkey_settings import Route
 
+STEADY = 1.0  # seconds that a connection lasts, or it was none: the next one is made after a pause
 _SHA = {script: sha1(script.encode(), usedforsecurity=False).hexdigest().encode() for script in valkey_lua.ALL}
 
 
@@ -34,6 +36,7 @@ class Link:
         self.returned: Callable[[], Awaitable[None]] | None = None
         self._down = False
         self._line: Line | None = None
+        self._since = 0.0
         self._trouble = f"{route}: not connected yet"
         self._lost = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
@@ -57,14 +60,14 @@ class Link:
     async def _connect(self) -> None:
         line = await connected(self._route, self.where, self._timeout, self._key)
         try:
-            await asyncio.gather(*(line.ask(b"SCRIPT", b"LOAD", script.encode()) for script in valkey_lua.ALL))
+            await asyncio.gather(*(line.ask(octets, b"SCRIPT", b"LOAD", script.encode()) for script in valkey_lua.ALL))
             await self._opened(line)
         except BaseException:
             line.end("not in use")
             raise
         if line.trouble:
             raise line.unavailable(line.trouble)
-        self._line, self._trouble = line, ""
+        self._line, self._trouble, self._since = line, "", time.monotonic()
         line.lost = self._gone
         self._lost.clear()
 
@@ -79,15 +82,15 @@ class Link:
             self._line.end("closed")
             self._line = None
 
-    def run(self, script: str, keys: tuple[bytes, ...], *values: bytes) -> asyncio.Future[Any]:
+    def run(self, script: str, keys: tuple[bytes, ...], *values: bytes) -> asyncio.Future[Answer]:
         """Have the server run a script. Unavailable."""
-        return self.ask(b"EVALSHA", _SHA[script], b"%d" % len(keys), *keys, *values)
+        return self.ask(valkey_lua.ALL[script], b"EVALSHA", _SHA[script], b"%d" % len(keys), *keys, *values)
 
-    def ask(self, *words: bytes) -> asyncio.Future[Any]:
+    def ask(self, shape: Shape, *words: bytes) -> asyncio.Future[Answer]:
         """Ask the server. Unavailable."""
         if self._line is None:
             raise Unavailable(self._trouble, where=self.where)
-        return self._line.ask(*words)
+        return self._line.ask(shape, *words)
 
     def _gone(self, what: str) -> None:
         self._line, self._trouble = None, f"{self._route}: {what}"
@@ -105,9 +108,11 @@ class Link:
 
     async def _keep(self) -> None:
         """Connect whenever there is no connection. One that is back at once (an idle one was closed) is no news."""
+        pause = 0.0
         while True:
             await self._lost.wait()
-            pause = 0.0
+            pause = longer(pause) if time.monotonic() < self._since + STEADY else 0.0
+            await asyncio.sleep(pause)
             while not self.up:
                 try:
                     await self._connect()
@@ -122,6 +127,6 @@ class Link:
                     await self.returned()
 
 
-def run_on(line: Line, script: str, keys: tuple[bytes, ...], *values: bytes) -> asyncio.Future[Any]:
+def run_on(line: Line, script: str, keys: tuple[bytes, ...], *values: bytes) -> asyncio.Future[Answer]:
     """Have the server run a script on a line that isn't in general use yet."""
-    return line.ask(b"EVALSHA", _SHA[script], b"%d" % len(keys), *keys, *values)
+    return line.ask(valkey_lua.ALL[script], b"EVALSHA", _SHA[script], b"%d" % len(keys), *keys, *values)

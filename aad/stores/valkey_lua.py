@@ -6,6 +6,8 @@ any more: who asked has given up, and said so. Times are seconds of the common c
 
 from __future__ import annotations
 
+from aad.stores.valkey_reply import Shape, listed, maybe, number, octets, several
+
 _IN_TIME = """
 local t = redis.call('TIME')
 if t[1] * 1000000 + t[2] > tonumber(ARGV[1]) then
@@ -230,4 +232,18 @@ end
 return 1
 """
 )
-ALL = (CLOCK, KEEP, PEEK, TAKE, AGAIN, WAITING, SPEND, REFUND, FORGET, SWAP, EXCHANGE, WRITE)
+ALL: dict[str, Shape] = {
+    CLOCK: several(number, number),
+    KEEP: number,
+    PEEK: maybe(several(octets, octets, maybe(octets))),
+    TAKE: maybe(several(octets, number)),
+    AGAIN: listed(several(octets, octets)),
+    WAITING: number,
+    SPEND: number,
+    REFUND: number,
+    FORGET: number,
+    SWAP: number,
+    EXCHANGE: several(number, maybe(octets)),
+    WRITE: number,
+}
+"""Each script, and what it answers."""

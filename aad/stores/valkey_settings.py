@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +68,6 @@ class ValkeySettings:
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check the url and the sentinels."""
-        if importlib.util.find_spec("hiredis") is None:
-            yield "type", "\"valkey\" needs hiredis: pip install 'aad[valkey]'"
         parts = urlsplit(self.url)
         if parts.password is not None or parts.username is not None:
             yield "url", "should hold neither name nor password: there are the keys username and password for them"

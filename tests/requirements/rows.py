@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from aad.stores.valkey_reply import Reader, Refusal
 from tests.parts.daemon import Daemon
 from tests.parts.redis import Redis
 
@@ -125,15 +126,13 @@ class InValkey:
         return sorted(self._do(b"KEYS", pattern + b"*"))
 
     def _do(self, *words: bytes) -> Any:
-        import hiredis  # noqa: PLC0415 - only where this store is tested
-
-        reader = hiredis.Reader()
+        reader, answers = Reader(), list[Any]()
         with _line(self._server) as line:
             line.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
-            while (answer := reader.gets()) is False:
-                reader.feed(line.recv(1 << 20))
-        assert not isinstance(answer, Exception), answer
-        return answer
+            while not answers:
+                answers += reader.read(line.recv(1 << 20))
+        assert not isinstance(answers[0], Refusal), str(answers[0])
+        return answers[0]
 
 
 @contextmanager
