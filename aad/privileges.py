@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import pwd
+import resource
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,15 @@ def become_user(name: str, also: Sequence[Path] = ()) -> None:
         _become(Account(found.pw_uid, found.pw_gid), also)
 
 
+def keep_memory_private() -> None:
+    """Let nobody but root trace this process, or get a core of it, from now on; processes it forks inherit that.
+
+    A change of user undoes the half of it. OSError: it can't be done.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _called(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
+
+
 def settled(path: Path) -> None:
     """See to it that root opens nothing in a folder that isn't root's own. PrivilegesError: root it is, and hasn't."""
     if not folders.privileged():
@@ -132,9 +142,8 @@ def _drop(user: Account) -> None:
     if ids != ({user.uid}, {user.gid}, set()) or int(status["CapPrm"], 16) or int(status["CapEff"], 16):
         message = f"root has become {user.name}, and still has rights of root's"
         raise PrivilegesError(message)
+    keep_memory_private()  # root's secrets are in it
     libc = ctypes.CDLL(None, use_errno=True)
-    # Root's secrets are in this process: its new user must neither trace it nor get its core.
-    _called(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
     _called(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     os.umask(0o077)
 

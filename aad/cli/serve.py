@@ -9,6 +9,7 @@ from aad.cli.become import become_daemon
 from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
 from aad.daemon import serve
 from aad.ports import Unavailable
+from aad.privileges import keep_memory_private
 from aad.service import BadSocket
 from aad.workers import Workers
 
@@ -33,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGTERM."""
     try:
+        keep_memory_private()  # every secret will be in it
         config = configured(options)
         if config.state_folder is not None:  # started by hand; the unit has its user from the beginning
             become_daemon(config)
