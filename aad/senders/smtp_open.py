@@ -17,10 +17,11 @@ from aad.ports import Unavailable
 from aad.senders.smtp_dial import Dialler
 from aad.senders.smtp_line import Line, Offers, why
 from aad.senders.smtp_route import Route, login_refused
-from aad.senders.smtp_talk import Talk
+from aad.senders.smtp_talk import Nonsense, Talk
 from aad.senders.smtp_words import ehlo_name, quoted
 
 _RESET = (errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+_CODES = range(200, 600)  # RFC 5321 4.2.1; aiosmtplib says -1 of what it can't read, or is too long
 _FAILURES = (aiosmtplib.SMTPException, OSError, ValueError)
 
 
@@ -96,6 +97,8 @@ def _why(error: BaseException, route: Route) -> str:
     while isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, OSError):
         error = error.__cause__
     match error:
+        case aiosmtplib.SMTPResponseException() if error.code not in _CODES:
+            return why(Nonsense(), route)
         case aiosmtplib.SMTPResponseException():
             return f"the mail server answers {quoted(error.code, error.message)}"
         case TimeoutError():  # aiosmtplib's own among them

@@ -10,10 +10,10 @@ import asyncio
 import re
 from typing import NamedTuple
 
-_LONGEST = 32768  # octets of all answers to one write
+_LONGEST = 32768  # octets of all answers to one write, whatever lines they make
 _CONTROLS = re.compile(rb"[\0-\x1f\x7f]")
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
-_LINE = re.compile(rb"([0-9]{3})([ -]?)(.*?)[ \t\r]*\n")
+_LINE = re.compile(rb"([2-5][0-9]{2})([ -]?)(.*?)[ \t\r]*\n")  # RFC 5321 4.2.1: 2 to 5 come first
 
 
 class HungUp(Exception):  # noqa: N818 - it is no error of ours
@@ -38,9 +38,11 @@ class Talk(asyncio.Protocol):
         """Take it over."""
         self._transport = transport
         self._heard = b""
+        self._left = 0  # octets that may still come in answer to what was asked
         self._wanted = 0
         self._answers: list[Answer] = []
-        self._lines: list[bytes] = []  # of an answer that has more of them
+        self._lines: list[bytes] = []  # of an answer that has more of them, and its code
+        self._code = b""
         self._waiting: asyncio.Future[list[Answer]] | None = None
         self._loop = asyncio.get_running_loop()
         transport.set_protocol(self)
@@ -81,30 +83,37 @@ class Talk(asyncio.Protocol):
         self._lost(None)
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes, if anybody waits: what wasn't asked for is no answer to what will be."""
+        """Take what comes, if anybody waits. What wasn't asked for would be the answer to what is asked next: cut."""
         if not self._waiting or self._waiting.done():
+            self.cut()
             return
-        self._heard += data
-        if len(self._heard) > _LONGEST:
-            self._waiting.set_exception(Nonsense())
-            return
-        self._read(self._waiting)
+        self._left -= len(data)
+        try:
+            if self._left < 0:
+                raise Nonsense  # noqa: TRY301 - it fails as what can't be read
+            self._heard += data
+            self._read(self._waiting)
+        except Nonsense as error:
+            self._waiting.set_exception(error)
 
     def _read(self, waiting: asyncio.Future[list[Answer]]) -> None:
         end = self._heard.rfind(b"\n") + 1
-        lines, self._heard = self._heard[:end], self._heard[end:]
-        for line in lines.splitlines(keepends=True):
-            if not (match := _LINE.fullmatch(line)):
-                waiting.set_exception(Nonsense())
-                return
+        lines, self._heard = self._heard[:end].splitlines(keepends=True), self._heard[end:]
+        for number, line in enumerate(lines, 1):
+            match = _LINE.fullmatch(line)
+            if not match or match[1] != (self._code or match[1]):  # RFC 5321 4.2.1: each line has the same code
+                raise Nonsense
             self._lines.append(match[3])
-            if match[2] == b"-":
+            self._code = match[1] if match[2] == b"-" else b""
+            if self._code:
                 continue
             text = b"\n".join(self._lines).decode(errors="surrogateescape")
             self._answers.append(Answer(int(match[1]), text))
             self._lines = []
             if len(self._answers) == self._wanted:
                 waiting.set_result(self._answers)
+                if number < len(lines) or self._heard:
+                    self.cut()
                 return
 
     def _lost(self, error: Exception | None) -> None:
@@ -118,7 +127,8 @@ class Talk(asyncio.Protocol):
     async def _answered(self, octets: bytes, wanted: int, seconds: float) -> list[Answer]:
         if self._transport.is_closing():
             raise HungUp
-        self._wanted, self._answers, self._lines, self._heard = wanted, [], [], b""
+        self._wanted, self._answers, self._lines, self._code, self._heard = wanted, [], [], b"", b""
+        self._left = _LONGEST
         waiting: asyncio.Future[list[Answer]] = self._loop.create_future()
         self._waiting = waiting
         timer = self._loop.call_later(seconds, _late, waiting)
@@ -127,7 +137,7 @@ class Talk(asyncio.Protocol):
             return await waiting
         finally:
             timer.cancel()
-            self._waiting = None
+            self._waiting, self._lines, self._heard = None, [], b""
 
 
 def _late(waiting: asyncio.Future[list[Answer]]) -> None:

@@ -14,6 +14,7 @@ from aad.radius.wire import PacketError
 from aad.upstream.question import Question
 
 MOST = 256  # RFC 2865 3: an Identifier is one octet
+MOST_FLAWED = 1000  # datagrams one after the other that are no replies, until the socket is closed
 
 
 class Unanswered(Exception):  # noqa: N818 - the word of the house
@@ -27,6 +28,9 @@ class Full(Unanswered):
 class Line(asyncio.DatagramProtocol):
     """Asks, and waits for the reply; what isn't authentic, or answers nothing that was asked, is passed over.
 
+    Of a server that sends nothing else the socket is closed. Who guesses its port to have it closed needs a thousand
+    datagrams for each port there is, all between two replies of the server.
+
     `heard`: when the last authentic reply came, in `time.monotonic()` seconds. `flaw`: what was wrong with the last
     datagram that was none.
     """
@@ -38,6 +42,7 @@ class Line(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self.heard = 0.0
         self.flaw = ""
+        self._flawed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -57,15 +62,24 @@ class Line(asyncio.DatagramProtocol):
         identifier = datagram[1] if len(datagram) > 1 else -1
         authenticator, answer = self._waiting.get(identifier, (b"", None))
         if answer is None:  # of a request that was given up
+            self._passed_over()
             return
         try:
             reply = asking.check_reply(datagram, authenticator, identifier, self._secret)
         except PacketError as error:  # a forgery, or another secret; the right one may still come
             self.flaw = str(error)
+            self._passed_over()
             return
-        self.heard = time.monotonic()
+        self.heard, self._flawed = time.monotonic(), 0
         if not answer.done():
             answer.set_result(reply)
+
+    def _passed_over(self) -> None:
+        self._flawed += 1
+        if self._flawed > MOST_FLAWED:
+            flaw = f"; the last had: {self.flaw}" if self.flaw else ""
+            self._give_up(f"{MOST_FLAWED} datagrams came, and none was a valid reply{flaw}")
+            self.close()
 
     async def ask(self, question: Question, again: float, until: float) -> Reply:
         """Send a request, once more after each `again` seconds; return its reply. Unanswered: none came by `until`."""
