@@ -90,17 +90,19 @@ class Orders:
                 print("so be it", flush=True)  # noqa: T201 - as above
 
 
-async def say(writer: asyncio.StreamWriter, pieces: Iterable[bytes]) -> None:
-    """Send it all, as fast as it is taken."""
+async def say(writer: asyncio.StreamWriter, pieces: Iterable[bytes], pause: float = 0.0) -> None:
+    """Send it all, as fast as it is taken; with a `pause` after each piece it comes in so many pieces."""
     for piece in pieces:
         writer.write(piece)
         await writer.drain()
+        if pause:
+            await asyncio.sleep(pause)
 
 
-def endless(piece: bytes, most: int = MOST) -> Callable[[], Iterator[bytes]]:
-    """Return what says the same again and again."""
-    large = piece * max(1, 65536 // len(piece))
-    return lambda: (large for _ in range(most // len(large)))
+def endless(piece: bytes, size: int = 65536) -> Callable[[], Iterator[bytes]]:
+    """Return what says the same again and again, in pieces of about this size."""
+    large = piece * max(1, size // len(piece))
+    return lambda: (large for _ in range(MOST // len(large)))
 
 
 def once(octets: bytes) -> Callable[[], Iterator[bytes]]:

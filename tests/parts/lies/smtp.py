@@ -29,14 +29,17 @@ class Lie:
     goes_on: bool = False
     security: str = "none"
     login: bool = False
+    pause: float = 0.0
 
 
-def lines(code: str) -> Callable[[], Iterable[bytes]]:
+def lines(code: str, size: int = 65536) -> Callable[[], Iterable[bytes]]:
     """Return a reply of lines without end."""
-    return endless(f"{code}-and then\r\n".encode())
+    return endless(f"{code}-and then\r\n".encode(), size)
 
 
 STARTTLS = "starttls"
+SOME, PAUSE = 2048, 0.001
+"""Less at a time than a reply may have; and the seconds in between."""
 LONG = 10 * MEGABYTE
 LIES = {
     "greets in lines without end": Lie("banner", lines("220")),
@@ -59,6 +62,7 @@ LIES = {
     "challenges in no base64": Lie("AUTH", once(b"334 !!!!\r\n"), SLOW, login=True),
     "answers the login in lines without end": Lie("challenge", lines("235"), login=True),
     "takes the sender in lines without end": Lie("MAIL", lines("250")),
+    "takes the sender in lines without end, some at a time": Lie("MAIL", lines("250", SOME), pause=PAUSE),
     "takes the sender in one line of 10 MiB": Lie("MAIL", once(b"250 " + b"x" * LONG + b"\r\n")),
     "takes the sender in two codes": Lie("MAIL", once(b"250-ok\r\n550 no\r\n")),
     "takes the sender by 999": Lie("MAIL", once(b"999 ok\r\n")),
@@ -70,6 +74,7 @@ LIES = {
     "wants the mail in lines without end": Lie("DATA", lines("354")),
     "wants the mail in two codes": Lie("DATA", once(b"354-go\r\n250 ok\r\n")),
     "takes the mail in lines without end": Lie("end", lines("250")),
+    "takes the mail in lines without end, some at a time": Lie("end", lines("250", SOME), pause=PAUSE),
     "takes the mail in one line without end": Lie("end", endless(b"250 " + b"x" * 65532)),
     "takes the mail in two codes": Lie("end", once(b"250-ok\r\n550 no\r\n")),
     "takes the mail by 000": Lie("end", once(b"000 ok\r\n")),
@@ -104,7 +109,7 @@ class Server:
         while at:
             lie = LIES.get(self._orders.name)
             if lie and lie.at == at and not (secure and at == "banner"):
-                await say(writer, lie.says())
+                await say(writer, lie.says(), lie.pause)
                 if not lie.goes_on:
                     await reader.read()
                     return
