@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from aad.radius.names import ACCESS_CHALLENGE
 from tests.parts.daemon import Daemon
-from tests.parts.lies.liar import Liar
 from tests.parts.part import Part
 from tests.parts.raw import Raw
 from tests.parts.waiting import until
@@ -24,6 +24,16 @@ MOST, GROWTH, STALL = 100 * MEGABYTE, 16 * MEGABYTE, 0.05
 TRIES = 3
 REPORT = os.environ.get("AAD_LIES", "")
 """A file in which a line is written for each lie, for who wants a table."""
+
+
+class Lying(Protocol):
+    """A server that lies when it is told to."""
+
+    def lie(self, name: str) -> None:
+        """Tell this lie from now on."""
+
+    def behave(self) -> None:
+        """Be honest again."""
 
 
 class Others(Part):
@@ -62,27 +72,28 @@ class Others(Part):
                 self._over.wait(EVERY)
 
 
-def unharmed(daemon: Daemon, liar: Liar, name: str, act: Callable[[], None], *, others: bool = True) -> None:
-    """Hold that the daemon bears this lie while something is done, as it bears the same from an honest server.
+def unharmed(daemon: Daemon, liar: Lying, name: str, act: Callable[[bool], None], *, others: bool = True) -> None:
+    """Hold that the daemon bears this lie while `act(True)` is done, as it bears `act(False)` from an honest server.
 
     `others`: and serves the event "other" meanwhile. A stall is one only if it is seen each time of three: the machine
     may be busy.
     """
     crowd = Others(daemon) if others else None
-    before, peak = _seen(daemon, act, crowd), 0
-    bound = stall = before.stall + STALL
+    control = _seen(daemon, lambda: act(False), crowd)
+    before = peak = 0
+    bound = stall = control.stall + STALL
     for _ in range(TRIES):
         liar.lie(name)
-        lying = _seen(daemon, act, crowd)
+        lying = _seen(daemon, lambda: act(True), crowd)
         liar.behave()
-        peak, stall = max(peak, lying.peak), lying.stall
+        before, peak, stall = before or lying.before, max(peak, lying.peak), lying.stall
         if stall < bound:
             break
-    _report(daemon, name, before, peak, stall, crowd.slowest if crowd else 0.0)
-    assert peak < min(MOST * daemon.workers, before.before + GROWTH * daemon.workers)
+    _report(daemon, name, before=before, peak=peak, stall=stall, control=control.stall, others=crowd)
+    assert peak < min(MOST * daemon.workers, before + GROWTH * daemon.workers)
     assert stall < bound
     assert crowd is None or set(crowd.codes) == {ACCESS_CHALLENGE}
-    until(lambda: before.now() < 1.1 * before.before, 30, "memory given back")
+    until(lambda: control.now() < 1.1 * before, 30, "memory given back")
     assert not daemon.records("fault")
     assert not daemon.strays()
 
@@ -94,10 +105,10 @@ def _seen(daemon: Daemon, act: Callable[[], None], crowd: Others | None) -> Watc
     return seen
 
 
-def _report(daemon: Daemon, name: str, before: Watched, peak: int, stall: float, slowest: float) -> None:
+def _report(daemon: Daemon, name: str, *, others: Others | None, **measured: float) -> None:
     if REPORT:
-        failed = (each for each in daemon.records() if each["event"].endswith(("down", "failed", "lost")))
-        line = {"lie": name, "before": before.before, "peak": peak, "stall": stall, "control": before.stall}
-        line |= {"slowest": slowest}
+        failed = (each for each in daemon.records() if each["event"].endswith(("down", "failed", "unavailable")))
+        reasons = sorted({str(each.get("reason")) for each in failed})
+        line = {"lie": name, **measured, "slowest": others.slowest if others else 0.0, "reasons": reasons}
         with Path(REPORT).open("a") as report:
-            report.write(json.dumps(line | {"reasons": sorted({str(each.get("reason")) for each in failed})}) + "\n")
+            report.write(json.dumps(line) + "\n")

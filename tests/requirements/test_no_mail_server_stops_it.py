@@ -66,7 +66,7 @@ def test_40_a_mail_server_lies(name: str, start: Start, liar: Liar, authority: A
     lie = LIES[name]
     values = {"port": liar.port, "security": lie.security, "login": str(lie.login).lower()}
     daemon = start(SENDER.format(**values, ca_file=authority.ca_file))
-    unharmed(daemon, liar, name, lambda: tried(daemon))
+    unharmed(daemon, liar, name, lambda _lying: tried(daemon))
     if lie.told:
         assert [what for what in said(daemon) if re.search(lie.told, what)], said(daemon)
     until(lambda: challenged(daemon, "user09", "pw-09"), 15, "a login once it behaves")
