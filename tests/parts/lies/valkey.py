@@ -14,7 +14,7 @@ from enum import Enum, auto
 from tests.parts.lies.liar import MEGABYTE, Orders, by_and_by, endless, once, say
 
 PROTOCOL, KIND, UNASKED = "it doesn't speak the protocol", "of another kind", "nobody asked for"
-ANY = f"{PROTOCOL}|{KIND}|{UNASKED}"
+ANY = f"{PROTOCOL}|{KIND}|{UNASKED}|no answer within 500ms"
 
 
 class When(Enum):
@@ -69,7 +69,7 @@ WRONG = {
 }
 LIES = {
     **{name: Lie(says, ANY) for name, says in MUCH.items()},
-    **{f"{name}, at once": Lie(says, ANY, When.AT_ONCE) for name, says in MUCH.items()},
+    **{f"{name}, at once": Lie(MUCH[name], ANY, When.AT_ONCE) for name in list(MUCH)[::3]},
     **{name: Lie(says) for name, says in ODD.items()},
     **{name: Lie(says, KIND) for name, says in WRONG.items()},
     "says one to all": Lie(once(b":1\r\n"), f"{KIND}|{UNASKED}"),
