@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -122,6 +123,33 @@ async def test_the_right_reply_behind_a_forged_one_counts(oracle: Make, opened: 
     right = saying(ACCESS_REJECT, SECRET)
     server = oracle(lambda request: [*FORGED["wrong Message-Authenticator"](request), *right(request), b""])
     assert await opened(server.name).ask(QUESTION, soon()) is Verdict.REJECTED
+
+
+async def test_one_that_sends_nothing_else_is_given_up_and_asked_again_later(oracle: Make, opened: Open) -> None:
+    server = oracle(lambda _request: [b"?"] * 300)  # more at once might get lost
+    servers = opened(server.name, timeout=0.05, retries=100)
+    said = await unanswered(servers, 30.0)
+    assert said == f"{server.name}: 1000 datagrams came, and none was a valid reply"
+    assert 4 <= len(server.asked) <= 6
+    server.says = saying(ACCESS_ACCEPT, SECRET)
+    end = soon()
+    while not await accepted(servers):
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+
+
+async def accepted(servers: Servers) -> bool:
+    with contextlib.suppress(Unavailable):
+        return await servers.ask(QUESTION, soon()) is Verdict.ACCEPTED
+    return False
+
+
+async def test_valid_replies_in_between_make_up_for_the_others(oracle: Make, opened: Open) -> None:
+    right = saying(ACCESS_ACCEPT, SECRET)
+    servers = opened(oracle(lambda request: [*[b"?"] * 200, *right(request)]).name, retries=50)
+    for _ in range(10):
+        assert await servers.ask(QUESTION, soon()) is Verdict.ACCEPTED
+    assert servers.news() == ()
 
 
 async def test_a_lost_datagram_is_sent_again(oracle: Make, opened: Open) -> None:
