@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 from aad.radius import names
@@ -159,3 +160,11 @@ def test_a_second_instance_refuses(home: Home) -> None:
     assert b"can't listen on 0.0.0.0 port 1812: Address already in use" in done.stdout
     with home.client() as client:
         assert challenged(home, client)
+
+
+def test_memory_tasks_and_cores_are_bounded(home: Home) -> None:
+    home.begin()
+    assert (home.show("aad", "MemoryMax"), home.show("aad", "TasksMax")) == (str(1 << 30), "512")
+    status = home.run("cat", f"/proc/{home.show('aad', 'MainPID')}/limits")
+    assert re.search(r"^Max core file size +0 +0 ", status, re.MULTILINE)
+    assert home.run("stat", "-c", "%U", f"/proc/{home.show('aad', 'MainPID')}/mem") == "root"
