@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -240,6 +241,44 @@ async def test_an_idle_connection_that_was_closed_is_no_outage(server: Redis) ->
                 await asyncio.sleep(0.005)
         assert await store.waiting() == 0
     assert ears.heard == []
+
+
+class Pusher:
+    """Hands all on to a real server, and says what nobody asked for as soon as the connection is in use."""
+
+    def __init__(self, server: Redis) -> None:
+        self.connections = 0
+        self.pushes = True
+        self._real = server.socket
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        answers, questions = await asyncio.open_unix_connection(self._real)
+        with contextlib.suppress(OSError):
+            while asked := await reader.read(65536):
+                questions.write(asked)
+                writer.write(await answers.read(65536))
+                if self.pushes and b"EVALSHA" in asked:
+                    await asyncio.sleep(0.02)
+                    writer.write(b"+hello\r\n")
+        for each in (questions, writer):
+            each.transport.abort()
+
+
+async def test_one_that_says_what_nobody_asked_for_is_not_connected_to_again_and_again(server: Redis) -> None:
+    pusher = Pusher(server)
+    async with await asyncio.start_server(pusher.serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        async with node(server, url=f"valkey://127.0.0.1:{port}/0") as store:
+            await asyncio.sleep(2.0)  # after 0.5, 1 and 2 seconds
+            assert 1 < pusher.connections <= 4
+            with pytest.raises(Unavailable, match="it says what nobody asked for"):
+                await store.waiting()
+            pusher.pushes = False
+            async with asyncio.timeout(10):
+                while not store._common.link.up:  # noqa: ASYNC110 - a task of the store's own
+                    await asyncio.sleep(0.01)
+            assert await store.waiting() == 0
 
 
 async def test_forgotten_scripts_are_loaded_again(server: Redis) -> None:
