@@ -174,6 +174,9 @@ def several(*shapes: Shape) -> Shape:
     def fits(answer: Answer) -> bool:
         if type(answer) is not list or len(answer) != len(shapes):
             return False
-        return all(shape(each) for shape, each in zip(shapes, answer, strict=True))
+        for shape, each in zip(shapes, answer, strict=True):  # noqa: SIM110 - all() takes twice as long
+            if not shape(each):
+                return False
+        return True
 
     return fits

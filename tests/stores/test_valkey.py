@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -250,9 +250,11 @@ class Pusher:
         self.connections = 0
         self.pushes = True
         self._real = server.socket
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._serving.add(cast("asyncio.Task[None]", asyncio.current_task()))
         answers, questions = await asyncio.open_unix_connection(self._real)
         with contextlib.suppress(OSError):
             while asked := await reader.read(65536):
@@ -262,7 +264,13 @@ class Pusher:
                     await asyncio.sleep(0.02)
                     writer.write(b"+hello\r\n")
         for each in (questions, writer):
-            each.transport.abort()
+            each.close()
+            with contextlib.suppress(OSError):
+                await each.wait_closed()
+
+    async def ended(self) -> None:
+        """Wait until no connection is left."""
+        await asyncio.gather(*self._serving)
 
 
 async def test_one_that_says_what_nobody_asked_for_is_not_connected_to_again_and_again(server: Redis) -> None:
@@ -279,6 +287,7 @@ async def test_one_that_says_what_nobody_asked_for_is_not_connected_to_again_and
                 while not store._common.link.up:  # noqa: ASYNC110 - a task of the store's own
                     await asyncio.sleep(0.01)
             assert await store.waiting() == 0
+        await pusher.ended()
 
 
 async def test_forgotten_scripts_are_loaded_again(server: Redis) -> None:
