@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import re
 import socket
@@ -13,10 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.parts.directory import Directory
+from tests.parts.lies.smtp import LIES, NONSENSE, Lie
 from tools.loading import CODE, Sink
 
 REFERENCE = re.compile(rb"reference ([2-9A-Z]{6})")
 GONE = b"gone0000@example.com"
+LIED = [lie for lie in LIES.values() if lie.at in {"MAIL", "RCPT"} and lie.told == NONSENSE]
+"""Lies before the mail, after which aad knows at once that it didn't leave."""
+PIECES = 16  # of a lie without end
 HEALED = 30.0  # seconds after which nobody waits any more for an outage to be over
 
 
@@ -39,6 +44,8 @@ class MoodySink(Sink):
         self._room.lines.pop(self, None)
 
     def _command(self, line: bytes) -> bytes:
+        if self._room.lie and line[:4].upper() == self._room.lie.at.encode():
+            return b"".join(itertools.islice(self._room.lie.says(), PIECES))
         answer = super()._command(line)
         self.idle = self.idle and line[:4].upper() != b"MAIL"
         if line[:4].upper() != b"RCPT":
@@ -60,8 +67,9 @@ class MailRoom:
     """The mail sink: the codes by the reference of their login, how many mails came, and its moods."""
 
     def __init__(self, port: int) -> None:
-        """Note the port. `busy`: every recipient gets 450; `hold`: seconds until a mail is answered."""
+        """Note the port. `busy`: each recipient gets 450; `hold`: seconds until a mail is answered; `lie`: its lie."""
         self.busy, self.hold = False, 0.0
+        self.lie: Lie | None = None
         self.lines: dict[MoodySink, Any] = {}
         self.codes: dict[str, asyncio.Future[bytes]] = {}
         self.by_reference: Counter[str] = Counter()
@@ -133,6 +141,7 @@ class Outages:
             ("slapd paused", "slapd"): self._slapd_paused,
             ("mail sink answers 450", "mail sink"): self._sink_busy,
             ("mail sink holds at DATA", "mail sink"): self._sink_holds,
+            ("mail sink lies", "mail sink"): self._sink_lies,
             ("idle connections dropped", ""): self._sink_drops,
             ("reload", ""): self._reloaded,
             ("reload while slapd is paused", "slapd"): self._reloaded_amid_logins,
@@ -214,6 +223,12 @@ class Outages:
         await self._for(1.0, 4.0)
         await asyncio.sleep(self._room.hold)  # until those that came last are answered
         self._room.hold = 0.0
+
+    async def _sink_lies(self) -> None:
+        for lie in self._random.sample(LIED, 3):
+            self._room.lie = lie
+            await self._for(0.5, 1.5)
+        self._room.lie = None
 
     async def _sink_drops(self) -> None:
         self._room.cut(idle_only=True)
