@@ -243,6 +243,18 @@ async def test_an_idle_connection_that_was_closed_is_no_outage(server: Redis) ->
     assert ears.heard == []
 
 
+async def test_all_names_are_found_step_by_step_and_no_walk_is_without_end(
+    server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with node(server) as store:
+        names = [f"user{number:04}" for number in range(600)]  # more than the server keeps in one piece
+        await asyncio.gather(*(store.swap("kind", name, None, b"x" * 100) for name in names))
+        assert await store.names("kind") == names
+        monkeypatch.setattr(valkey_common, "WALKED", 10_000)
+        with pytest.raises(Unavailable, match="it names more keys than can be walked through"):
+            await store.names("kind")
+
+
 class Pusher:
     """Hands all on to a real server, and says what nobody asked for as soon as the connection is in use."""
 
