@@ -148,7 +148,7 @@ DOORS = {
     # three libraries in one: MD4 and DES; RSA; ChaCha20-Poly1305
     "Cryptodome": "radius/mschap.py, senders/oauth_jwt.py, core/sealed.py",
     "segno": "qr.py",
-    "ldap3": "repositories/ldap_dial.py",
+    "ldap3": "repositories/ldap_filter.py",
     "aiosmtplib": "senders/smtp_open.py",
     "aiosmtpd": "cli/mailbox.py",
     "uvloop": "loop.py",

@@ -15,11 +15,12 @@ from aad.core.outcome import Fact, Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.ports import Admit, AmbiguousUser, Found, GroupLookup, Unavailable, Wiring
 from aad.repositories.ldap_account_state import sight
+from aad.repositories.ldap_answers import Unreadable
 from aad.repositories.ldap_groups import looked_up
 from aad.repositories.ldap_names import Names
 from aad.repositories.ldap_pool import Late, Pool
-from aad.repositories.ldap_reasons import SIZE_LIMIT, SUCCESS, Result, verdict
-from aad.repositories.ldap_servers import Account, Asker, Lines, Refused, Server, peer
+from aad.repositories.ldap_reasons import OURS, SIZE_LIMIT, SUCCESS, Result, verdict
+from aad.repositories.ldap_servers import Account, Asker, Lines, OneUsers, Refused, Server, Undecided, peer
 from aad.repositories.ldap_settings import LdapSettings
 from aad.repositories.ldap_user import Reader
 
@@ -66,7 +67,7 @@ class Ldap:
             if result.code == SIZE_LIMIT or len(entries) > 1:
                 return AmbiguousUser()
             if result.code != SUCCESS:
-                raise Refused(_search_words(wanted.base, result))
+                raise Refused(_search_words(wanted.base, result), ours=result.code in OURS)
             if not entries:
                 return None
             user = await self._with_groups(lines, self._reader.user(entries[0], time.time()))
@@ -95,7 +96,7 @@ class Ldap:
             for base in dict.fromkeys((settings.base_dn, settings.groups_below())):
                 result = await lines.base_found(base)
                 if result.code != SUCCESS:
-                    raise Refused(_search_words(base, result))
+                    raise Refused(_search_words(base, result), ours=True)
             seen = f", {await self._state_seen(lines)}" if self._account_state else ""
             return f"bound as {account}, base found{seen}"
 
@@ -122,7 +123,7 @@ class Ldap:
         try:
             return await self._pool.do(work, deadline)
         except Unavailable as error:
-            error.where, error.facts = self._where, self._told()
+            error.where, error.facts = "" if isinstance(error, Undecided) else self._where, self._told()
             raise
         except Late as late:
             raise Unavailable(str(late), where=self._where) from late
@@ -148,25 +149,32 @@ class Ldap:
     async def _with_groups(self, lines: Lines, user: User) -> User:
         """Search the groups that the user's entry doesn't name, if they are wanted.
 
-        Refused: not all of them are known. A chain that is for members would be passed over for a weaker one.
+        OneUsers: not all of them are known. A chain that is for members would be passed over for a weaker one.
         """
         if (wanted := self._reader.group_search(user)) is None:
             return user
-        result, entries = await lines.search(wanted)
+        try:
+            result, entries = await lines.search(wanted)
+        except Unreadable as unreadable:
+            message = f"the search in {wanted.base} was answered with {unreadable}"
+            raise OneUsers(message) from None
         if result.code != SUCCESS:
-            raise Refused(_search_words(wanted.base, result))
+            raise OneUsers(_search_words(wanted.base, result))
         return replace(user, groups=user.groups.union(entry.dn for entry in entries))
 
     async def _proof(self, lines: Lines, user: User, password: Secret) -> Success | Failure:
-        """Bind as the user. Refused: the server said neither yes nor no."""
+        """Bind as the user. OneUsers: the server said neither yes nor no."""
         if not user.handle:
             message = "an entry without a DN"
-            raise Refused(message)
-        result = await lines.bind(user.handle, password.reveal())
-        proof = verdict(result, self._settings.directory)
+            raise OneUsers(message)
+        try:
+            result: Result | Unreadable = await lines.bind(user.handle, password.reveal())
+        except Unreadable as unreadable:
+            result = unreadable
+        proof = verdict(result, self._settings.directory) if isinstance(result, Result) else None
         if proof is None:
             message = f"the bind as the user was answered with {result}"
-            raise Refused(message)
+            raise OneUsers(message)
         return proof
 
     def _tls(self) -> ssl.SSLContext | None:

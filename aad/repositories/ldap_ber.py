@@ -1,7 +1,8 @@
-"""The requests of every login as octets (RFC 4511, BER). Pure.
+"""The requests of every login as octets (RFC 4511, BER), and octets taken apart again. Pure.
 
-ldap3 builds and encodes a request out of some fifty objects, which took more than half of what a login cost in LDAP.
-So the searches and the bind are written here; ldap_answers.py reads the common answers, ldap3 the others.
+ldap3 builds and encodes a request out of some fifty objects, which took more than half of what a login cost in LDAP,
+and reads an answer into whatever its octets claim to be, however large. So requests are written here, and answers are
+read with what is said here: lengths are looked at before anything is made of what they promise.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from functools import lru_cache
 SEQUENCE, SET, INTEGER, BOOLEAN, OCTETS, ENUMERATED = 0x30, 0x31, 0x02, 0x01, 0x04, 0x0A
 LONG = 0x80  # from here on a length is the length of the length
 SEARCH, BIND, SIMPLE, CONTROLS = 0x63, 0x60, 0x80, 0xA0  # RFC 4511 4.5.1, 4.2, 4.1.1
+EXTENDED, NAME = 0x77, 0x80  # RFC 4511 4.12
+_MOST_OF_LENGTH = 4  # octets; what LDAP writes fits
+MOST_OF_NUMBER = 4  # octets: RFC 4511 4.1.1.1, maxInt
 _CONSTRUCTED = 0x20
 _BASE, _SUBTREE = bytes((ENUMERATED, 1, 0)), bytes((ENUMERATED, 1, 2))
 _NEVER = bytes((ENUMERATED, 1, 0))  # aliases are never followed
 _WITH_VALUES = bytes((BOOLEAN, 1, 0))
 _VERSION = bytes((INTEGER, 1, 3))
+
+
+class BerError(ValueError):
+    """The octets are no BER as LDAP has it, or not of the kind that belongs there."""
 
 
 def tlv(tag: int, content: bytes) -> bytes:
@@ -32,6 +40,58 @@ def tlv(tag: int, content: bytes) -> bytes:
 def integer(value: int) -> bytes:
     """Write an integer that isn't negative."""
     return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1))
+
+
+def length(octets: bytes | bytearray, at: int) -> tuple[int, int] | None:
+    """Read the length at `at`: where the content begins, and its size; None: not enough octets to know. BerError."""
+    if len(octets) <= at:
+        return None
+    size = octets[at]
+    if size < LONG:
+        return at + 1, size
+    start, size = _long(octets, at)
+    return (start, size) if start <= len(octets) else None
+
+
+def elements(octets: bytes, at: int, end: int, most: int) -> list[tuple[int, int, int]]:
+    """Split what stands there into elements: tag, where its content begins, and where it ends. BerError.
+
+    There are `most` of them at most: an empty one takes two octets, and fifty times as much memory.
+    """
+    found: list[tuple[int, int, int]] = []
+    try:
+        while at < end:
+            if len(found) >= most:
+                message = "more than anybody has use for"
+                raise BerError(message)
+            tag, size, start = octets[at], octets[at + 1], at + 2
+            if size >= LONG:
+                start, size = _long(octets, at + 1)
+            at = start + size
+            found.append((tag, start, at))
+    except IndexError:
+        at = end + 1
+    if at != end:
+        message = "a length that leads out of its message"
+        raise BerError(message)
+    return found
+
+
+def _long(octets: bytes | bytearray, at: int) -> tuple[int, int]:
+    count = octets[at] - LONG
+    if not 1 <= count <= _MOST_OF_LENGTH:  # RFC 4511 5.1: "Only the definite form of length encoding is used."
+        message = f"a length of {count} octets" if count else "a length without end"
+        raise BerError(message)
+    start = at + 1 + count
+    return start, int.from_bytes(octets[at + 1 : start])
+
+
+def unsigned(octets: bytes | bytearray) -> int:
+    """Read the content of an INTEGER or ENUMERATED that isn't negative, of 31 bits at most. BerError."""
+    if not 1 <= len(octets) <= MOST_OF_NUMBER or (number := int.from_bytes(octets, signed=True)) < 0:
+        message = f"a number of {len(octets)} octets" if len(octets) != 1 else "a negative number"
+        raise BerError(message)
+    return number
 
 
 @dataclass(frozen=True)
@@ -66,30 +126,24 @@ def bind(number: int, dn: str, password: bytes, controls: Sequence[str]) -> byte
     return tlv(SEQUENCE, integer(number) + request + tlv(CONTROLS, asked))
 
 
+def extended(number: int, oid: str) -> bytes:
+    """Write an extended request without a value."""
+    return tlv(SEQUENCE, integer(number) + tlv(EXTENDED, tlv(NAME, oid.encode())))
+
+
 def filled(template: bytes, marker: bytes, value: bytes) -> bytes:
     """Return `template` (BER) with `value` where `marker` stands within its values.
 
     The value is octets with a length before them: nothing in it can end an assertion or begin another, so there is
     nothing to escape (RFC 4515 3 is for filters as text).
     """
-    done, at = [], 0
-    while at < len(template):
-        start, end = _content(template, at)
-        tag, content = template[at], template[start:end]
+    done = []
+    for tag, start, end in elements(template, 0, len(template), len(template)):
+        content = template[start:end]
         if marker not in content:
-            done.append(template[at:end])
+            done.append(tlv(tag, content))
         elif tag & _CONSTRUCTED:
             done.append(tlv(tag, filled(content, marker, value)))
         else:
             done.append(tlv(tag, content.replace(marker, value)))
-        at = end
     return b"".join(done)
-
-
-def _content(octets: bytes, at: int) -> tuple[int, int]:
-    """Return where the content of the element at `at` begins and ends."""
-    size = octets[at + 1]
-    if size < LONG:
-        return at + 2, at + 2 + size
-    start = at + 2 + (size & 0x7F)
-    return start, start + int.from_bytes(octets[at + 2 : start])

@@ -6,12 +6,11 @@ from aad.core.distinguished_name import Dn, DnError, dn_key, parsed, respelled
 from aad.core.identity import presentable
 from aad.ports import GroupLookup
 from aad.repositories.ldap_ber import Search, filled
-from aad.repositories.ldap_dial import compiled
-from aad.repositories.ldap_reasons import NO_SUCH_OBJECT, SIZE_LIMIT, SUCCESS
+from aad.repositories.ldap_filter import compiled
+from aad.repositories.ldap_reasons import INVALID_DN_SYNTAX, NO_SUCH_OBJECT, SIZE_LIMIT, SUCCESS
 from aad.repositories.ldap_servers import Lines
 from aad.repositories.ldap_settings import MARKER, LdapSettings
 
-INVALID_DN_SYNTAX = 34
 _ANYTHING = compiled("(objectClass=*)")
 _TOKEN, _PRIMARY = "primaryGroupToken", "primaryGroupID"  # MS-ADTS 3.1.1.4.5.11: the group's number, and the user's
 

@@ -12,20 +12,59 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aad.core.outcome import Failure, Reason, Success
+from aad.repositories.ldap_ber import SEQUENCE, elements, unsigned
 
 PASSWORD_POLICY = "1.3.6.1.4.1.42.2.27.8.5.1"  # noqa: S105 - an OID
 _PASSWORD_EXPIRED = "2.16.840.1.113730.3.4.4"  # noqa: S105 - an OID; 389, without being asked, on success
 
 SUCCESS = 0
+OPERATIONS_ERROR = 1
 SIZE_LIMIT = 4
 STRONGER_AUTH_REQUIRED = 8
+REFERRAL = 10
 CONFIDENTIALITY_REQUIRED = 13
 CONSTRAINT_VIOLATION = 19
 NO_SUCH_OBJECT = 32
+INVALID_DN_SYNTAX = 34
+INAPPROPRIATE_AUTHENTICATION = 48
 INVALID_CREDENTIALS = 49
+INSUFFICIENT_ACCESS_RIGHTS = 50
 BUSY = 51
 UNAVAILABLE = 52
 UNWILLING = 53
+NAMES = {  # RFC 4511 A.1 and 4.1.9; of what else there may be only the number is known
+    0: "success",
+    1: "operationsError",
+    2: "protocolError",
+    3: "timeLimitExceeded",
+    4: "sizeLimitExceeded",
+    7: "authMethodNotSupported",
+    8: "strongerAuthRequired",
+    10: "referral",
+    11: "adminLimitExceeded",
+    12: "unavailableCriticalExtension",
+    13: "confidentialityRequired",
+    14: "saslBindInProgress",
+    16: "noSuchAttribute",
+    17: "undefinedAttributeType",
+    18: "inappropriateMatching",
+    19: "constraintViolation",
+    21: "invalidAttributeSyntax",
+    32: "noSuchObject",
+    33: "aliasProblem",
+    34: "invalidDNSyntax",
+    36: "aliasDereferencingProblem",
+    48: "inappropriateAuthentication",
+    49: "invalidCredentials",
+    50: "insufficientAccessRights",
+    51: "busy",
+    52: "unavailable",
+    53: "unwillingToPerform",
+    54: "loopDetected",
+    80: "other",
+    118: "canceled",
+    123: "authorizationDenied",
+}
 
 _ACTIVE_DIRECTORY = {
     "525": Reason.UNKNOWN_USER,
@@ -44,14 +83,23 @@ OPENLDAP, ACTIVE_DIRECTORY = "openldap", "active-directory"
 _DATA = re.compile(r"\bdata ([0-9a-f]{3}),", re.IGNORECASE)
 
 _POLICY_ERRORS = {0: Reason.PASSWORD_EXPIRED, 1: Reason.ACCOUNT_LOCKED, 2: Reason.PASSWORD_MUST_CHANGE}
-_SEQUENCE, _WARNING, _ERROR = 0x30, 0xA0, 0x81  # BER tags
+_WARNING, _ERROR = 0xA0, 0x81  # BER tags
 _GRACE = 0x81  # within the warning
-_HEADER, _LONG = 2, 0x80  # octets of tag and length; the bit of a long length
 
 _REFUSED_BY_389 = (
     (UNWILLING, "account inactivated", Reason.ACCOUNT_DISABLED),
     (CONSTRAINT_VIOLATION, "exceed password retry limit", Reason.ACCOUNT_LOCKED),
 )
+OURS = {
+    *(OPERATIONS_ERROR, STRONGER_AUTH_REQUIRED, REFERRAL, CONFIDENTIALITY_REQUIRED),
+    *(NO_SUCH_OBJECT, INVALID_DN_SYNTAX, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS),
+}
+"""What a directory says to a search when it means the account that searches, or the base, whoever is looked for.
+
+Active Directory says "operationsError" to who isn't bound.
+"""
+_OF_THE_USER = {CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS, UNWILLING}
+"""What a directory says of one account: there is no password, or nobody may try it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +139,7 @@ def verdict(result: Result, directory: str = "") -> Success | Failure | None:
     for code, words, reason in _REFUSED_BY_389:
         if result.code == code and words in result.message.lower():
             return Failure(reason)
-    return None
+    return Failure(f"refused by the directory: {result}") if result.code in _OF_THE_USER else None
 
 
 def _invalid_credentials(message: str, policy: str, directory: str) -> Failure:
@@ -117,29 +165,17 @@ def _policy_reason(result: Result) -> str:
         return Reason.PASSWORD_EXPIRED
     if not (octets := result.controls.get(PASSWORD_POLICY)):
         return ""
-    ((tag, content),) = _elements(octets)
-    fields = dict(_elements(content))
-    if tag != _SEQUENCE or not fields.keys() <= {_WARNING, _ERROR}:
+    ((tag, content),) = _fields(octets)
+    fields = dict(_fields(content))
+    if tag != SEQUENCE or not fields.keys() <= {_WARNING, _ERROR}:
         raise ValueError
     if _ERROR in fields:
-        number = int.from_bytes(fields[_ERROR], "big")
+        number = unsigned(fields[_ERROR])
         return _POLICY_ERRORS.get(number, f"refused by the password policy: error {number}")
-    graced = _WARNING in fields and _GRACE in dict(_elements(fields[_WARNING]))
+    graced = _WARNING in fields and _GRACE in dict(_fields(fields[_WARNING]))
     return Reason.PASSWORD_EXPIRED if graced else ""
 
 
-def _elements(octets: bytes) -> list[tuple[int, bytes]]:
-    """Split BER into tags and contents; ValueError."""
-    elements = []
-    while octets:
-        if len(octets) < _HEADER:
-            raise ValueError
-        tag, length, start = octets[0], octets[1], _HEADER
-        if length & _LONG:  # then it is the length of the length; some directories write even short ones so
-            start += length - _LONG
-            length = int.from_bytes(octets[_HEADER:start], "big")
-        if len(octets) < start + length:
-            raise ValueError
-        elements.append((tag, octets[start : start + length]))
-        octets = octets[start + length :]
-    return elements
+def _fields(octets: bytes) -> list[tuple[int, bytes]]:
+    """Split them into tags and contents; ValueError. There are two at most."""
+    return [(tag, octets[start:end]) for tag, start, end in elements(octets, 0, len(octets), 2)]

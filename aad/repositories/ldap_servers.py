@@ -3,8 +3,11 @@
 1. Servers are asked in order; each gets `timeout`, or what is left until the deadline.
 2. A server that is out of order isn't asked, so that nobody pays its timeout again. After a pause one job tries it;
    the pause grows from 0.5 to 3 s.
-3. What a server says of one user, even "unwilling", never puts it out of order: else one user could stop them all.
-4. A kept connection that turns out to be closed is opened again, once; that is no outage.
+3. A server is put out of order by what keeps it from being asked at all: no connection, no LDAP, no answer in time, our
+   own account refused, "busy", "unavailable". By nothing else that it says, even if that can't be read: else one user
+   could stop them all.
+4. What it says of one user is final: no other server is asked for it again.
+5. A kept connection that turns out to be closed is opened again, once; that is no outage.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -21,9 +25,9 @@ from urllib.parse import urlsplit
 from aad.core.outcome import Fact
 from aad.core.secret import Secret
 from aad.ports import Unavailable
-from aad.repositories.ldap_answers import Entry
+from aad.repositories.ldap_answers import Entry, Unreadable
 from aad.repositories.ldap_ber import Search
-from aad.repositories.ldap_dial import Broken, Peer, Slow
+from aad.repositories.ldap_dial import Broken, OutOfOrder, Peer, Slow
 from aad.repositories.ldap_health import Health
 from aad.repositories.ldap_line import Line
 from aad.repositories.ldap_names import Names
@@ -35,7 +39,23 @@ Question = Callable[["Lines"], Awaitable[A]]
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
-    """The server answered this question with neither yes nor no; other questions it may answer."""
+    """The server answered this question with neither yes nor no; other questions it may answer.
+
+    `ours`: it means our account or our base, so it would say the same to any question.
+    """
+
+    def __init__(self, what: str, *, ours: bool = False) -> None:
+        """Say `what` it answered."""
+        super().__init__(what)
+        self.ours = ours
+
+
+class OneUsers(Refused):
+    """It means one user, so other servers aren't asked."""
+
+
+class Undecided(Unavailable):
+    """Nobody could tell of this one user; nothing is out of order."""
 
 
 @dataclass(frozen=True)
@@ -104,31 +124,49 @@ class Lines:
         return self._server.url
 
     async def search(self, wanted: Search) -> tuple[Result, list[Entry]]:
-        """Search as the account. Broken."""
-        result, entries = await (self._open.get("account") or await self._searching()).search(wanted, self.until)
+        """Search as the account. Broken, Unreadable."""
+        line = self._open.get("account") or await self._searching()
+        with self._readable("account"):
+            result, entries = await line.search(wanted, self.until)
         return _in_order(result), entries
 
     async def base_found(self, base: str) -> Result:
-        """Look for `base` as the account. Broken."""
+        """Look for `base` as the account. Broken, Unreadable."""
         line = self._open.get("account") or await self._searching()
-        return _in_order(await line.base_found(base, self.until))
+        with self._readable("account"):
+            return _in_order(await line.base_found(base, self.until))
 
     async def bind(self, dn: str, password: bytes) -> Result:
-        """Bind as a user; what comes of it is for the caller to judge. Broken."""
-        return await (self._open.get("users") or await self._dialled("users")).bind(dn, password)
+        """Bind as a user; what else comes of it is for the caller to judge. Broken, Unreadable."""
+        line = self._open.get("users") or await self._dialled("users")
+        with self._readable("users"):
+            return _in_order(await line.bind(dn, password))
 
     def close(self) -> None:
         """Close both."""
         while self._open:
             self._open.popitem()[1].close()
 
+    @contextmanager
+    def _readable(self, use: str) -> Iterator[None]:
+        """Give a line up whose answer can't be read: it has ended; the others are as good as before."""
+        try:
+            yield
+        except Unreadable:
+            if line := self._open.pop(use, None):
+                line.close()
+            raise
+
     async def _searching(self) -> Line:
         line = await self._dialled("stranger")
         if self._account.dn:
-            result = await line.bind(self._account.dn, self._account.password.reveal())
-            if result.code != SUCCESS:
+            try:
+                result: object = await line.bind(self._account.dn, self._account.password.reveal())
+            except Unreadable as unreadable:
+                result = unreadable
+            if not (isinstance(result, Result) and result.code == SUCCESS):
                 message = f"our own account {self._account.dn} was refused: {result}"
-                raise Broken(message)
+                raise OutOfOrder(message)
         self._open["account"] = self._open.pop("stranger", line)
         return line
 
@@ -152,7 +190,7 @@ class Lines:
 def _in_order(result: Result) -> Result:
     """Return the result, unless it says that the server is out of order as a whole."""
     if result.code in {BUSY, UNAVAILABLE}:
-        raise Broken(str(result))
+        raise OutOfOrder(str(result))
     return result
 
 
@@ -168,7 +206,7 @@ class Asker:
     async def ask(self, question: Question[A], deadline: float) -> A:
         """Ask one server after the other; Unavailable: none could tell. What else `question` raises is its own."""
         said: dict[str, str] = {}
-        last: Exception | None = None
+        works = False
         for position, (server, lines) in enumerate(self._lines):
             now = time.monotonic()
             # Each server gets its share of the time that is left, so that one that is mute doesn't use up all of it.
@@ -182,18 +220,21 @@ class Asker:
             try:
                 answer = await self._asked(lines, question, now, until)
             except Broken as broken:
-                said[server.url], last = str(broken), broken
+                said[server.url] = str(broken)
                 if not isinstance(broken, Slow) or until - now >= self._timeout / 4:  # else it had hardly a chance
                     server.failed(outage, str(broken))
-            except Refused as refused:
-                said[server.url], last = str(refused), refused
+            except (Refused, Unreadable) as refused:
                 server.worked()
+                said[server.url] = str(refused)
+                works = works or not (isinstance(refused, Refused) and refused.ours)
+                if isinstance(refused, OneUsers):
+                    break
             else:
                 server.worked()
                 for _, later in self._lines[position + 1 :]:
                     later.close()
                 return answer
-        raise Unavailable(_joined(said) or "no time was left to ask a server") from last
+        raise (Undecided if works else Unavailable)(_joined(said) or "no time was left to ask a server")
 
     async def ask_each(self, question: Question[str]) -> AsyncIterator[tuple[str, str, bool]]:
         """Ask every server, whatever is known of it: its URL, what it said, and whether it could tell."""
@@ -201,7 +242,7 @@ class Asker:
             now = time.monotonic()
             try:
                 yield server.url, await self._asked(lines, question, now, now + self._timeout), True
-            except (Broken, Refused) as error:
+            except (Broken, Refused, Unreadable) as error:
                 yield server.url, str(error), False
 
     def stop(self) -> None:
@@ -218,7 +259,7 @@ class Asker:
                     return await question(lines)
                 except Broken as broken:
                     lines.close()
-                    if not kept or isinstance(broken, Slow) or self._stopped:
+                    if not kept or isinstance(broken, Slow | OutOfOrder) or self._stopped:
                         raise
                 return await question(lines)
         except TimeoutError:

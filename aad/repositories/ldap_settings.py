@@ -11,7 +11,7 @@ from pathlib import Path
 from aad.core.grants import SECRETS
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
-from aad.repositories.ldap_dial import compiled
+from aad.repositories.ldap_filter import compiled
 from aad.repositories.ldap_reasons import ACTIVE_DIRECTORY, OPENLDAP
 from aad.repositories.ldap_servers import host_and_port
 

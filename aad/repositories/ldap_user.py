@@ -9,15 +9,18 @@ from aad.core.group_name import UNTOLD
 from aad.core.identity import Bar, User, name_key
 from aad.core.outcome import Reason
 from aad.repositories.ldap_account_state import SAMPLE, bar, marks, sampled
-from aad.repositories.ldap_answers import Entry
+from aad.repositories.ldap_answers import Entry, Unreadable
 from aad.repositories.ldap_ber import Search, filled
 from aad.repositories.ldap_settings import DN_MARKER, MARKER, LdapSettings
 
 MOST_GROUPS = 1000
 """What Active Directory gives in one answer; and of more than 1015 groups no user of Windows can be a member."""
 
-MOST_VALUES = 32  # of one further attribute
+MOST_VALUES = 32  # of one further attribute, and of addresses
 MOST_OCTETS = 253  # of one of these values: what an attribute of RADIUS can hold
+_MOST_NAME, _MOST_DN = 1024, 2048  # characters of all names of an entry; RADIUS carries 253
+_MOST_LANGUAGE = 200  # characters
+_MOST_ADDRESS = 255  # characters: one more than any usable address has (RFC 5321 4.5.3.1, erratum 1690)
 _MOST_TOLD = 1000  # values; far more than fit into a reply
 _NO_TEXT = re.compile("[\0-\x1f\x7f-\x9f\ufffd]")
 _NO_ATTRIBUTES = ("1.1",)  # RFC 4511 4.5.1.8
@@ -65,21 +68,27 @@ class Reader:
         return Search(self._settings.base_dn, self._settings.any_user(), sampled(self._settings.directory), SAMPLE)
 
     def user(self, entry: Entry, now: float) -> User:
-        """Read the user out of his entry. `now`: the wall clock's, in seconds since 1970.
+        """Read the user out of their entry. `now`: the wall clock's, in seconds since 1970. Unreadable: no name fits.
 
         An entry has one name, whatever was typed: else each of its names would have its own lockout.
         """
         settings, values = self._settings, entry.values
+        names = values.get(self._name_attribute.lower(), ())
+        if sum(map(len, names)) > _MOST_NAME or len(entry.dn) > _MOST_DN:  # they are compared, letter by letter
+            message = f"an entry that can't be read: its name has more than {_MOST_NAME} characters"
+            raise Unreadable(message)
+        # A longer address is none, cut or not; but what nobody can use isn't to be kept.
+        addresses = [value[:_MOST_ADDRESS] for value in values.get(settings.email_attribute.lower(), ())[:MOST_VALUES]]
         attribute = settings.group_attribute.lower()
         untold = (UNTOLD,) if attribute in entry.cut else ()
         return User(
-            name=min(values.get(self._name_attribute.lower(), ()), key=name_key, default=entry.dn),
+            name=min(names, key=name_key, default=entry.dn),
             repository=self._repository,
             handle=entry.dn,
-            addresses=values.get(settings.email_attribute.lower(), ()),
+            addresses=tuple(addresses),
             groups=frozenset((*values.get(attribute, ()), *untold)),
             groups_are_dns=settings.groups_are_dns(),
-            language=next(iter(values.get(settings.language_attribute.lower(), ())), ""),
+            language=next(iter(values.get(settings.language_attribute.lower(), ())), "")[:_MOST_LANGUAGE],
             attributes=self._further(values),
             barred=bar(values, now, settings.directory) if self._account_state else _NOT_ASKED,
         )

@@ -1,7 +1,7 @@
 """A connected socket in the event loop: a request goes out, messages come in until one is the last.
 
-ldap3 has opened it in a thread, maybe with TLS; from then on no thread and no lock is needed. The socket stays with
-the event loop between the requests, so that it is known at once when the server closes.
+A thread has opened it, maybe with TLS; from then on no thread and no lock is needed. The socket stays with the event
+loop between the requests, so that it is known at once when the server closes, or speaks without being asked.
 """
 
 from __future__ import annotations
@@ -9,52 +9,54 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
 
-from aad.repositories.ldap_answers import whole
+from aad.repositories.ldap_answers import Question, head, unasked
 
 _CHUNK = 65536  # octets
-_MOST = 1 << 24  # octets of an answer; a thousand groups have less than a hundredth
 _AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Wire:
-    """One request at a time. `heard` is given each message that comes and says whether it is the last; it may raise."""
+    """One question at a time."""
 
-    def __init__(self, sock: socket.socket, heard: Callable[[bytes], bool]) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         """Take the socket over, in the event loop that will use it."""
         self._sock = sock
-        self._heard = heard
         self._octets = bytearray()
-        self._asked: asyncio.Future[None] | None = None
-        self._end: Exception | None = None
+        self._question: Question | None = None
+        self._answered: asyncio.Future[None] | None = None
+        self._ended = False
         self._loop = asyncio.get_running_loop()
         sock.setblocking(False)
         self._loop.add_reader(sock, self._readable)
 
-    async def ask(self, request: bytes) -> None:
-        """Send a request and wait until the last message is heard. Else: what ended it, now and for all times."""
-        if self._end:
-            raise self._end
-        self._asked = self._loop.create_future()
+    async def ask(self, request: bytes, question: Question) -> None:
+        """Send a request and wait until its question has its last answer. Else: what ended the connection."""
+        if self._ended:
+            message = "closed the connection"
+            raise ConnectionAbortedError(message)
+        self._question, self._answered = question, self._loop.create_future()
         try:
             self._send(request)
-            await self._asked
+            await self._answered
         except BaseException:  # the answer may come yet, and would be taken for that to the next request
             self.end(ConnectionAbortedError("given up"))
             raise
         finally:
-            self._asked = None
+            self._question = self._answered = None
 
     def end(self, why: Exception) -> None:
         """Close the socket; whoever waits is told `why`."""
-        if self._end:
+        if self._ended:
             return
-        self._end = why
+        self._ended = True
         self._loop.remove_reader(self._sock)
         self._sock.close()
-        if self._asked and not self._asked.done():
-            self._asked.set_exception(why)
+        self._octets.clear()
+        if self._question and self._answered and not self._answered.done():
+            # What was read so far goes now, not when the garbage collector comes by: tracebacks hold on to it.
+            self._question.entries.clear()
+            self._answered.set_exception(why.with_traceback(None))
 
     def _send(self, request: bytes) -> None:
         """Send it at once: it is small and nothing else is on its way. OSError, or if the server reads no more."""
@@ -71,19 +73,24 @@ class Wire:
             octets = self._sock.recv(_CHUNK)
             while isinstance(self._sock, ssl.SSLSocket) and (more := self._sock.pending()):
                 octets += self._sock.recv(more)
-            if not octets or len(self._octets) > _MOST:
-                message = "an answer without end" if octets else "closed the connection"
+            if not octets:
+                message = "closed the connection"
                 raise ConnectionAbortedError(message)  # noqa: TRY301 - it ends as what the system raises does
             self._octets += octets
             self._split()
         except _AGAIN:
             pass
-        except Exception as error:  # noqa: BLE001 - what a server can make a decoder raise has no end
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be read any more
             self.end(error)
 
     def _split(self) -> None:
-        while 0 < (size := whole(self._octets)) <= len(self._octets):
-            message = bytes(self._octets[:size])
-            del self._octets[:size]
-            if self._heard(message) and self._asked and not self._asked.done():
-                self._asked.set_result(None)
+        while found := head(self._octets):
+            if self._question is None or self._answered is None or self._answered.done():
+                raise unasked(found)
+            self._question.expects(found)
+            if len(self._octets) < found.size:
+                return
+            message = bytes(self._octets[: found.size])
+            del self._octets[: found.size]
+            if self._question.hear(message, found):
+                self._answered.set_result(None)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-GIGABYTES = b"\x30\x84\x7f\xff\xff\xff"  # the beginning of a message of two
+LONG = b"\x30\x84\x00\x07\xff\x00"  # the beginning of a message that is almost as long as one may be
 SEARCH, BIND, EXTENDED = 0x63, 0x60, 0x77  # requests
 ENTRY, DONE, REFERENCE, BOUND, EXTENDED_DONE = 0x64, 0x65, 0x73, 0x61, 0x78  # answers
 
@@ -26,6 +26,18 @@ def result(tag: int, code: int, text: bytes = b"", *more: bytes) -> bytes:
 def entry(dn: bytes) -> bytes:
     """Encode an entry of a search, without attributes."""
     return ber(ENTRY, ber(0x04, dn), ber(0x30))
+
+
+def number_in(request: bytes) -> bytes:
+    """Return the octets of a request's number."""
+    start = 2 if request[1] < 0x80 else 2 + request[1] - 0x80
+    return request[start + 2 : start + 2 + request[start + 1]]
+
+
+def kind_of(request: bytes) -> int:
+    """Return the tag of what is asked."""
+    start = 2 if request[1] < 0x80 else 2 + request[1] - 0x80
+    return request[start + 2 + request[start + 1]]
 
 
 class _Listening:
@@ -94,7 +106,7 @@ class Relay(_Listening):
             while octets := await reader.read(65536):
                 if self.mood:
                     self.asked.set()
-                    await self._moody(reader, writer)
+                    await self._moody(octets, reader, writer)
                     return
                 behind_writer.write(octets)
                 await behind_writer.drain()
@@ -102,7 +114,7 @@ class Relay(_Listening):
             back.cancel()
             behind_writer.close()
 
-    async def _moody(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _moody(self, asked: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.mood == "close":
             return
         if self.mood == "garbage":
@@ -111,7 +123,7 @@ class Relay(_Listening):
             return
         gone = asyncio.ensure_future(reader.read())
         if self.mood == "drip":
-            writer.write(GIGABYTES)
+            writer.write(LONG + ber(0x02, number_in(asked)) + bytes((ENTRY,)))
             while not gone.done():
                 writer.write(b"\0")
                 await asyncio.wait((gone,), timeout=0.01)
@@ -134,9 +146,6 @@ class Liar(_Listening):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while octets := await reader.read(65536):
-            start = 2 if octets[1] < 0x80 else 2 + octets[1] - 0x80
-            number = octets[start + 2 : start + 2 + octets[start + 1]]
-            tag = octets[start + 2 + len(number)]
-            for answer in self._answers(tag, octets):
-                writer.write(ber(0x30, ber(0x02, number), answer))
+            for answer in self._answers(kind_of(octets), octets):
+                writer.write(ber(0x30, ber(0x02, number_in(octets)), answer))
             await writer.drain()

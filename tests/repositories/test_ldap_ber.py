@@ -11,7 +11,7 @@ from ldap3.protocol.rfc4511 import LDAPMessage
 from pyasn1.codec.ber import decoder
 
 from aad.repositories.ldap_ber import Search, bind, filled, integer, search, tlv
-from aad.repositories.ldap_dial import compiled
+from aad.repositories.ldap_filter import compiled
 
 MARKER = b"\x01marker\x01"
 FILTERS = [

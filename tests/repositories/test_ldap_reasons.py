@@ -78,8 +78,14 @@ def test_the_password_policy_speaks_in_a_control(control: str, at_success: objec
         (Result(32, "noSuchObject"), Failure(Reason.UNKNOWN_USER)),
         (Result(53, "", "Account inactivated. Contact system administrator."), Failure(Reason.ACCOUNT_DISABLED)),
         (Result(19, "", "Exceed password retry limit. Please try later."), Failure(Reason.ACCOUNT_LOCKED)),
-        *((Result(code, ""), None) for code in (*range(1, 32), *range(33, 49), *range(50, 124))),
+        *((Result(code, ""), None) for code in range(1, 130) if code not in {19, 32, 48, 49, 50, 53}),
     ],
 )
 def test_everything_else_is_neither_yes_nor_no(result: Result, expected: object) -> None:
     assert verdict(result) == expected
+
+
+@pytest.mark.parametrize("code", [19, 48, 50, 53])
+def test_what_a_directory_says_of_one_account_is_a_refusal(code: int) -> None:
+    said = verdict(Result(code, "its name", "not this one"))
+    assert said == Failure(f"refused by the directory: its name ({code}: not this one)")
