@@ -8,12 +8,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from aad.core.answer import Answer
-from aad.core.distinguished_name import DnError
+from aad.core.distinguished_name import LONGEST, DnError
 from aad.core.group_name import group_key
+from aad.core.string_preparation import growth
 from aad.core.user_address import UNKNOWN, UserAddress
 
 MOST_IN_GROUPS = 1 << 18
-"""Characters in the names of one user's groups, altogether: two thousand long ones. More would hold up other logins."""
+"""Characters in the names of one user's groups, altogether: two thousand long ones. More would hold up other logins.
+
+One that isn't ASCII counts for four, as it takes as long as those.
+"""
+_MOST_GROWTH = 1000  # characters that all of them together may become longer when they are compared
+_MOST_UNREADABLE = 100  # groups, each of which costs ten times as much as another
 _SHOWN = 100  # characters of a group that could not be read
 
 
@@ -29,6 +35,10 @@ def name_key(name: str) -> str:
     seen = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Mn"})
     # Hangul letters may join once what stood between them is gone; a key must be its own key.
     return " ".join(unicodedata.normalize("NFKC", seen).split())
+
+
+def _weight(group: str) -> int:
+    return len(group) if group.isascii() else 4 * len(group) - 3 * len(group.encode("ascii", "ignore"))
 
 
 def presentable(name: str) -> str:
@@ -168,10 +178,13 @@ class User:
     @cached_property
     def _read_groups(self) -> tuple[frozenset[str], str]:
         """Read the groups, once somebody asks for them."""
-        if sum(map(len, self.groups)) > MOST_IN_GROUPS:
+        if sum(map(_weight, self.groups)) > MOST_IN_GROUPS:
             return frozenset(), f"the names of the user's groups have more than {MOST_IN_GROUPS} characters"
-        keys, wrong = set(), []
+        keys, wrong, grown = set(), list[str](), 0
         for group in self.groups:
+            grown += growth(group[:LONGEST])
+            if grown > _MOST_GROWTH or len(wrong) > _MOST_UNREADABLE:
+                return frozenset(), "the names of the user's groups are made to take long"
             try:
                 keys.add(group_key(group, dn=self.groups_are_dns))
             except DnError as error:

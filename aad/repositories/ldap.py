@@ -23,6 +23,7 @@ from aad.repositories.ldap_reasons import OURS, SIZE_LIMIT, SUCCESS, Result, ver
 from aad.repositories.ldap_servers import Account, Asker, Lines, OneUsers, Refused, Server, Undecided, peer
 from aad.repositories.ldap_settings import LdapSettings
 from aad.repositories.ldap_user import Reader
+from aad.repositories.ldap_wire import Turns
 
 A = TypeVar("A")
 
@@ -45,7 +46,10 @@ class Ldap:
         """Connect when somebody asks, not before. Unavailable: the authority's file can't be used."""
         settings, names = self._settings, Names()
         tls = self._tls()
-        servers = [Server(url, peer(url, tls, starttls=settings.starttls), self._news) for url in settings.servers]
+        turns = Turns()
+        servers = [
+            Server(url, peer(url, tls, starttls=settings.starttls), self._news, turns) for url in settings.servers
+        ]
         account = Account(settings.bind_dn, settings.bind_password or Secret(b""))
         askers = [Asker(servers, names, account, settings.timeout) for _ in range(settings.connections)]
         self._pool = Pool(askers)
@@ -168,10 +172,11 @@ class Ldap:
             message = "an entry without a DN"
             raise OneUsers(message)
         try:
-            result: Result | Unreadable = await lines.bind(user.handle, password.reveal())
+            result = await lines.bind(user.handle, password.reveal())
         except Unreadable as unreadable:
-            result = unreadable
-        proof = verdict(result, self._settings.directory) if isinstance(result, Result) else None
+            message = f"the bind as the user was answered with {unreadable}"
+            raise OneUsers(message) from None
+        proof = verdict(result, self._settings.directory)
         if proof is None:
             message = f"the bind as the user was answered with {result}"
             raise OneUsers(message)

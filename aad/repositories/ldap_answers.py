@@ -47,6 +47,7 @@ _MOST_ELEMENTS = 1 << 13
 
 _OF_A_MESSAGE = 2  # elements: itself and its number
 _MOST_MESSAGE = 1000  # octets of what a server says of a result; no more is looked at
+_NOTHING: Mapping[str, tuple[str, ...]] = {}
 _SUCCESS = Result(SUCCESS, "success")
 _WELL = bytes((ENUMERATED, 1, SUCCESS, OCTETS, 0, OCTETS, 0))  # no matchedDN, nothing to tell
 
@@ -68,7 +69,7 @@ class Head(NamedTuple):
     at: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One entry of a search: its DN, and its values by the attribute's name in lower case.
 
@@ -105,13 +106,13 @@ def _head(octets: bytes | bytearray) -> Head | None:
 
 
 class Question:
-    """A request that waits for its answers. `kind`: which result ends it (a tag)."""
+    """A request that waits for its answers. `kind`: which result ends it (a tag); `most`: so many entries at most."""
 
-    def __init__(self, number: int, kind: int) -> None:
+    def __init__(self, number: int, kind: int, most: int = 0) -> None:
         """Begin with nothing. `number`: the request's, which its answers repeat."""
         self.entries: list[Entry] = []
         self.result: Result | None = None
-        self._number, self._kind = number, kind
+        self._number, self._kind, self._most = number, kind, most
         self._octets, self._elements = MOST, _MOST_ELEMENTS
         self._message = b""
 
@@ -131,7 +132,7 @@ class Question:
         try:
             self._read(head)
         except ValueError as error:  # elements that aren't as many as belong there, too
-            why = error if isinstance(error, BerError) else "it isn't made as it should be"
+            why = str(error) if isinstance(error, BerError) else "it isn't made as it should be"
             message_ = f"a {_kind(head.operation)} that can't be read: {why}"
             raise Unreadable(message_) from None
         finally:
@@ -141,6 +142,9 @@ class Question:
     def _read(self, head: Head) -> None:
         (operation, begin, stop), *further = self._split(head.at, head.size)
         if operation == _ENTRY and self._kind == DONE:
+            if len(self.entries) >= self._most:  # RFC 4511 4.5.1.4: it was told how many it may return
+                wrong = "it is one more than was asked for"
+                raise BerError(wrong)
             self.entries.append(self._entry(begin, stop))
         elif operation == self._kind:
             self.result = self._result(begin, stop, further)
@@ -216,7 +220,8 @@ def _entry(dn: bytes, attributes: Mapping[bytes, list[bytes]]) -> Entry:
             values.setdefault(name, []).extend([value.decode(errors="replace") for value in octets])
             if option and not option.endswith("-*"):  # MS-ADTS 3.1.1.3.1.3.3: "range=0-1499" isn't all
                 cut.add(name)
-    return Entry(dn.decode(errors="replace"), {name: tuple(found) for name, found in values.items()}, frozenset(cut))
+    found = {name: tuple(texts) for name, texts in values.items()} or _NOTHING
+    return Entry(dn.decode(errors="replace"), found, frozenset(cut))
 
 
 def _stray(head: Head) -> str:

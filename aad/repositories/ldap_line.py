@@ -12,23 +12,24 @@ from aad.repositories.ldap_answers import BOUND, DONE, Entry, Question, Unreadab
 from aad.repositories.ldap_dial import Broken, Dial, Peer, words
 from aad.repositories.ldap_filter import compiled
 from aad.repositories.ldap_reasons import PASSWORD_POLICY, SUCCESS, Result
-from aad.repositories.ldap_wire import Wire
+from aad.repositories.ldap_wire import Turns, Wire
 
-_ANYTHING = ldap_ber.Search("", compiled("(objectClass=*)"), ("1.1",), 0, only_base=True)
+_ANYTHING = ldap_ber.Search("", compiled("(objectClass=*)"), ("1.1",), 1, only_base=True)
 
 
 class Line:
     """A connection. Every method may raise Broken or Unreadable: then it is of no use any more."""
 
-    def __init__(self, peer: Peer, address: str, seconds: float) -> None:
+    def __init__(self, peer: Peer, address: str, seconds: float, turns: Turns) -> None:
         """Prepare a connection to one `address` of the peer, which gets `seconds` to take it."""
         self._dial = Dial(peer, address, seconds)
+        self._turns = turns
         self._wire: Wire | None = None
         self._number = 0  # of the request, as its answers repeat it
 
     async def open(self) -> None:
         """Connect, and begin TLS if it is wanted."""
-        self._wire = Wire(await self._dial.sock())
+        self._wire = Wire(await self._dial.sock(), self._turns)
 
     async def bind(self, dn: str, password: bytes) -> Result:
         """Bind, and ask what the password policy says. `password`: octet for octet."""
@@ -41,7 +42,7 @@ class Line:
     async def search(self, wanted: ldap_ber.Search, until: float) -> tuple[Result, list[Entry]]:
         """Return the entries; referrals are left out. The server is told to end at `until`."""
         seconds = max(1, math.ceil(until - time.monotonic()))
-        return await self._ask(DONE, lambda number: ldap_ber.search(number, wanted, seconds))
+        return await self._ask(DONE, lambda number: ldap_ber.search(number, wanted, seconds), wanted.most)
 
     async def base_found(self, base: str, until: float) -> Result:
         """Look whether there is an entry at `base`."""
@@ -57,13 +58,13 @@ class Line:
         else:
             self._dial.give_up()
 
-    async def _ask(self, kind: int, request: Callable[[int], bytes]) -> tuple[Result, list[Entry]]:
-        """Return the result, which has to be of the `kind` that belongs to the request, and the entries before it."""
+    async def _ask(self, kind: int, request: Callable[[int], bytes], most: int = 0) -> tuple[Result, list[Entry]]:
+        """Return the result, of the `kind` that belongs to the request, and the entries before it, `most` at most."""
         if not self._wire:
             message = "closed"
             raise Broken(message)
         self._number += 1
-        question = Question(self._number, kind)
+        question = Question(self._number, kind, most)
         try:
             await self._wire.ask(request(self._number), question)
         except (Broken, Unreadable):

@@ -32,6 +32,7 @@ from aad.repositories.ldap_health import Health
 from aad.repositories.ldap_line import Line
 from aad.repositories.ldap_names import Names
 from aad.repositories.ldap_reasons import BUSY, SUCCESS, UNAVAILABLE, Result
+from aad.repositories.ldap_wire import Turns
 
 _PORTS = {"ldap": 389, "ldaps": 636}
 A = TypeVar("A")
@@ -60,11 +61,15 @@ class Undecided(Unavailable):
 
 @dataclass(frozen=True)
 class Server:
-    """One server of aad.toml, and its health; what changed about that goes to `news`, for the log."""
+    """One server of aad.toml, and its health; what changed about that goes to `news`, for the log.
+
+    `turns`: which the answers of all servers take.
+    """
 
     url: str
     peer: Peer
     news: deque[Fact]
+    turns: Turns
     health: Health = field(default_factory=Health)
 
     def failed(self, outage: int, what: str) -> None:
@@ -161,11 +166,12 @@ class Lines:
         line = await self._dialled("stranger")
         if self._account.dn:
             try:
-                result: object = await line.bind(self._account.dn, self._account.password.reveal())
+                result = await line.bind(self._account.dn, self._account.password.reveal())
+                refused = "" if result.code == SUCCESS else str(result)
             except Unreadable as unreadable:
-                result = unreadable
-            if not (isinstance(result, Result) and result.code == SUCCESS):
-                message = f"our own account {self._account.dn} was refused: {result}"
+                refused = str(unreadable)
+            if refused:
+                message = f"our own account {self._account.dn} was refused: {refused}"
                 raise OutOfOrder(message)
         self._open["account"] = self._open.pop("stranger", line)
         return line
@@ -175,7 +181,8 @@ class Lines:
         addresses = await self._names.addresses(self._server.peer.host, self.until)
         for left in range(len(addresses), 0, -1):
             share = max(0.001, (self.until - time.monotonic()) / left)
-            line = self._open[use] = Line(self._server.peer, addresses[-left], share)  # at once, so that it is closed
+            # At once, so that it is closed.
+            line = self._open[use] = Line(self._server.peer, addresses[-left], share, self._server.turns)
             try:
                 await line.open()
             except Broken:

@@ -9,18 +9,43 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections import deque
+from collections.abc import Callable
 
 from aad.repositories.ldap_answers import Question, head, unasked
 
-_CHUNK = 65536  # octets
+_CHUNK = 4096  # octets, as many as almost any answer has; what has more waits for its turn
 _AGAIN = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Turns:
+    """Work that takes long, one piece each turn of the event loop: between them, others are served."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to do."""
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def wait(self, work: Callable[[], None]) -> None:
+        """Let `work` be done when it is its turn."""
+        self._waiting.append(work)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        try:
+            self._waiting[0]()
+        finally:
+            self._waiting.popleft()
+            if self._waiting:
+                asyncio.get_running_loop().call_soon(self._next)
 
 
 class Wire:
     """One question at a time."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, turns: Turns) -> None:
         """Take the socket over, in the event loop that will use it."""
+        self._turns = turns
         self._sock = sock
         self._octets = bytearray()
         self._question: Question | None = None
@@ -56,6 +81,7 @@ class Wire:
         if self._question and self._answered and not self._answered.done():
             # What was read so far goes now, not when the garbage collector comes by: tracebacks hold on to it.
             self._question.entries.clear()
+            why.__context__ = None
             self._answered.set_exception(why.with_traceback(None))
 
     def _send(self, request: bytes) -> None:
@@ -76,21 +102,35 @@ class Wire:
             if not octets:
                 message = "closed the connection"
                 raise ConnectionAbortedError(message)  # noqa: TRY301 - it ends as what the system raises does
-            self._octets += octets
-            self._split()
         except _AGAIN:
-            pass
+            return
+        except Exception as error:  # noqa: BLE001 - what a socket can raise is the system's and OpenSSL's
+            self.end(error)
+            return
+        self._octets += octets
+        if len(self._octets) < _CHUNK:
+            self._take()
+        else:  # no more is read till then, so the server waits too
+            self._loop.remove_reader(self._sock)
+            self._turns.wait(self._take_and_go_on)
+
+    def _take_and_go_on(self) -> None:
+        self._take()
+        if not self._ended:
+            self._loop.add_reader(self._sock, self._readable)
+
+    def _take(self) -> None:
+        """Give the question what has come."""
+        try:
+            while not self._ended and (found := head(self._octets)):
+                if self._question is None or self._answered is None or self._answered.done():
+                    raise unasked(found)  # noqa: TRY301 - it ends as the others do
+                self._question.expects(found)
+                if len(self._octets) < found.size:
+                    return
+                message = bytes(self._octets[: found.size])
+                del self._octets[: found.size]
+                if self._question.hear(message, found):
+                    self._answered.set_result(None)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be read any more
             self.end(error)
-
-    def _split(self) -> None:
-        while found := head(self._octets):
-            if self._question is None or self._answered is None or self._answered.done():
-                raise unasked(found)
-            self._question.expects(found)
-            if len(self._octets) < found.size:
-                return
-            message = bytes(self._octets[: found.size])
-            del self._octets[: found.size]
-            if self._question.hear(message, found):
-                self._answered.set_result(None)

@@ -120,6 +120,33 @@ def test_more_groups_than_anybody_has_are_unknown() -> None:
     assert user.is_member(frozenset({"cn=x"})) is False
 
 
+@pytest.mark.parametrize(
+    "group",
+    ["\ufdfa" * 99, ("\ufdfa" + "a" * 17) * 30, "a" + "\u0315\u0300\u05ae\u0316" * 8, "\u0f73" * 99, "\u3300" * 999],
+)
+def test_groups_whose_names_take_long_to_compare_are_unknown(group: str) -> None:
+    groups = frozenset(f"cn={number:03}{group}" for number in range(60)) | {"cn=vpn"}
+    user = User(name="alice", repository="corp", handle="", groups=groups)
+    assert user.is_member(frozenset({"cn=vpn"})) is None
+    assert "made to take long" in user.unknown_group
+
+
+def test_many_groups_that_cannot_be_read_are_as_good_as_all() -> None:
+    groups = frozenset(f"vpn{number}" for number in range(102)) | {"cn=vpn"}
+    user = User(name="alice", repository="corp", handle="", groups=groups, groups_are_dns=True)
+    assert user.is_member(frozenset({"cn=vpn"})) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["Бухгалтерия № %d", "営業部第%d課", "ฝ่ายบัญชีที่ %d", "विभाग क्र. %d", "Abteilung für Öl %d"]
+)
+def test_as_many_groups_as_anybody_has_are_read_in_any_script(name: str) -> None:
+    groups = frozenset(f"CN={name % number},OU=Groups,OU=Corp,DC=example,DC=com" for number in range(800))
+    user = User(name="alice", repository="corp", handle="", groups=groups, groups_are_dns=True)
+    assert not user.unknown_group
+    assert len(user.folded_groups) == 800
+
+
 def test_what_is_said_of_a_group_that_can_not_be_read_can_be_printed() -> None:
     groups = frozenset({"\x1b[31m\n" + "x" * 3000, "zz"})
     user = User(name="alice", repository="corp", handle="", groups=groups, groups_are_dns=True)

@@ -130,11 +130,15 @@ class _Observer:
         return list(found.values())
 
     def taken(self) -> float:
-        """Return for how long, in all, the daemon's loops were ready and the system ran somebody else, or nobody."""
+        """Return for how long, in all, the daemon's threads were ready and the system ran somebody else, or nobody.
+
+        All threads: one that holds Python's lock while the system lets it wait makes the loop wait too.
+        """
         waited = 0
         for pid in family(self.pid):
-            with suppress(OSError):
-                waited += int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+            for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                with suppress(OSError):  # it has ended
+                    waited += int(file.read_text().split()[1])
         return max(waited / 1e9, self.late)
 
 

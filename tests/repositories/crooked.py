@@ -40,7 +40,7 @@ def kind_of(request: bytes) -> int:
     return request[start + 2 + request[start + 1]]
 
 
-class _Listening:
+class Listening:
     """A server in the test's own event loop."""
 
     port = 0
@@ -89,7 +89,7 @@ class _Listening:
         raise NotImplementedError
 
 
-class Relay(_Listening):
+class Relay(Listening):
     """Passes everything to a real server and back, until it has a mood: "mute", "drip", "garbage" or "close"."""
 
     def __init__(self, port: int) -> None:
@@ -138,7 +138,7 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         writer.close()
 
 
-class Liar(_Listening):
+class Liar(Listening):
     """Answers each request, given its tag and octets, with the operations that `answers` returns."""
 
     def __init__(self, answers: Callable[[int, bytes], list[bytes]]) -> None:

@@ -56,7 +56,7 @@ def found(dn: bytes, attributes: dict[str, list[bytes]]) -> bytes:
 
 def asked(octets: bytes, kind: int = DONE, number: int = 7) -> Question:
     """Read a message, as the wire does."""
-    question, begun = Question(number, kind), head(octets)
+    question, begun = Question(number, kind, 1), head(octets)
     assert begun is not None
     question.expects(begun)
     assert begun.size == len(octets)
@@ -233,7 +233,7 @@ def test_all_that_answers_one_question_is_bounded() -> None:
         (message(7, tlv(0x79, b"")), 3000),
         (message(7, found(b"", {})), 2000),
     ):
-        question, heard = Question(7, DONE), 0
+        question, heard = Question(7, DONE, 10_000), 0
         begun = head(octets)
         assert begun is not None
         with suppress(Unreadable):
@@ -242,6 +242,16 @@ def test_all_that_answers_one_question_is_bounded() -> None:
                 question.hear(octets, begun)
                 heard += 1
         assert heard <= most
+
+
+def test_a_search_returns_no_more_entries_than_were_asked_for() -> None:
+    question, octets = Question(7, DONE, 2), message(7, found(b"uid=x", {}))
+    begun = head(octets)
+    assert begun is not None
+    for _ in range(2):
+        question.hear(octets, begun)
+    with pytest.raises(Unreadable, match="more than was asked for"):
+        question.hear(octets, begun)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +275,7 @@ def test_many_small_things_take_no_more_memory_than_few(operation: bytes) -> Non
 
 
 def test_a_thousand_groups_and_a_user_of_many_values_fit() -> None:
-    question = Question(7, DONE)
+    question = Question(7, DONE, 1000)
     for number in range(1000):
         octets = message(7, found(f"cn=group {number:04},".encode().ljust(300, b"x"), {}))
         begun = head(octets)
@@ -290,7 +300,7 @@ def test_what_is_read_out_of_broken_octets_is_what_the_standard_decoder_reads(
         begun = head(broken)
         if begun is None or begun.size != len(broken):
             return
-        question = Question(begun.number, DONE)
+        question = Question(begun.number, DONE, 1)
         question.hear(broken, begun)
     except (NoLdap, Unreadable):
         return
@@ -312,7 +322,7 @@ def test_no_octets_raise_anything_else(octets: bytes, kind: int) -> None:
         try:
             begun = head(each)
             if begun and begun.size <= len(each):
-                Question(begun.number, kind).hear(each, begun)
+                Question(begun.number, kind, 1).hear(each, begun)
         except (NoLdap, Unreadable):
             pass
 
