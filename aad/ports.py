@@ -38,11 +38,19 @@ class Unavailable(Exception):  # noqa: N818 - the word of the house
     """A back end could not tell: neither yes nor no. Never shown to the user; `what` names the culprit for the log."""
 
     def __init__(self, what: str, *, where: str = "", facts: tuple[Fact, ...] = ()) -> None:
-        """Say `what` went wrong, in words an administrator understands, and `where`: "repository corp", "store" ..."""
+        """Say `what` went wrong, in words an administrator understands, and `where`: "repository corp", "store" ...
+
+        Without `where` nothing is out of order: it is the trouble of one login.
+        """
         super().__init__(what)
         self.what = what
         self.where = where
         self.facts = facts
+
+    @property
+    def told(self) -> str:
+        """Where and what, for a terminal."""
+        return f"{self.where}: {self.what}" if self.where else self.what
 
 
 class Deferred(Unavailable):

@@ -67,7 +67,7 @@ def fly(settings: CanarySettings) -> Flight:
         finally:
             flight.seconds["total"] = time.monotonic() - began
     except Unavailable as error:
-        flight.why, flight.unreachable = f"{error.where}: {error.what}", True
+        flight.why, flight.unreachable = error.told, True
     except Fallen as fallen:
         flight.why, flight.unreachable = str(fallen), fallen.unreachable
     finally:
@@ -170,7 +170,7 @@ class _Login:
         try:
             self.mailbox.remove(mail)
         except Unavailable as error:
-            self.flight.remark = f"the mail can't be removed: {error.where}: {error.what}"
+            self.flight.remark = f"the mail can't be removed: {error.told}"
 
 
 def _said(what: str, reply: Reply) -> str:

@@ -60,7 +60,7 @@ def done(action: Action, options: argparse.Namespace, types: Collection[str]) ->
     except Refusal as error:
         return failed(str(error), error.code)
     except Unavailable as error:
-        return failed(f"{error.where}: {error.what}" if error.where else error.what, os.EX_UNAVAILABLE)
+        return failed(error.told, os.EX_UNAVAILABLE)
 
 
 def _method(config: Config, wanted: str | None, types: Collection[str]) -> Plugin:

@@ -69,7 +69,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     except AmbiguousUser:
         return failed(f"{named.name}: two or more entries have this name, so it is refused")
     except Unavailable as error:
-        return failed(f"{error.where}: {error.what}", os.EX_UNAVAILABLE)
+        return failed(error.told, os.EX_UNAVAILABLE)
     if user is None:
         say(f"user: {named.name} is in none of the repositories {', '.join(_asked(event, named))}: refused")
         return EX_FAILED
@@ -88,7 +88,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     try:
         chosen = await _chains(config, event, user, attempt, named.chain)
     except Unavailable as error:
-        return failed(f"{error.where}: {error.what}", os.EX_UNAVAILABLE)
+        return failed(error.told, os.EX_UNAVAILABLE)
     if chosen:
         _prompts(config, chosen[0], user, options.client or "")
     _replies(config, user, event.name, options.client or "")

@@ -40,7 +40,7 @@ SOME = (
 
 
 def settings(directory: Directory, lie: Lie, url: str) -> str:
-    more = 'timeout = "400ms"\n'
+    more = f'timeout = "{"400ms" if "no answer" in lie.log else "2s"}"\n'
     more += "starttls = true\n" if lie.at == "starttls" else ""
     more += 'group_filter = "(uniqueMember={dn})"\n' if lie.at == "groups" else ""
     return ldap(directory, url) + more
