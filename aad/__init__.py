@@ -29,14 +29,15 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     signer.py      signs what is kept in the store, by the installation's key: what others wrote is absent | core
     history.py     a user's last logins, out of the records as they pass            | core, ports
     qr.py          QR codes, for a terminal and for a page                          | core
-    config/        aad.toml -> frozen values; every fault by file and key           | core
+    config/        aad.toml -> frozen values; every fault by file and key           | core, secure_path
     folders.py     folders held open, so that no path leads root elsewhere          | nothing
+    secure_path.py  what is read as configuration, and who else could have written it | folders
     privileges.py  root becomes the owner of what it opens, before it does          | folders
     installation.py  the installation's key, made at the first start                   | core, folders, ports
     registry.py    a type's name -> a plugin class                                  | ports, config
     methods/ repositories/ senders/ stores/   the plugins; none knows another | core, ports; folders, upstream, users
     asker.py       who asks for what a task does: hands are shared out in turns     | core
-    users/         a users file at work: read anew, its passwords hashed by turns   | asker, core, ports
+    users/         a users file at work: read anew, its passwords hashed by turns   | asker, core, ports, secure_path
     upstream/      other RADIUS servers, asked about a password                     | core, ports, radius
     same.py        a login begun again while it is at work is one login            | core, ports
     claim.py       of several nodes one begins a login, the others wait for him     | ports

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import pwd
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Self
 MOST_LINKS = 40  # symbolic links on the way, as path_resolution(7) has it
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _STEP = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN = re.compile(r"/proc/[0-9]+/fd")
 _ID_MAP = Path("/proc/self/uid_map")
 
 
@@ -101,13 +103,22 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class _Step:
+class Step:
     """One name looked up on the way: `within` the folder `above`, `found` under `path`."""
 
     above: Path
     within: os.stat_result
     path: Path
     found: os.stat_result
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Where a path leads: a descriptor (O_PATH), to be closed; the place without symbolic links; each step to it."""
+
+    descriptor: int
+    place: Path
+    steps: tuple[Step, ...]
 
 
 def privileged() -> bool:
@@ -160,27 +171,26 @@ def name_of(uid: int) -> str:
 
 def _folder(path: Path, descriptor: int) -> Folder:
     found = os.fstat(descriptor)
-    return Folder(path, descriptor, found.st_uid, found.st_gid, _shared(found))
+    return Folder(path, descriptor, found.st_uid, found.st_gid, shared(found))
 
 
-def _shared(found: os.stat_result) -> bool:
-    return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
-
-
-def _walked(path: Path) -> Folder:
-    """Open a folder name by name, following symbolic links by hand."""
+def walked(path: Path, *, to_a_file: bool = False) -> Reached:
+    """Take a path name by name, following symbolic links by hand, to a folder, or `to_a_file` of any kind. OSError."""
     names = list(path.absolute().parts[:0:-1])
-    steps: list[_Step] = []
+    steps: list[Step] = []
     at, where, links = os.open("/", _FOLDER), Path("/"), 0
+    within = os.fstat(at)
     try:
         while names:
             name = names.pop()
-            child = _step(name, at, path)
-            step = _Step(where, os.fstat(at), where.parent if name == ".." else where / name, os.fstat(child))
+            last = to_a_file and not names
+            taken = last and _OPEN.fullmatch(str(where))
+            child = _open_already(name, at, path) if taken else _step(name, at, path, to_a_file=last)
+            step = Step(where, within, where.parent if name == ".." else where / name, os.fstat(child))
             steps.append(step)
             if not stat.S_ISLNK(step.found.st_mode):
                 os.close(at)
-                at, where = child, step.path
+                at, where, within = child, step.path, step.found
                 continue
             links += 1
             target = Path(_target(child, path, links))
@@ -188,15 +198,39 @@ def _walked(path: Path) -> Folder:
             if target.is_absolute():
                 at, before, where = os.open("/", _FOLDER), at, Path("/")
                 os.close(before)
-        _judge(path, steps, os.fstat(at))
-        return _folder(where, at)
+                within = os.fstat(at)
+        return Reached(at, where, tuple(steps))
     except BaseException:
         os.close(at)
         raise
 
 
-def _step(name: str, at: int, path: Path) -> int:
-    """Open one name as a folder or a symbolic link. OSError, which names the whole path."""
+def shared(found: os.stat_result) -> bool:
+    """Say whether others than its owner may write to it; the mask of an ACL shows as the group's rights."""
+    return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _walked(path: Path) -> Folder:
+    """Open a folder name by name. OSError; UnsafeFolderError: another user has a hand in which one it is."""
+    reached = walked(path)
+    try:
+        _judge(path, reached.steps, os.fstat(reached.descriptor))
+        return _folder(reached.place, reached.descriptor)
+    except BaseException:
+        os.close(reached.descriptor)
+        raise
+
+
+def _open_already(name: str, at: int, path: Path) -> int:
+    """Open again what a process has open: `/dev/stdin`, `<(command)`. Its link leads there without a path. OSError."""
+    try:
+        return os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=at)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _step(name: str, at: int, path: Path, *, to_a_file: bool) -> int:
+    """Open one name as a folder or a symbolic link, or as anything. OSError, which names the whole path."""
     try:
         try:
             return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=at)  # first so: it mounts what is mounted on demand
@@ -204,7 +238,7 @@ def _step(name: str, at: int, path: Path) -> int:
             child = os.open(name, _STEP, dir_fd=at)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
-    if stat.S_ISLNK(os.fstat(child).st_mode) or stat.S_ISDIR(os.fstat(child).st_mode):
+    if to_a_file or stat.S_ISLNK(os.fstat(child).st_mode) or stat.S_ISDIR(os.fstat(child).st_mode):
         return child
     os.close(child)
     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
@@ -220,7 +254,7 @@ def _target(link: int, path: Path, number: int) -> str:
         os.close(link)
 
 
-def _judge(path: Path, steps: list[_Step], folder: os.stat_result) -> None:
+def _judge(path: Path, steps: tuple[Step, ...], folder: os.stat_result) -> None:
     """Raise UnsafeFolderError if another user than root, or than the owner of the folder found, chose the way to it."""
     owner = folder.st_uid
     for step in steps:

@@ -28,7 +28,7 @@ class CanarySettings:
     secret: Secret = option(doc="The secret shared with aad, to which this machine is a client.")
     password: Secret = option(doc="The test user's password.")
     protocol: str = option("pap", "How the code is given.", choices=PROTOCOLS)
-    maildir: Path | None = option(None, "The Maildir where the mail arrives; this, or imap.")
+    maildir: Path | None = option(None, "The Maildir where the mail arrives; this, or imap.", written=True)
     imap: str = option("", "The IMAP server that has the mail, HOST or HOST:PORT; port: 993 with tls, else 143.")
     imap_user: str = option("", "Who logs in there; default: the test user.")
     imap_password: Secret | None = option(None, "The password for that.")
@@ -43,7 +43,7 @@ class CanarySettings:
     code_pattern: str = option("", "A regular expression for the code in subject and text; its first group, if any.")
     keep: bool = option(False, "Leave the mail in the mailbox.")
     format: str = option("text", "What is printed.", choices=FORMATS)
-    output: Path | None = option(None, "Where it is written instead; the file is replaced in one go.")
+    output: Path | None = option(None, "Where it is written instead; the file is replaced in one go.", written=True)
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check what no type can."""

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from aad import secure_path
 from aad.canary import report
 from aad.canary.flight import Flight, fly
 from aad.canary.settings import CanarySettings
@@ -113,7 +114,8 @@ def _told(flight: Flight, settings: CanarySettings) -> int:
 def _settings(tree: Tree, findings: Findings) -> CanarySettings:
     """Decode options and file. ConfigError: everything that is wrong with them."""
     settings = None if findings.faults else Decoder(tree, findings).settings(CanarySettings, tree.tables, ())
-    if settings is None:
+    findings.judge(secure_path.owners())
+    if settings is None or findings.faults:
         raise ConfigError(findings.faults)
     return settings
 

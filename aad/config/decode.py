@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from aad import secure_path
 from aad.config.faults import Fault, Findings, KeyPath, did_you_mean, dotted
 from aad.config.files import Table, Tree
 from aad.config.portal import NAME as PORTAL
@@ -71,6 +73,7 @@ class Decoder:
                 values[name] = self._all(names, (*at, name))
             elif isinstance(default, Path):
                 values[name] = self.tree.main.parent.absolute() / default
+                self._look(fields[name], values[name], (*at, name))
         if missing or _BROKEN in values.values() or table.keys() - fields.keys():
             return None
         settings = cls(**values)
@@ -95,7 +98,11 @@ class Decoder:
                 return _BROKEN
             decoded = self.settings(section, value, at)
             return _BROKEN if decoded is None else decoded
-        place = Place(self.tree.origin(at), lambda what: self.warn(at, what))
+        place = Place(
+            self.tree.origin(at),
+            lambda what: self.warn(at, what),
+            lambda doubts: self.findings.doubt(self.tree.origin(at), dotted(at), doubts),
+        )
         try:
             decoded = value_of(hint, value, place)
             within(field.metadata, decoded)
@@ -103,7 +110,15 @@ class Decoder:
         except ValueError as error:
             self.fault(at, str(error))
             return _BROKEN
+        self._look(field, decoded, at)
         return decoded
+
+    def _look(self, field: Any, decoded: object, at: KeyPath) -> None:
+        """Look who else may write to a path that will be read, or lead it elsewhere."""
+        for path in decoded if isinstance(decoded, tuple) else (decoded,):
+            if isinstance(path, Path) and not field.metadata["written"]:
+                with suppress(OSError):  # whoever reads it says so
+                    self.findings.doubt(self.tree.origin(at), dotted(at), secure_path.doubts(path))
 
     def _nested(self, cls: type, value: object, at: KeyPath) -> Any:
         """Decode the named tables below a key, each as `cls`."""

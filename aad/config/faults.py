@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from aad.secure_path import Doubt
 
 KeyPath = tuple[str, ...]
 
@@ -34,10 +36,26 @@ class ConfigError(ValueError):
 
 @dataclass
 class Findings:
-    """Where the readers put what they find: `faults` forbid a start, `warnings` don't."""
+    """Where the readers put what they find: `faults` forbid a start, `warnings` don't.
+
+    `doubts`: what may be a fault, once it is known who may own it.
+    """
 
     faults: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+    doubts: list[tuple[Path, str, Doubt]] = field(default_factory=list)
+
+    def doubt(self, file: Path, key: str, doubts: Iterable[Doubt]) -> None:
+        """Note what is to be judged of the way to what a file names at a key, or to the file itself."""
+        self.doubts += [(file, key, each) for each in doubts]
+
+    def judge(self, owners: Collection[int]) -> None:
+        """Make faults of what may not belong to these owners, or may be written by others; of each thing one."""
+        told = set[Path]()
+        for file, key, doubt in self.doubts:
+            if doubt.place not in told and (what := doubt.fault(owners)):
+                told.add(doubt.place)
+                self.faults.append(Fault(file, key, what))
 
 
 def dotted(at: KeyPath) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aad import secure_path
 from aad.config.faults import Fault, Findings, KeyPath
 
 Table = dict[str, Any]
@@ -56,7 +57,9 @@ def read(main: Path, findings: Findings) -> Tree:
     tree = Tree(main)
     for file in (main, *_drop_ins(main, findings)):
         try:
-            tree.merge(file, tomllib.loads(file.read_text("utf-8")))
+            octets, doubts = secure_path.read(file)
+            findings.doubt(file, "", doubts)
+            tree.merge(file, tomllib.loads(octets.decode("utf-8")))
         except tomllib.TOMLDecodeError as error:
             findings.faults.append(Fault(file, "", f"not TOML: {error}"))
         except UnicodeDecodeError as error:
@@ -70,6 +73,7 @@ def _drop_ins(main: Path, findings: Findings) -> list[Path]:
     """Return the further files. A folder that can't be read is a fault: who knows what it would change."""
     folder = main.with_name(main.name + ".d")
     try:
+        findings.doubt(folder, "", secure_path.doubts(folder))
         return sorted(file for file in folder.iterdir() if file.suffix == ".toml")
     except (FileNotFoundError, NotADirectoryError):
         return []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from aad import secure_path
 from aad.config import consistency, sections
 from aad.config.client import Client
 from aad.config.decode import Decoder
@@ -82,13 +83,17 @@ class Config:
     @property
     def state_folder(self) -> Path | None:
         """Where the store's file is, and the installation's key beside it; None: the store has no file."""
-        path: Path | None = getattr(self.store.settings, "path", None)
-        return path.parent if path else None
+        return _state_folder(self.store)
 
     @property
     def endpoints(self) -> dict[str, tuple[str, ...]]:
         """Who may ask, each with the events it asks for, the usual one first: clients, websites, and the portal."""
         return endpoints(self.clients, self.https)
+
+
+def _state_folder(store: Plugin | None) -> Path | None:
+    path: Path | None = getattr(store.settings, "path", None) if store else None
+    return path.parent if path else None
 
 
 def load(file: Path, types: Types) -> Config:
@@ -110,6 +115,7 @@ def load(file: Path, types: Types) -> Config:
     if not findings.faults:  # what is missing can't be compared
         parts["traits"] = consistency.traits(types.plugin_class, parts)
         consistency.compare(decoder, parts)
+    findings.judge(secure_path.owners(_state_folder(parts["store"]), parts["daemon_user"]))
     if findings.faults:
         raise ConfigError(dict.fromkeys(findings.faults))
     return Config(file=file, warnings=tuple(dict.fromkeys(findings.warnings)), **parts)

@@ -175,7 +175,7 @@ class Log:
         '"journal", "file", "stderr", or "auto": the journal where there is one, else the file if one is given.',
         choices=("auto", "journal", "file", "stderr"),
     )
-    file: Path | None = option(None, "A file to which records are appended, as JSON lines.")
+    file: Path | None = option(None, "A file to which records are appended, as JSON lines.", written=True)
     level: str = option("info", "The least that is written.", choices=("debug", "info", "warning", "error"))
     format: str = option("text", 'On stderr: "text" or "json".', choices=("text", "json"))
 

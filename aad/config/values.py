@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
 
+from aad import secure_path
 from aad.config.files import SECRET_FORMS
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Pairs, Rate, duration, rate, spoken
+from aad.secure_path import Doubt
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands: the file (relative paths start there), and whom to tell of what is merely unwise."""
+    """Where a value stands: the file (relative paths start there), and whom to tell of what is merely unwise.
+
+    `doubt` takes what is to be judged of the way to a file that was read.
+    """
 
     file: Path
     warn: Callable[[str], None]
+    doubt: Callable[[Iterable[Doubt]], None]
 
 
 def value_of(hint: Any, value: object, place: Place) -> Any:
@@ -108,12 +114,15 @@ def _secret(value: object, place: Place) -> Secret:
 def _secret_file(name: str, place: Place) -> bytes:
     path = _path(name, place)
     try:
-        if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
-            place.warn(f"{path} may be read by others: chmod o-rwx {path}")
-        octets = path.read_bytes()
+        descriptor, doubts = secure_path.opened(path)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
+            if os.fstat(descriptor).st_mode & stat.S_IROTH:
+                place.warn(f"{path} may be read by others: chmod o-r {path}")
+            octets = file.read()
     except OSError as error:
         message = f"{path} can't be read: {error.strerror}"
         raise ValueError(message) from None
+    place.doubt(doubts)
     return octets.removesuffix(b"\n").removesuffix(b"\r")
 
 

@@ -41,15 +41,18 @@ def option(  # noqa: PLR0913 - the rarer ones by keyword
     choices: tuple[str, ...] = (),
     at_least: float | None = None,
     at_most: float | None = None,
+    written: bool = False,
 ) -> Any:
     """Declare one key of a `Settings` dataclass.
 
     `doc`: the sentence that explains it; `names`: the table of aad.toml whose names it may hold ("senders"); `every`:
     left out, it holds all of them;
     `choices`: the only values; `at_least`, `at_most`: the range, in the unit of the type. No default: required.
+    `written`: a path that isn't read as configuration, so it doesn't matter here who else may write to it.
     A field of type Mapping[str, CLASS], by default {}, holds named tables, each of which is decoded as the dataclass.
     """
     hints = {"doc": doc, "names": names, "choices": choices, "at_least": at_least, "at_most": at_most, "every": every}
+    hints["written"] = written
     if isinstance(default, dict):
         return dataclasses.field(default_factory=lambda: dict(default), metadata=hints)
     return dataclasses.field(default=default, metadata=hints)

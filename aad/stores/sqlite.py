@@ -33,6 +33,7 @@ class SqliteSettings:
     path: Path = option(
         Path("/var/lib/aad/state.db"),
         "The file; its folder must exist, on a local disk, and belong to the user that aad runs as.",
+        written=True,
     )
 
 

@@ -30,7 +30,7 @@ class UsersFileSettings:
     def faults(self) -> Iterator[tuple[str, str]]:
         """Read the file, and say everything that is wrong with it."""
         try:
-            read_users(self.path, "")
+            read_users(self.path, "", judge=False)  # whoever decodes a path judges the way to it
         except UsersError as error:
             yield from (("path", fault) for fault in error.faults)
 

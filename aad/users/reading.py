@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aad import secure_path
 from aad.core.identity import Bar, User, name_key
 from aad.core.outcome import Reason
 from aad.core.scrypt import Hash, hash_password, read_hash
@@ -51,13 +51,17 @@ class Users:
 
 def _version(found: os.stat_result) -> Version:
     """Return what changes with a file: another one in its place, a write, a chmod."""
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode)
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode, found.st_uid)
 
 
-def read_users(path: Path, repository: str, before: Users | None = None) -> Users:
-    """Read a users file, unless it is the one that was read `before`. UsersError: everything that is wrong with it."""
+def read_users(path: Path, repository: str, before: Users | None = None, *, judge: bool = True) -> Users:
+    """Read a users file, unless it is the one that was read `before`. UsersError: everything that is wrong with it.
+
+    `judge`: that others may write to it, or to a folder above it, is wrong; without, the caller sees to it.
+    """
     try:
-        with path.open("rb") as file:
+        descriptor, doubts = secure_path.opened(path)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
             found = os.fstat(file.fileno())  # before the octets: what is written meanwhile is read the next time
             if before and before.version == _version(found):
                 return before
@@ -67,8 +71,7 @@ def read_users(path: Path, repository: str, before: Users | None = None) -> User
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsersError(path, [f"not TOML: {error}"]) from None
     faults = [f"{key}: unknown; should be [users.NAME]" for key in data if key != "users"]
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        faults.append(f"others than its owner may write it: chmod go-w {path}")
+    faults += secure_path.faults(doubts, secure_path.owners()) if judge else []
     entries = _entries(data.get("users", {}), repository, faults)
     if faults:
         raise UsersError(path, faults)

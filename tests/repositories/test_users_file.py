@@ -151,7 +151,7 @@ def test_the_same_file_is_not_read_twice(path: Path) -> None:
     users = read_users(path, "local")
     assert read_users(path, "local", users) is users
     path.chmod(0o660)
-    with pytest.raises(UsersError, match="others than its owner may write it"):
+    with pytest.raises(UsersError, match="others than its owner may write to"):
         read_users(path, "local", users)
 
 
