@@ -33,6 +33,7 @@ The rooms, and what each may know (tests/test_architecture.py guards this):
     folders.py     folders held open, so that no path leads root elsewhere          | nothing
     secure_path.py  what is read as configuration, and who else could have written it | folders
     privileges.py  root becomes the owner of what it opens, before it does          | folders
+    guard/         plugins of other packages, held to their contract                | config, core, outages, ports
     installation.py  the installation's key, made at the first start                   | core, folders, ports
     registry.py    a type's name -> a plugin class                                  | ports, config
     methods/ repositories/ senders/ stores/   the plugins; none knows another | core, ports; folders, upstream, users

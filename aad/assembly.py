@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from aad import folders, privileges, registry
+from aad import folders, guard, privileges, registry
 from aad.config import Config, Plugin
 from aad.config.replies import asked_for
 from aad.config.sections import Limits
@@ -28,7 +28,7 @@ from aad.notices.kept import Notices, What
 from aad.notices.mailing import Route
 from aad.outages import Outages
 from aad.pending import Pending, Places
-from aad.ports import Record, Repository, Sender, Store, Unavailable, Wiring
+from aad.ports import Method, Record, Repository, Sender, Store, Unavailable, Wiring
 from aad.post import Post
 from aad.privileges import PrivilegesError
 from aad.randomness import Randomness
@@ -38,9 +38,10 @@ from aad.texts import LANGUAGES
 from aad.vault import Vault
 
 
-def built(plugin: Plugin, wiring: Wiring) -> Any:
-    """Make a plugin; nothing is opened yet."""
-    return registry.plugin_class(plugin.kind, plugin.type)(plugin.settings, wiring)
+def built(plugin: Plugin, wiring: Wiring, outages: Outages | None = None) -> Any:
+    """Make a plugin; nothing is opened yet. One of another package is guarded. ConfigError: that one can't be made."""
+    cls, package = registry.plugin_class(plugin.kind, plugin.type), registry.package(plugin.kind, plugin.type)
+    return guard.built(cls, plugin, wiring, package, outages) if package else cls(plugin.settings, wiring)
 
 
 def events(config: Config) -> dict[str, Event]:
@@ -104,16 +105,16 @@ async def opened_store(config: Config, outages: Outages | None = None) -> AsyncI
     """Open the store; alone, for whoever looks at it beside a running daemon, or with who hears of its `outages`."""
     _fit_to_open(config)
     wiring = Wiring(name="store", key=Secret(b""), outage=outages.noticed if outages else None)
-    async with built(config.store, wiring) as store:
+    async with built(config.store, wiring, outages) as store:
         yield store
 
 
-def repositories(config: Config, key: Secret) -> dict[str, Repository]:
+def repositories(config: Config, key: Secret, outages: Outages | None = None) -> dict[str, Repository]:
     """Make every repository; each reads of a user what replies and methods have use for."""
     read = (name for plugin in config.methods.values() for name in getattr(plugin.settings, "reads", ()))
     attributes, deciding = tuple(dict.fromkeys((*asked_for(config.replies), *read))), _deciding_by_state(config)
     return {
-        name: built(plugin, Wiring(name=name, key=key, attributes=attributes, account_state=name in deciding))
+        name: built(plugin, Wiring(name=name, key=key, attributes=attributes, account_state=name in deciding), outages)
         for name, plugin in config.repositories.items()
     }
 
@@ -135,9 +136,9 @@ def _deciding_by_state(config: Config) -> set[str]:
     }
 
 
-def senders(config: Config, key: Secret) -> dict[str, Sender]:
+def senders(config: Config, key: Secret, outages: Outages | None = None) -> dict[str, Sender]:
     """Make every sender."""
-    return {name: built(plugin, Wiring(name=name, key=key)) for name, plugin in config.senders.items()}
+    return {name: built(plugin, Wiring(name=name, key=key), outages) for name, plugin in config.senders.items()}
 
 
 @dataclass(frozen=True)
@@ -150,19 +151,35 @@ class Lasting:
     same: Same[Reply] = field(default_factory=Same)
 
 
+class Parts(NamedTuple):
+    """The plugins of one configuration, by name, and what carries the methods' messages to the senders."""
+
+    repositories: Mapping[str, Repository]
+    senders: Mapping[str, Sender]
+    methods: Mapping[str, Method[Any]]
+    post: Post
+
+
+def made(config: Config, lasting: Lasting, key: Secret) -> Parts:
+    """Make repositories, senders and methods; nothing is opened yet. ConfigError: one of a package can't be made."""
+    users = repositories(config, key, lasting.outages)
+    mailers = senders(config, key, lasting.outages)
+    post = Post(mailers, lasting.store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
+    wired = {name: wiring(name, lasting.store, key, repositories=users, post=post) for name in config.methods}
+    methods = {name: built(plugin, wired[name], lasting.outages) for name, plugin in config.methods.items()}
+    return Parts(users, mailers, methods, post)
+
+
 async def assembled(
     config: Config, lasting: Lasting, stack: AsyncExitStack, grant: Granter
 ) -> tuple[Engine, Mapping[str, Sender]]:
     """Open repositories, senders and methods on `stack`, in this order; return an engine over them, and the senders."""
     key, randomness, store = installation_key(config), Randomness(), lasting.store
-    users = await _entered(repositories(config, key), stack)
-    mailers: dict[str, Sender] = {}
-    post = Post(mailers, store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
-    await stack.enter_async_context(post)
-    mailers.update(await _entered(senders(config, key), stack))  # left first: what they still say, post writes down
-    wired = {name: wiring(name, store, key, repositories=users, post=post) for name in config.methods}
-    methods = {name: built(plugin, wired[name]) for name, plugin in config.methods.items()}
-    await _entered({name: each for name, each in methods.items() if hasattr(each, "__aenter__")}, stack)
+    users, mailers, methods, post = made(config, lasting, key)
+    opened: list[AbstractAsyncContextManager[Any]] = [*users.values(), post, *mailers.values()]
+    opened += [each for each in methods.values() if isinstance(each, AbstractAsyncContextManager)]
+    for each in opened:  # senders are left before post: what they still say, it writes down
+        await stack.enter_async_context(each)
     locks, signed = lockout(config, store, key), signer(key, store, lasting.outages)
     decoys_last = _decoys_last(config)
     places = Places(most=config.limits.waiting, of_a_user=config.lockout.attempts, decoys_last=decoys_last)
@@ -255,7 +272,3 @@ def lockout(config: Config, store: Store, key: Secret) -> Lockout:
 
 def _budgets(limits: Limits) -> dict[str, Rate]:
     return {"user": limits.mails_per_user, "client": limits.mails_per_client, "server": limits.mails_total}
-
-
-async def _entered(plugins: Mapping[str, Any], stack: AsyncExitStack) -> dict[str, Any]:
-    return {name: await stack.enter_async_context(plugin) for name, plugin in plugins.items()}

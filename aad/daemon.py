@@ -8,6 +8,8 @@ import faulthandler
 import os
 import random
 import signal
+import time
+import traceback
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +19,7 @@ from aad.assembly import Lasting
 from aad.config import Config, ConfigError, load
 from aad.core.conversation import Login
 from aad.core.grants import Granted
+from aad.core.seldom import Seldom
 from aad.history import History
 from aad.log import Log
 from aad.loop import run
@@ -35,13 +38,14 @@ if TYPE_CHECKING:
     from aad.webfront import WebFront
 
 FIXED = "radius.listen, radius.accounting_listen, https.listen, https.portal.history, store, log and metrics"
+TEN_MINUTES = 600.0  # seconds
 PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
 
 
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. OSError, BadSocket: no port, or no file for the log. Unavailable: no store."""
     faulthandler.enable()  # the watchdog ends a loop that hangs by SIGABRT: it shall say where
-    run(Daemon(config).run())
+    Daemon(config).serve()
 
 
 class Made(NamedTuple):
@@ -69,11 +73,16 @@ class Daemon:
         self._service = worker.service if worker else Service(os.environ, os.getpid())
         self._remark = ""  # what an administrator should see in the status
         self._web: WebFront | None = None
+        self._escapes = Seldom(TEN_MINUTES)
         self._mailing = Mailing(self._record, idle=bool(number))  # of several workers, the first one mails
         self._history = _history(config, self._record)
         self._record = self._history or self._record
 
-    async def run(self) -> None:
+    def serve(self) -> None:
+        """Run in an event loop of its own until SIGTERM or SIGINT. ConfigError, Unavailable, OSError: it can't."""
+        run(self._run(), self._escaped)
+
+    async def _run(self) -> None:
         """Open store, plugins and sockets; serve; drain."""
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -132,6 +141,12 @@ class Daemon:
             accountant.close()
             await asyncio.gather(*(each.drain(PATIENCE) for each in (server, self._web) if each))
 
+    def _escaped(self, error: BaseException) -> None:
+        """Say once in a while that a task or callback which a plugin made for itself would have ended the daemon."""
+        where = _named(error)
+        if (more := self._escapes.due((where,), time.monotonic())) is not None:
+            self._record("fault", reason=f"{where}, out of a task or a callback of a plugin{more}")
+
     async def _status(self, store: Store) -> str:
         """Say in a line how things stand."""
         standing = f"clients: {len(self._config.clients)}, events: {len(self._config.events)}"
@@ -181,11 +196,12 @@ class Daemon:
             try:
                 config = await asyncio.to_thread(load, self._config.file, registry)  # of 20,000 clients it takes 3 s
                 made = await self._made(config, lasting, plugins)
-            except (ConfigError, Unavailable, OSError) as error:
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the old serves on
                 await plugins.aclose()
                 if self._watch:
                     self._watch.reloaded(successful=False)
-                for line in str(error).splitlines():
+                known = isinstance(error, ConfigError | Unavailable | OSError)
+                for line in str(error if known else _named(error)).splitlines():
                     self._record("configuration.refused", reason=line)
                 self._remark = "; the last reload was refused, the old configuration is in force"
                 self._service.ready(await self._status(lasting.store))
@@ -215,6 +231,12 @@ class Daemon:
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
             self._record("configuration.warning", reason=str(warning))
+
+
+def _named(error: BaseException) -> str:
+    """Say what was raised, and where; not its text, in which a secret may be."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name}, {frame.filename}:{frame.lineno}"
 
 
 def granting(config: Config) -> Granting | None:

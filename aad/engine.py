@@ -26,7 +26,7 @@ from aad.identify import Identify
 from aad.lockout import Count, Lockout
 from aad.outages import Outages
 from aad.pending import NoRoomError, Pending, owner
-from aad.ports import Method, Record, Unavailable
+from aad.ports import Method, Misbehaved, Record, Unavailable
 from aad.same import Same
 from aad.story import Story
 
@@ -133,8 +133,9 @@ class Engine:
                 return await self._answered(ticket, waiting, turn)
         except Unavailable as error:
             self._unavailable(story, error)
-            with suppress(NoRoomError):
-                await self.pending.put_back(ticket, waiting)
+            if not isinstance(error, Misbehaved):  # else it could be asked about one code after the other
+                with suppress(NoRoomError):
+                    await self.pending.put_back(ticket, waiting)
             raise
 
     async def _answered(self, ticket: bytes, waiting: Waiting, turn: Turn) -> Reply:

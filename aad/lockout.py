@@ -14,7 +14,7 @@ from aad.core.identity import User
 from aad.core.outcome import Reason
 from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name, whose
 from aad.core.secret import Secret
-from aad.ports import ROW, Change, Store, Tally, Unavailable
+from aad.ports import ROW, Change, Misbehaved, Store, Tally, Unavailable
 
 UNKNOWN = "lockout"  # the counters of names that no repository has: they end by themselves
 ENDED = 60.0  # seconds for which it is known that a row was ended: far longer than any request is at work
@@ -160,6 +160,8 @@ class Lockout:
             self._owed.pop(name, None)
         try:
             await self._store.write(ROW, ended)
+        except Misbehaved:  # not out of order for a while: nobody is let in by what went wrong
+            raise
         except Unavailable:
             for name, change in ended.items():
                 self._owe(name, _always(change or Change(None, 0.0)))

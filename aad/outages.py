@@ -1,13 +1,17 @@
-"""Which back ends are out of order: one record when one goes, one when it is back; and a store with others' records."""
+"""Which back ends are out of order: one record when one goes, one when it is back; and what else goes wrong with them.
+
+That is a store with others' records, and a plugin that doesn't keep its contract.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
+from aad.core.seldom import Seldom
 from aad.ports import Record, Unavailable
 
-QUIET = 600.0  # seconds without anything foreign in the store, after which the next one is news
+QUIET = 600.0  # seconds without the same again, after which the next one is news
 
 
 class Outages:
@@ -19,6 +23,7 @@ class Outages:
         self._clock = clock
         self._foreign: dict[str, float] = {}
         self._down: set[str] = set()
+        self._misbehaved, self._blocked = Seldom(QUIET), Seldom(QUIET)
 
     def down(self, error: Unavailable) -> None:
         """Note an outage; the first of a row is written."""
@@ -40,6 +45,16 @@ class Outages:
             self._down.discard(where)
             kind, _, name = where.partition(" ")
             self._record(f"{kind}.up", **({kind: name} if name else {}))
+
+    def misbehaved(self, plugin: str, reason: str) -> None:
+        """Note what a plugin did that its contract forbids; the same is written once in a while."""
+        if (more := self._misbehaved.due((plugin, reason), self._clock())) is not None:
+            self._record("plugin.misbehaved", plugin=plugin, reason=reason + more)
+
+    def blocked(self, plugin: str, call: str, seconds: float) -> None:
+        """Note that a plugin held up every login for so long; written once in a while."""
+        if (more := self._blocked.due((plugin, call), self._clock())) is not None:
+            self._record("plugin.blocked", plugin=plugin, reason=call + more, ms=seconds * 1000)
 
     def foreign(self, what: str, reason: str) -> None:
         """Note that something in the store was not signed by us; the first of a row is written.

@@ -53,6 +53,18 @@ class Unavailable(Exception):  # noqa: N818 - the word of the house
         return f"{self.where}: {self.what}" if self.where else self.what
 
 
+class Misbehaved(Unavailable):
+    """A plugin of another package did in a call what its contract forbids (`aad.guard`): the login at work ends.
+
+    `why`: the same, without the plugin's name.
+    """
+
+    def __init__(self, what: str, why: str) -> None:
+        """Say `what` it did, in words an administrator understands."""
+        super().__init__(what)
+        self.why = why
+
+
 class Deferred(Unavailable):
     """A back end works, but doesn't take this now (4xx): the same may go well in a while."""
 

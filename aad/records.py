@@ -60,6 +60,8 @@ _TABLE = {
     "sender.up": ("notice", "sender {sender} works again"),
     "store.down": ("error", "the store is out of order: {reason}"),
     "store.up": ("notice", "the store works again"),
+    "plugin.misbehaved": ("error", "{plugin}, a plugin, did what it must not: {reason}"),
+    "plugin.blocked": ("warning", "{plugin}, a plugin, held up all logins for {ms} ms: {reason}"),
     "store.foreign": ("error", "something in the store is taken as absent: {reason}"),
     "daemon.started": ("notice", "aad {version} listens on {listen}"),
     "daemon.stopped": ("notice", "aad has stopped"),

@@ -52,7 +52,7 @@ class Brought:
         try:
             found = _attribute(self.place)
             wrong = list(_wrong(self.kind, found))
-        except (Exception, SystemExit) as error:  # whatever a foreign module does while it is imported
+        except BaseException as error:  # whatever a foreign module does while it is imported
             message = f"{self.place} of {self.package}: {type(error).__name__}: {error}"
             raise ImportError(message) from error
         if wrong:
@@ -88,6 +88,13 @@ def names(kind: str) -> list[str]:
 def rivals(kind: str, name: str) -> list[str]:
     """Return the packages that bring a type of this name, and in vain: another one goes before them."""
     return [each.package for each in brought(kind) if each.type == name and not each.used]
+
+
+def package(kind: str, name: str) -> str:
+    """Return the package that brings a type, as "NAME VERSION"; empty: the type is built in."""
+    if name in BUILT_IN[kind]:
+        return ""
+    return next((f"{each.package} {each.version}".strip() for each in brought(kind) if each.type == name), "a package")
 
 
 def plugin_class(kind: str, name: str) -> Any:

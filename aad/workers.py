@@ -13,6 +13,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,6 @@ from dataclasses import dataclass, field
 from aad import assembly, registry
 from aad.config import Config, ConfigError, load
 from aad.daemon import Daemon
-from aad.loop import run
 from aad.ports import Unavailable
 from aad.radius import relay
 from aad.radius.udp import UdpSocket
@@ -143,7 +143,10 @@ class Workers:
         streams = () if number else self._streams
         worker = Worker(number, self._count, sockets, Service.of(said, self._patience), streams)
         try:
-            run(Daemon(self._config, worker).run())
+            Daemon(self._config, worker).serve()
+        except ConfigError as error:
+            print(error, file=sys.stderr, flush=True)  # noqa: T201 - there is no log yet
+            return os.EX_CONFIG
         except (Unavailable, OSError) as error:
             print(f"aad: worker {number + 1}: {error}", flush=True)  # noqa: T201 - there is no log yet
             return os.EX_UNAVAILABLE

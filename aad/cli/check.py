@@ -15,11 +15,13 @@ from aad.cli import prompts
 from aad.cli.become import become_daemon
 from aad.cli.exits import EX_FAILED, EX_FINE, configured, say, takes_config
 from aad.cli.group_lookup import groups_found
-from aad.config import Config
+from aad.config import Config, ConfigError
 from aad.core.secret import Secret
 from aad.installation import KEY_OCTETS
-from aad.ports import Unavailable
+from aad.outages import Outages
+from aad.ports import Unavailable, Wiring
 
+KEY = Secret(b"\0" * KEY_OCTETS)  # nothing is sent, no code is made
 EXAMPLE = "aad check -c /etc/aad/aad.toml --online"
 
 
@@ -33,6 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print every fault (by way of ConfigError), the warnings, and what became of trying."""
     config = configured(options)
+    _made(config)
     for warning in (*config.warnings, *prompts.warnings(config)):
         print(f"warning: {warning}", file=sys.stderr)
     if options.online:
@@ -42,8 +45,19 @@ def run(options: argparse.Namespace) -> int:
     return EX_FINE
 
 
+def _made(config: Config) -> None:
+    """Make every plugin, as serve would, and open none. ConfigError: one can't be made."""
+    outages = Outages(_nothing_written)
+    store = assembly.built(config.store, Wiring(name="store", key=Secret(b"")), outages)
+    assembly.made(config, assembly.Lasting(_nothing_written, store, outages), KEY)
+
+
+def _nothing_written(name: str, /, **fields: object) -> None:
+    """Write no record: nothing is at work."""
+
+
 async def _online(config: Config) -> int:
-    key = Secret(b"\0" * KEY_OCTETS)  # nothing is sent, no code is made
+    key = KEY
     parts: list[tuple[str, Any]] = [("store", assembly.opened_store(config))]
     parts += [(f"repository {name}", part) for name, part in assembly.repositories(config, key).items()]
     parts += [(f"sender {name}", part) for name, part in assembly.senders(config, key).items()]
@@ -67,3 +81,5 @@ async def _said(part: Any) -> tuple[str, bool]:
             return await probe(), True
     except Unavailable as error:
         return error.what, False
+    except ConfigError as error:  # a plugin of another package can't be opened
+        return str(error), False

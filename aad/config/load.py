@@ -53,6 +53,7 @@ class Plugin:
     type: str
     settings: Any
     realms: tuple[str, ...] = ()
+    file: Path = Path("aad.toml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +205,11 @@ def _plugin(decoder: Decoder, types: Types, at: tuple[str, ...], table: Table, d
         decoder.warn((*at, "type"), f'package {package} brings a "{wanted}" too, which isn\'t used: see aad plugins')
     common = table.keys() & {"realms"} if kind == "repositories" else set()
     realms = decoder.settings(sections.Repository, {key: table[key] for key in common}, at)
-    settings = decoder.settings(cls, {key: table[key] for key in table if key not in {"type", *common}}, at)
+    try:
+        settings = decoder.settings(cls, {key: table[key] for key in table if key not in {"type", *common}}, at)
+    except BaseException as error:  # noqa: BLE001 - whatever a package's Settings do
+        decoder.fault(at, f'the Settings of "{wanted}" raised {type(error).__name__}')
+        return None
     if settings is None or realms is None:
         return None
-    return Plugin(kind, at[-1], wanted, settings, realms.realms)
+    return Plugin(kind, at[-1], wanted, settings, realms.realms, decoder.tree.origin(at))

@@ -30,10 +30,11 @@ time.clock_gettime = clock_gettime
 time.clock_gettime_ns = lambda clock: int(clock_gettime(clock) * 1e9)
 """
 BREAKABLE = """
-import pathlib
+import asyncio, pathlib, time
 
 from aad.methods.email_otp import EmailOtp
 from aad.methods.password import Password
+from aad.ports import Unavailable
 from aad.repositories.ldap import Ldap
 from aad.senders.smtp import Smtp
 from aad.stores.sqlite import Sqlite
@@ -41,25 +42,113 @@ from aad.stores.sqlite import Sqlite
 BROKEN = pathlib.Path(__file__).with_name("broken")
 
 
+class Odd(BaseException):
+    pass
+
+
+def how(step):
+    broken = BROKEN.read_text().split() if BROKEN.exists() else []
+    return broken[1] if broken[:1] == [step] else ""
+
+
+def misbehave(step):
+    match how(step):
+        case "raises":
+            raise KeyError("a step that went wrong")
+        case "exits":
+            raise SystemExit(3)
+        case "interrupts":
+            raise KeyboardInterrupt
+        case "cancels":
+            raise asyncio.CancelledError
+        case "ends":
+            raise Odd
+        case "blocks":
+            time.sleep(0.7)
+
+
+def end():
+    raise SystemExit(4)
+
+
+async def clinging():
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            pass
+
+
+async def late(step):
+    match how(step):
+        case "sleeps":
+            await asyncio.sleep(3600)
+        case "clings":
+            await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(clinging())), 30)
+        case "cancelled":
+            asyncio.current_task().cancel()
+            await asyncio.sleep(0)
+        case "callback":
+            asyncio.get_running_loop().call_soon(end)
+        case "task":
+            asyncio.get_running_loop().create_task(exiting())
+        case "wordless":
+            raise Unavailable(None)
+
+
+async def exiting():
+    raise SystemExit(5)
+
+
 def breakable(kind, *steps):
-    return type(kind.__name__, (kind,), {step: step_of(kind, step) for step in steps})
+    made = type(kind.__name__, (kind,), {step: step_of(kind, step) for step in steps})
+
+    def init(self, *arguments):
+        misbehave(f"{kind.__name__}.__init__")
+        kind.__init__(self, *arguments)
+        if how(f"{kind.__name__}.__aenter__"):
+            made.__aenter__, made.__aexit__ = entered, left
+
+    async def entered(self):
+        misbehave(f"{kind.__name__}.__aenter__")
+        if how(f"{kind.__name__}.__aenter__") == "lies":
+            return None
+        return self
+
+    async def left(self, *_):
+        pass
+
+    made.__init__ = init
+    return made
 
 
 def step_of(kind, step):
+    name = f"{kind.__name__}.{step}"
+
     async def work(*arguments, **named):
-        match BROKEN.read_text().split() if BROKEN.exists() else []:
-            case [broken, "raises"] if broken == f"{kind.__name__}.{step}":
-                raise KeyError("a step that went wrong")
-            case [broken, "lies"] if broken == f"{kind.__name__}.{step}":
+        misbehave(name)
+        await late(name)
+        match how(name):
+            case "lies":
                 return True
+            case "nothing":
+                return None if step != "find" else "nobody"
         return await getattr(kind, step)(*arguments, **named)
     return work
 
 
+class Settings(Password.Settings):
+    def faults(self):
+        misbehave("Settings.faults")
+        return ()
+
+
+misbehave("import")
 repositories = breakable(Ldap, "find")
 senders = breakable(Smtp, "send")
 email_otp = breakable(EmailOtp, "begin", "verify")
 password = breakable(Password, "begin", "verify")
+password.Settings = Settings
 stores = breakable(Sqlite, "spend", "again", "recall", "change", "keep", "take", "write")
 """
 ENTRY_POINTS = """
@@ -93,7 +182,10 @@ class Machine:
         self._write(clock, str(seconds))
 
     def break_(self, step: str) -> None:
-        """Let a step of the plugins named "breakable..." go wrong from now on: "Ldap.find raises", or "... lies"."""
+        """Let a step of the plugins named "breakable..." go wrong from now on: "Ldap.find raises", or "... lies".
+
+        What else a step may do is in BREAKABLE; "import raises" and "Password.__init__ raises" are steps too.
+        """
         self._write("broken", step)
 
     def _write(self, name: str, text: str) -> None:

@@ -184,7 +184,7 @@ def _goes_wrong(daemon: Daemon, mailbox: Mailbox, machine: Machine, number: int,
             typed = code_in(mailbox.wait(f"{name}@example.com"))
         machine.break_(step)
         client.send(Request(name, typed, *given).octets)
-        until(lambda: len(daemon.records("fault")) > number, what=step)
+        until(lambda: len(daemon.records("login.unavailable")) > number, what=step)
         assert client.silent(0.05), step
 
 

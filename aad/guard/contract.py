@@ -1,0 +1,133 @@
+"""What each port promises, read off its annotations: what a call returns, may raise, and by when it must be back."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from aad.core.conversation import Login
+from aad.core.identity import User
+from aad.core.outcome import Challenge
+from aad.ports import (
+    AddressRefused,
+    AmbiguousUser,
+    Later,
+    LooksUpGroups,
+    Method,
+    Repository,
+    Sender,
+    Store,
+    Unavailable,
+    Underway,
+)
+
+ANSWER = 1.0  # seconds for a call that is given no deadline: a login asks a store ten times
+TRYING = 30.0  # ... for one that tries whether a back end can be used
+FOLLOWING = 3600.0  # ... for one that waits until a message is settled
+M = TypeVar("M")
+
+
+class _Abilities(Protocol[M]):
+    """What a method may have besides its port's members (`aad.ports.Method`)."""
+
+    def foreseen(self, login: Login, now: float) -> Challenge[M] | None: ...
+
+    async def ready(self, user: User) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One member of a port. `deadline`: at which position it is given one; None: it has `seconds`."""
+
+    name: str
+    returns: Any
+    raises: tuple[type[Exception], ...]
+    waits: bool
+    deadline: int | None
+    seconds: float
+
+
+_PORTS: dict[str, tuple[Any, ...]] = {
+    "methods": (Method, _Abilities),
+    "repositories": (Repository, LooksUpGroups),
+    "senders": (Sender,),
+    "stores": (Store,),
+    "later": (Later,),
+}
+_RAISES: dict[str, tuple[type[Exception], ...]] = {
+    "find": (AmbiguousUser,),
+    "send": (AddressRefused, Underway),
+    "receipt": (AddressRefused, Underway),
+    "swap": (ValueError,),
+    "exchange": (ValueError,),
+}
+_SECONDS = {"probe": TRYING, "receipt": FOLLOWING}
+
+
+@cache
+def calls(kind: str) -> Mapping[str, Call]:
+    """Return the calls of a kind of plugin, by name: what its port demands, and what it may have besides."""
+    ports = _PORTS[kind]
+    return {
+        name: _call(name, member)
+        for port in ports
+        for name, member in vars(port).items()
+        if inspect.isfunction(member) and not name.startswith("_")
+    }
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Say whether a value is of the type that a port names, down to the fields of what it is made of."""
+    if hint in (Any, object) or isinstance(hint, TypeVar):
+        return True
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(fits(value, each) for each in parts)
+    kind = NoneType if hint is None else origin or hint
+    if kind in (int, float):
+        return _is_number(value, kind)
+    return isinstance(value, kind) and _made_of(value, kind, parts)
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole or (kind is float and isinstance(value, float) and not math.isnan(value))
+
+
+def _made_of(value: Any, kind: Any, parts: tuple[Any, ...]) -> bool:
+    """Say whether what is in a value of the right kind is right too."""
+    if kind is tuple:
+        every = parts[:1] * len(value) if parts[1:] == (...,) else parts
+        return len(every) == len(value) and all(map(fits, value, every))
+    if issubclass(kind, Mapping):
+        return all(fits(name, parts[0]) and fits(each, parts[1]) for name, each in value.items())
+    if kind in (list, frozenset):
+        return all(fits(each, parts[0]) for each in value)
+    return all(fits(getattr(value, name), each) for name, each in _fields(kind).items())
+
+
+@cache
+def _fields(kind: Any) -> dict[str, Any]:
+    """Return the fields of what is made of named parts, with their types."""
+    if dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return get_type_hints(kind) if issubclass(kind, tuple) and hasattr(kind, "_fields") else {}
+
+
+def _call(name: str, member: Any) -> Call:
+    given = list(inspect.signature(member).parameters)[1:]  # without self
+    return Call(
+        name=name,
+        returns=get_type_hints(member)["return"],
+        raises=(Unavailable, *_RAISES.get(name, ())),
+        waits=inspect.iscoroutinefunction(member),
+        deadline=given.index("deadline") if "deadline" in given else None,
+        seconds=_SECONDS.get(name, ANSWER),
+    )

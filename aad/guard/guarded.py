@@ -1,0 +1,95 @@
+"""A plugin of another package, guarded: it has each call of its port that the plugin has, held to its contract."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from aad.config import Plugin
+from aad.guard.contract import Call, calls
+from aad.guard.held import Held, place
+from aad.outages import Outages
+from aad.ports import Misbehaved, Unavailable, Underway, Wiring
+
+OPENING, CLOSING = 30.0, 5.0  # seconds to be entered, and to be left
+_ENTER = Call("__aenter__", Any, (Unavailable,), waits=True, deadline=None, seconds=OPENING)
+_LEAVE = Call("__aexit__", Any, (), waits=True, deadline=None, seconds=CLOSING)
+
+
+def built(cls: Any, plugin: Plugin, wiring: Wiring, package: str, outages: Outages | None) -> Any:
+    """Make a plugin of a package, and return it guarded. ConfigError: it can't be made.
+
+    `outages` hear what it does that it mustn't.
+    """
+    held = Held(plugin, package, outages)
+    try:
+        made = held.timed("__init__", lambda: cls(plugin.settings, wiring))
+    except BaseException as error:  # whatever a foreign constructor raises
+        raise held.not_made(place(error)) from error
+    return _guarded(plugin.kind, made, held)
+
+
+class Guarded:
+    """A plugin that is guarded."""
+
+    def __init__(self, plugin: Any, held: Held) -> None:
+        self._plugin = plugin
+        self._held = held
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what isn't a call: `proves`, `Memo`, `queued`. AttributeError; Misbehaved: it raised another one."""
+        try:
+            return getattr(self._plugin, name)
+        except AttributeError:
+            raise
+        except BaseException as error:
+            raise self._held.misbehaved(name, f"raised {place(error)}") from error
+
+
+class Opened(Guarded):
+    """One that has something to open."""
+
+    async def __aenter__(self) -> Any:
+        """Enter it. Unavailable: its own words; ConfigError: it can't be entered."""
+        try:
+            found = await self._held.awaited(_ENTER, self._plugin.__aenter__, (), {}, OPENING)
+        except Misbehaved as error:
+            raise self._held.not_opened(error.why) from error
+        if lacks := [name for name in vars(type(self)) if name in calls(self._held.kind) and not hasattr(found, name)]:
+            words = f"__aenter__ returned {type(found).__name__}, which has no {lacks[0]}; should return the plugin"
+            raise self._held.not_opened(words)
+        self._plugin = found
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Leave it. Whatever becomes of that is in the log, and those that were entered before are left too."""
+        with suppress(Misbehaved):
+            await self._held.awaited(_LEAVE, self._plugin.__aexit__, error, {}, CLOSING)
+
+
+def _guarded(kind: str, plugin: Any, held: Held) -> Any:
+    """Return the plugin with every call of its port that it has held to its contract."""
+    base = Opened if hasattr(plugin, "__aenter__") else Guarded
+    members = {name: _member(call) for name, call in calls(kind).items() if hasattr(plugin, name)}
+    return type(f"Guarded{type(plugin).__name__}", (base,), members)(plugin, held)
+
+
+def _member(call: Call) -> Callable[..., Any]:
+    """Return what stands in the place of one call."""
+
+    def member(self: Guarded, *given: Any, **named: Any) -> Any:
+        return self._held.called(call, getattr(self._plugin, call.name), given, named)
+
+    async def waiting_member(self: Guarded, *given: Any, **named: Any) -> Any:
+        seconds = call.seconds
+        if call.deadline is not None:
+            deadline = named["deadline"] if "deadline" in named else given[call.deadline]
+            seconds = max(deadline - time.monotonic(), 0.0)
+        try:
+            return await self._held.awaited(call, getattr(self._plugin, call.name), given, named, seconds)
+        except Underway as error:
+            raise Underway(str(error), error.later and _guarded("later", error.later, self._held)) from error
+
+    return waiting_member if call.waits else member
