@@ -27,7 +27,7 @@ from aad.repositories.ldap_ber import (
     length,
     unsigned,
 )
-from aad.repositories.ldap_reasons import NAMES, SUCCESS, Result
+from aad.repositories.ldap_reasons import NAMES, SIZE_LIMIT, SUCCESS, Result
 
 BOUND, DONE, EXTENDED_DONE = 0x61, 0x65, 0x78  # results: RFC 4511 4.2.2, 4.5.2, 4.12
 _ENTRY, _REFERENCE, _INTERMEDIATE = 0x64, 0x73, 0x79  # RFC 4511 4.5.2, 4.5.3, 4.13
@@ -49,6 +49,7 @@ _OF_A_MESSAGE = 2  # elements: itself and its number
 _MOST_MESSAGE = 1000  # octets of what a server says of a result; no more is looked at
 _NOTHING: Mapping[str, tuple[str, ...]] = {}
 _SUCCESS = Result(SUCCESS, "success")
+_MORE = Result(SIZE_LIMIT, NAMES[SIZE_LIMIT], "more entries than were asked for")
 _WELL = bytes((ENUMERATED, 1, SUCCESS, OCTETS, 0, OCTETS, 0))  # no matchedDN, nothing to tell
 
 
@@ -106,13 +107,14 @@ def _head(octets: bytes | bytearray) -> Head | None:
 
 
 class Question:
-    """A request that waits for its answers. `kind`: which result ends it (a tag); `most`: so many entries at most."""
+    """A request that waits for its answers. `kind`: which result ends it (a tag); `most`: so many entries are kept."""
 
     def __init__(self, number: int, kind: int, most: int = 0) -> None:
         """Begin with nothing. `number`: the request's, which its answers repeat."""
         self.entries: list[Entry] = []
         self.result: Result | None = None
         self._number, self._kind, self._most = number, kind, most
+        self._more = False
         self._octets, self._elements = MOST, _MOST_ELEMENTS
         self._message = b""
 
@@ -142,12 +144,13 @@ class Question:
     def _read(self, head: Head) -> None:
         (operation, begin, stop), *further = self._split(head.at, head.size)
         if operation == _ENTRY and self._kind == DONE:
-            if len(self.entries) >= self._most:  # RFC 4511 4.5.1.4: it was told how many it may return
-                wrong = "it is one more than was asked for"
-                raise BerError(wrong)
+            if len(self.entries) >= self._most:  # Samba 4.17 returns more than it was told to; none of them is kept
+                self._more = True
+                return
             self.entries.append(self._entry(begin, stop))
         elif operation == self._kind:
-            self.result = self._result(begin, stop, further)
+            result = self._result(begin, stop, further)
+            self.result = _MORE if self._more and result.code == SUCCESS else result
         elif operation != _INTERMEDIATE and (operation, self._kind) != (_REFERENCE, DONE):
             message = f"a {_kind(operation)} instead of a {_kind(self._kind)}"
             raise Unreadable(message)

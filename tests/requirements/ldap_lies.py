@@ -192,7 +192,7 @@ _BIND = (
     Lie("half of it", "bind", raw(b"\x30\x0c\x02\x01"), "closed the connection", outage=True, ends=True),
 )
 _USER = (
-    Lie("entries without end", "user", endless(person(b"x")), UNREAD + "it is one more"),
+    Lie("entries without end", "user", endless(person(b"x")), UNREAD + "more"),
     Lie(
         "large entries without end",
         "user",
@@ -221,7 +221,7 @@ _USER = (
     Lie("long addresses", "user", long_addresses, "no usable address", record=REJECTED),
 )
 _OTHERS = (
-    Lie("groups without end", "groups", endless(entry(b"cn=x")), UNREAD + "it is one more"),
+    Lie("groups without end", "groups", endless(entry(b"cn=x")), UNREAD + "more"),
     Lie("code 80", "groups", operations(result(DONE, 80)), r"other \(80\)"),
     Lie("code 4", "groups", operations(entry(b"cn=x"), result(DONE, 4)), r"sizeLimitExceeded \(4\)"),
     Lie("nothing in it", "groups", operations(ber(DONE)), UNREAD),
