@@ -1,6 +1,6 @@
-"""A long, seeded, mutating run against the live daemon.
+"""A long, seeded, mutating run against the live daemon, whose mail server tells a lie a second.
 
-The same seed gives the same datagrams, but for the States in them that the daemon drew. What must never happen: a
+The same seed gives the same datagrams and lies, but for the States that the daemon drew. What must never happen: a
 fault, a word on stderr that is no record, an answer that isn't signed, an Access-Accept, growing memory or descriptors.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import random
 import secrets
 import socket
 import tempfile
@@ -25,7 +26,8 @@ from aad.radius.wire import PacketError
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory, Person
-from tests.parts.mailbox import Mailbox
+from tests.parts.lies.liar import Liar
+from tests.parts.lies.smtp import LIES
 from tools import refusals
 from tools.loading import configuration
 from tools.mutations import Mutations
@@ -77,9 +79,11 @@ class Summary:
 class Fuzzer:
     """One run against one daemon."""
 
-    def __init__(self, daemon: Daemon, seed: int) -> None:
-        """Prepare a run."""
+    def __init__(self, daemon: Daemon, seed: int, mails: Liar | None = None) -> None:
+        """Prepare a run; `mails`, if it is given, lies now and then."""
         self._daemon = daemon
+        self._mails = mails
+        self._lies = random.Random(seed)  # noqa: S311 - to be repeated
         self._mutations = Mutations(seed, USERS)
         self._sent: defaultdict[int, deque[bytes]] = defaultdict(lambda: deque(maxlen=100))
         self._complaints = Complaints(daemon)
@@ -98,6 +102,8 @@ class Fuzzer:
                 if now >= told + 1:
                     told = now
                     self._look()
+                    if self._mails:
+                        self._mails.lie(self._lies.choice(("", *LIES)))
                     say(f"{now - began:5.0f} s: {self._progress()}")
             self.summary.seconds = time.monotonic() - began
             time.sleep(1.0)  # answers that are due
@@ -154,16 +160,19 @@ class Fuzzer:
 
 
 @contextmanager
-def target(folder: Path, delay: str = "50ms") -> Iterator[Daemon]:
-    """Start a directory, a mail server, and the daemon between them."""
+def target(folder: Path, delay: str = "50ms") -> Iterator[tuple[Daemon, Liar]]:
+    """Start a directory, a mail server that may lie, and the daemon between them."""
     people = [Person(f"user{n:04}", "right", mail=(f"user{n:04}@example.com",)) for n in range(USERS)]
     (folder / "ldap").mkdir(parents=True)
     head = HEAD.replace('"50ms"', f'"{delay}"').replace('"debug"', '"info"')
-    with Directory(folder / "ldap", Authority(folder / "ca"), people) as directory, Mailbox() as mailbox:
-        text = configuration(directory, mailbox.port)
+    authority = Authority(folder / "ca")
+    shown = authority.certificate()
+    mails = Liar("smtp", shown.cert_file, shown.key_file)
+    with Directory(folder / "ldap", authority, people) as directory, mails:
+        text = configuration(directory, mails.port)
         text = text.replace('mails_per_client = "unlimited"', "") + "[lockout]\nattempts = 1000\n"
         with Daemon(folder / "aad", text, head=head) as daemon:
-            yield daemon
+            yield daemon, mails
 
 
 def names_run(daemon: Daemon, count: int) -> None:
@@ -185,13 +194,13 @@ def main() -> int:
         if options.refusals:
             with refusals.daemon_for(Path(name), options.refusals) as daemon:
                 return 0 if refusals.report(asyncio.run(refusals.refusals(daemon, options.refusals))) else 1
-        with target(Path(name), "0s" if options.names else "50ms") as daemon:
+        with target(Path(name), "0s" if options.names else "50ms") as (daemon, mails):
             if options.names:
                 names_run(daemon, options.names)
                 return 0
             seed = secrets.randbits(32) if options.seed is None else options.seed
             print(f"seed {seed}", flush=True)
-            fuzzer = Fuzzer(daemon, seed)
+            fuzzer = Fuzzer(daemon, seed, mails)
             summary = fuzzer.run(options.seconds, lambda line: print(line, flush=True))
     print(summary)
     if summary.complaints:

@@ -167,7 +167,7 @@ def test_27_clients_remembered_by_address_are_bounded(daemon: Daemon) -> None:
 
 
 def test_28_no_datagram_makes_a_fault_or_leaves_anything_behind(tmp_path: Path) -> None:
-    with target(tmp_path) as daemon:
+    with target(tmp_path) as (daemon, _):
         summary = Fuzzer(daemon, 2865).run(6.0, print)
         assert not summary.complaints, summary
         assert min(summary.replies[kind] for kind in ("challenge", "reject", "status")) > 0, summary
