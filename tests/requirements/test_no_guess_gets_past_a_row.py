@@ -278,9 +278,10 @@ def test_08_forty_hands_at_one_front_have_three_codes_compared(site: Callable[..
     tried = attack(there, times=40, only=front)
     told(there.daemon, f"{front}: tried {tried[front]}, compared {there.compared()}")
     assert tried[front] == 40
-    # Of four sessions each page displaces the one before, so not every form comes to its answer.
     assert 0 < there.compared() <= ATTEMPTS
-    assert there.compared() == ATTEMPTS or front == "portal test"
+    # Of four sessions each page displaces the one before, so not every form comes to its answer; and of one place the
+    # API has only sixteen at work, who share one challenge.
+    assert there.compared() == ATTEMPTS or front in {"portal test", "api"}
 
 
 def test_08_a_right_code_is_refused_on_a_challenge_of_before_while_locked(

@@ -127,7 +127,7 @@ class Server:
             await reader.readuntil(b"\r\n.\r\n")
             return "end"
         line = await reader.readline()
-        if at in ("AUTH", "challenge") and b" " not in line:
+        if at in ("AUTH", "challenge") and line and b" " not in line:
             return "challenge"
         return line.split(b" ")[0].strip().decode("ascii", "replace").upper()
 
