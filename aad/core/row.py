@@ -61,12 +61,10 @@ class Rules:
     longest: float = 86_400.0
     for_good: int = 100
 
-    def lasts(self, kind: Kind, count: int) -> float:
-        """Return how many seconds the lock lasts that `count` wrong ones make; 0: they make none."""
+    def lasts(self, count: int) -> float:
+        """Return how many seconds the lock lasts that `count` wrong codes make; 0: they make none."""
         if count % self.attempts and count < max(self.for_good, self.attempts):
             return 0.0
-        if kind is Kind.PASSWORDS:
-            return self.period
         doublings = min(max(count // self.attempts - 1, 0), MOST_DOUBLINGS)
         return min(self.period * float(2**doublings), max(self.longest, self.period))
 
@@ -103,7 +101,7 @@ class Row:
         if row.locked(now, rules):
             return None
         count, since = row.count + 1, row.since if row.count else now
-        lasts = rules.period if row.kind is Kind.PASSWORDS else rules.lasts(row.kind, count)
+        lasts = rules.period if row.kind is Kind.PASSWORDS else rules.lasts(count)
         return replace(row, count=count, since=since, until=now + lasts if lasts else row.until)
 
     def taken_back(self, before: Row, counted: Row, rules: Rules) -> Row:
@@ -115,7 +113,7 @@ class Row:
         until = self.until
         if self.kind is Kind.PASSWORDS:
             until = before.until if until == counted.until and before.count else until
-        elif rules.lasts(self.kind, self.count):
+        elif rules.lasts(self.count):
             until = 0.0  # the lock that this guess completed
         return replace(self, count=self.count - 1, until=until)
 

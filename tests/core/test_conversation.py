@@ -243,6 +243,21 @@ def test_a_challenge_serves_no_other_user(other: User) -> None:
     assert not WAITING.serves(replace(again, login=replace(again.login, user=other)), 0.0)
 
 
+def test_no_success_of_a_decoy_lets_anybody_in() -> None:
+    running = Running(login=login("password", "email_otp", decoy=True), position=1)
+    assert running.after(Success()) == Rejected(Reason.DECOY)
+
+
+def test_of_a_discreet_event_a_challenge_serves_who_types_the_same() -> None:
+    """And nobody else, be it the same user; and whether it is a decoy makes no difference."""
+    again = begun_again()
+    mine = replace(WAITING, login=replace(WAITING.login, mark="mine"))
+    for decoy in (False, True):
+        for mark, user in (("mine", ALICE), ("mine", replace(ALICE, name="x", repository="")), ("other", ALICE)):
+            running = replace(again, login=replace(again.login, user=user, mark=mark, decoy=decoy))
+            assert mine.serves(running, 0.0) == (mark == "mine")
+
+
 def test_it_serves_whatever_groups_the_chain_is_for() -> None:
     """A store keeps a chain's name and methods; whom it is for was decided when the login began."""
     again = begun_again()

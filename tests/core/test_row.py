@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.core.outcome import Reason
-from aad.core.row import Kind, Row, Rules, digest, kind_of, merged, row_name, whose
+from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, merged, row_name, whose
 from aad.core.secret import Secret
 
 RULES = Rules()
@@ -45,13 +45,12 @@ def test_passwords_go_on_three_a_period() -> None:
     assert all(sum(moment <= each < moment + 300 for each in at) == 3 for moment in at[:-3])
 
 
-@pytest.mark.parametrize("kind", OF_CODES)
-def test_each_lock_is_twice_as_long_up_to_the_longest(kind: Kind) -> None:
-    assert [RULES.lasts(kind, count) for count in (1, 2, 3, 4, 6, 9, 27, 30, 99)] == [
+def test_each_lock_is_twice_as_long_up_to_the_longest() -> None:
+    assert [RULES.lasts(count) for count in (1, 2, 3, 4, 6, 9, 27, 30, 99)] == [
         *(0.0, 0.0, 300.0, 0.0, 600.0, 1200.0),
         *(76_800.0, DAY, DAY),
     ]
-    assert RULES.lasts(kind, 3 * 10**9) == DAY, "no number is too large"
+    assert RULES.lasts(3 * 10**9) == DAY, "no number is too large"
 
 
 @pytest.mark.parametrize("kind", OF_CODES)
@@ -221,6 +220,19 @@ def test_a_digest_is_keyed_to_user_and_row_and_short() -> None:
     assert found not in others
     assert Row(kind=Kind.PASSWORDS).with_digest(found).knows(found)
     assert not Row(kind=Kind.PASSWORDS).with_digest(found).knows(others[0])
+
+
+def test_a_mark_is_keyed_and_of_all_that_it_was_made_of() -> None:
+    key, of = Secret(b"k" * 32), ["vpn", "corp", "alice"]
+    mark = marked(key, of, Secret("typed"))
+    assert mark == marked(key, of, Secret("typed"))
+    assert len(mark) == 32
+    others = [
+        marked(Secret(b"l" * 32), of, Secret("typed")),
+        marked(key, ["vpn", "corpalice"], Secret("typed")),
+        marked(key, of, Secret("other")),
+    ]
+    assert mark not in others
 
 
 def test_rows_that_were_kept_apart_become_one() -> None:
