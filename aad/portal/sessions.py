@@ -139,10 +139,15 @@ class Sessions:
         return (await self._renew(repository, key, new=False)).hex()
 
     async def _renew(self, repository: str, key: str, *, new: bool) -> bytes:
-        """Hold the mark of a user's sessions for as long as they may last; another one, if it shall be `new`."""
+        """Hold the mark of a user's sessions for as long as they may last; another one, if it shall be `new`.
+
+        A `new` one where there is none is none: nobody is signed in.
+        """
         until = self._store.now() + self._lifetime
         for _ in range(RACES):
             kept, before = await self._mark(repository, key)
+            if new and kept is None:
+                return b""
             mark = self._randomness(8) if new or before is None else before
             signed = self._signer.sign(MARKS, _name(repository, key), mark, until)
             if await self._store.exchange(MARKS, _name(repository, key), kept, signed, until):

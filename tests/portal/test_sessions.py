@@ -77,6 +77,11 @@ async def test_one_is_ended_and_the_others_go_on(sessions: Sessions) -> None:
     assert await sessions.find(second.token)
 
 
+async def test_to_end_those_of_who_has_none_keeps_nothing(store: MemoryStore, sessions: Sessions) -> None:
+    await sessions.end_all(ALICE.repository, ALICE.key)
+    assert not store.passing
+
+
 async def test_all_of_a_user_are_ended_and_nobody_else_s(store: MemoryStore, sessions: Sessions) -> None:
     bob = await sessions.open(User(name="bob", repository="corp", handle=""))
     hers = [await sessions.open(ALICE) for _ in range(2)]
