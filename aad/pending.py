@@ -48,7 +48,7 @@ class Places:
 
 
 class Pending:
-    """Keeps waiting logins in the store. The store gets neither password nor code, nor anything that gives one away.
+    """Keeps waiting logins in the store. Without the installation's key nothing there gives a password or a code away.
 
     Nor is it believed: a login is signed for its ticket, and what was changed or moved there is no login.
     """
