@@ -233,7 +233,8 @@ async def test_who_closes_the_senders_waits_for_what_they_are_mailing(store: Mem
         await mails.begun.wait()
         node.mailing.route = replace(node.route, contact="another")  # a reload
         let_go = asyncio.create_task(node.mailing.let_go())
-        await asyncio.sleep(0.05)
+        for _ in range(20):
+            await asyncio.sleep(0)
         assert not let_go.done()
         mails.may_end.set()
         await let_go
