@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import time
-import traceback
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +18,7 @@ from aad.assembly import Lasting
 from aad.config import Config, ConfigError, load
 from aad.core.conversation import Login
 from aad.core.grants import Granted
+from aad.core.raised import raised
 from aad.core.seldom import Seldom
 from aad.history import History
 from aad.log import Log
@@ -143,7 +143,7 @@ class Daemon:
 
     def _escaped(self, error: BaseException) -> None:
         """Say once in a while that a task or callback which a plugin made for itself would have ended the daemon."""
-        where = _named(error)
+        where = raised(error)
         if (more := self._escapes.due((where,), time.monotonic())) is not None:
             self._record("fault", reason=f"{where}, out of a task or a callback of a plugin{more}")
 
@@ -201,7 +201,7 @@ class Daemon:
                 if self._watch:
                     self._watch.reloaded(successful=False)
                 known = isinstance(error, ConfigError | Unavailable | OSError)
-                for line in str(error if known else _named(error)).splitlines():
+                for line in str(error if known else raised(error)).splitlines():
                     self._record("configuration.refused", reason=line)
                 self._remark = "; the last reload was refused, the old configuration is in force"
                 self._service.ready(await self._status(lasting.store))
@@ -231,12 +231,6 @@ class Daemon:
     def _warn(self, config: Config) -> None:
         for warning in config.warnings:
             self._record("configuration.warning", reason=str(warning))
-
-
-def _named(error: BaseException) -> str:
-    """Say what was raised, and where; not its text, in which a secret may be."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} in {frame.name}, {frame.filename}:{frame.lineno}"
 
 
 def granting(config: Config) -> Granting | None:

@@ -57,12 +57,11 @@ def _nothing_written(name: str, /, **fields: object) -> None:
 
 
 async def _online(config: Config) -> int:
-    key = KEY
     parts: list[tuple[str, Any]] = [("store", assembly.opened_store(config))]
-    parts += [(f"repository {name}", part) for name, part in assembly.repositories(config, key).items()]
-    parts += [(f"sender {name}", part) for name, part in assembly.senders(config, key).items()]
+    parts += [(f"repository {name}", part) for name, part in assembly.repositories(config, KEY).items()]
+    parts += [(f"sender {name}", part) for name, part in assembly.senders(config, KEY).items()]
     worked = [await _tried(where, part) for where, part in parts]
-    worked.append(await groups_found(config, key))
+    worked.append(await groups_found(config, KEY))
     return EX_FINE if all(worked) else EX_FAILED
 
 

@@ -19,6 +19,11 @@ J = TypeVar("J", bound=Hashable)
 _Queue = OrderedDict[J, float]  # who waits, the first first -> until when
 
 
+def share(whole: int) -> int:
+    """Return how many of the places that all share one source may take: a quarter, but always sixteen."""
+    return max(whole // 4, 16)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Who asks: a client (a NAS, a website, the portal), and of it one place (`user_address.place_of`).

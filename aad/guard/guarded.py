@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from aad.config import Plugin
+from aad.core.raised import raised
 from aad.guard.contract import Call, calls
-from aad.guard.held import Held, place
+from aad.guard.held import Held
 from aad.outages import Outages
 from aad.ports import Misbehaved, Unavailable, Underway, Wiring
 
@@ -27,7 +28,7 @@ def built(cls: Any, plugin: Plugin, wiring: Wiring, package: str, outages: Outag
     try:
         made = held.timed("__init__", lambda: cls(plugin.settings, wiring))
     except BaseException as error:  # whatever a foreign constructor raises
-        raise held.not_made(place(error)) from error
+        raise held.not_made(raised(error)) from error
     return _guarded(plugin.kind, made, held)
 
 
@@ -45,7 +46,7 @@ class Guarded:
         except AttributeError:
             raise
         except BaseException as error:
-            raise self._held.misbehaved(name, f"raised {place(error)}") from error
+            raise self._held.misbehaved(name, f"raised {raised(error)}") from error
 
 
 class Opened(Guarded):

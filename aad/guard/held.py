@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-import traceback
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 from aad.config import ConfigError, Fault, Plugin
 from aad.core.outcome import Challenge, Fact
+from aad.core.raised import raised
 from aad.guard.contract import Call, fits
 from aad.outages import Outages
 from aad.ports import Found, Misbehaved, Unavailable, Underway
@@ -91,7 +91,7 @@ class Held:
         if done and task.cancelled():
             raise self.misbehaved(call.name, "raised CancelledError, and nobody had cancelled it")
         if done and isinstance(error := task.exception(), GeneratorExit):
-            raise self.misbehaved(call.name, f"raised {place(error)}")
+            raise self.misbehaved(call.name, f"raised {raised(error)}")
         if done:
             return task.result()
         self._leave_behind(task)
@@ -115,7 +115,7 @@ class Held:
     def _allowed(self, call: Call, error: BaseException) -> Exception:
         """Return an exception that the contract allows, as long as what is in it can be read; else Misbehaved."""
         if not isinstance(error, call.raises):
-            return error if isinstance(error, Misbehaved) else self.misbehaved(call.name, f"raised {place(error)}")
+            return error if isinstance(error, Misbehaved) else self.misbehaved(call.name, f"raised {raised(error)}")
         if isinstance(error, Unavailable) and not fits((error.what, error.where, error.facts), _WORDS):
             return self.misbehaved(call.name, f"raised {type(error).__name__} without words")
         return error
@@ -148,13 +148,6 @@ class Held:
     def _fault(self, what: str) -> ConfigError:
         key = "store" if self.kind == "stores" else f"{self.kind}.{self._plugin.name}"
         return ConfigError([Fault(self._plugin.file, key, what)])
-
-
-def place(error: BaseException) -> str:
-    """Say what was raised, and where; not its text, in which a password may be."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return type(error).__name__ + where
 
 
 async def _awaiting(function: Callable[..., Any], given: Given, named: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from aad.core.conversation import Accepted, Rejected
 from aad.core.identity import Attempt, odd, presentable
 from aad.core.penalties import Failed
 from aad.core.secret import Secret
-from aad.core.turns import Source
+from aad.core.turns import Source, share
 from aad.core.user_address import UNKNOWN, Networks, Unknown, UserAddress, written
 from aad.engine import Asked, Engine
 from aad.https import problems
@@ -24,8 +24,6 @@ from aad.https.slowing import Slowing
 from aad.ports import Record, Unavailable
 
 MARGIN = 0.1  # seconds of a deadline that the response needs to get there
-EACH = 4  # one place has at most a part of its endpoint's logins at work: one over this, but never fewer than `FEW`
-FEW = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +85,7 @@ class Front:
             who = {"user": presentable(name), "client": asking.endpoint, "login_event": asking.event}
             self.record("login.rejected", reason="a name that nobody could have", **who)
             return await self.refused(received)
-        with self._working(asking.endpoint, self.at_work), self._working(source, max(self.at_work // EACH, FEW)):
+        with self._working(asking.endpoint, self.at_work), self._working(source, share(self.at_work)):
             return await self._told(self._attempt(asking, name, password, received), None, received, source)
 
     async def answer(self, asking: Asking, name: str, ticket: bytes, answer: Secret, received: float) -> Told:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from aad.core.turns import share
 from aad.core.user_address import Address, Networks, literal, place_of
 from aad.https.problems import Problem
 from aad.https.site import Site
@@ -18,8 +19,6 @@ from aad.https.wire import HEAD_OCTETS, Line
 
 HANDSHAKE = 5.0  # seconds for TLS
 PAUSE = 0.2  # seconds, when no more files may be opened
-EACH = 4  # one place holds at most a part of all connections: one over this, but never fewer than `FEW`
-FEW = 16
 _GOODBYE = 1.0  # seconds to take leave
 
 
@@ -102,7 +101,7 @@ class Server:
     def _greedy(self, address: Address, place: str) -> bool:
         """Say whether so many come from where an address is that others would find no room."""
         held = self._held.get(place, 0)
-        return held >= max(self.setup.connections // EACH, FEW) and address not in self.setup.trusted
+        return held >= share(self.setup.connections) and address not in self.setup.trusted
 
     def _room(self) -> bool:
         """Say whether one more may come. When all places are taken, the oldest that isn't at work has to go."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterable
 
+from aad.core.raised import raised
 from aad.core.seldom import Seldom
 from aad.core.user_address import Unknown
 from aad.https import problems
@@ -61,9 +61,7 @@ class Site:
         except Unreadable as error:
             return self.problem(Problem(problems.UNREADABLE, str(error)), request)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and nobody is let in
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} in {place.name}, {place.filename}:{place.lineno}"
-            self._record("fault", reason=f"{request.method} {request.path}: {where}")
+            self._record("fault", reason=f"{request.method} {request.path}: {raised(error)}")
             return self.problem(Problem(problems.FAULT), request)
 
     def problem(self, problem: Problem, request: Request | None = None) -> Response:

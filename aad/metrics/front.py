@@ -7,13 +7,13 @@ waits for him.
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
+from aad.core.raised import raised
 from aad.metrics.place import Place
 from aad.ports import Record
 
@@ -108,9 +108,7 @@ class Front:
         try:
             return await self._paths[path]()
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is told, and logins go on
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} in {place.name}, {place.filename}:{place.lineno}"
-            self._record("fault", reason=f"{path}: {where}")
+            self._record("fault", reason=f"{path}: {raised(error)}")
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

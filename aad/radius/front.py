@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from aad.core.answer import Answer
 from aad.core.conversation import Accepted
 from aad.core.identity import Attempt
 from aad.core.outcome import Reason
+from aad.core.raised import raised
 from aad.core.seldom import Seldom
 from aad.core.user_address import UNKNOWN, Unknown, UserAddress, place_of
 from aad.engine import Asked, Engine, Reply
@@ -86,9 +86,7 @@ class Front:
         except Unavailable:
             return self._unavailable(client)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and nobody is let in
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} in {last.name}, {last.filename}:{last.lineno}"
-            self.record("fault", reason=where, client=client.name, user=request.name)
+            self.record("fault", reason=raised(error), client=client.name, user=request.name)
             return self._unavailable(client)
 
     def _place(self, request: Request, client: Client, now: float) -> UserAddress:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aad.core.turns import Source, Turns
+from aad.core.turns import Source, Turns, share
 
 NEVER = float("inf")
 GREEDY, MODEST, OTHER = Source("portal", "192.0.2.1"), Source("portal", "192.0.2.2"), Source("vpn")
@@ -22,6 +22,10 @@ def order(waiting: Turns[str], now: float = 0.0) -> str:
     while job := waiting.next(now):
         found += job
     return found
+
+
+def test_one_source_has_a_quarter_but_always_sixteen() -> None:
+    assert [share(whole) for whole in (0, 1, 64, 68, 400)] == [16, 16, 16, 17, 100]
 
 
 def test_of_one_source_who_came_first_is_first() -> None:

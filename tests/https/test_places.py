@@ -16,10 +16,11 @@ from aad.core.conversation import Accepted, Rejected
 from aad.core.identity import Attempt
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
+from aad.core.turns import share
 from aad.core.user_address import UNKNOWN, Networks, place_of, read
 from aad.engine import Asked
 from aad.https import server as module
-from aad.https.front import FEW, Asking, Front, Refused
+from aad.https.front import Asking, Front, Refused
 from aad.https.problems import Problem, TooManyFailures
 from aad.https.server import Server, Setup
 from aad.https.site import Site
@@ -28,6 +29,7 @@ from tests.parts.authority import Authority
 from tests.parts.network import Host
 
 NOBODY = Rejected(Reason.UNKNOWN_USER)
+SHARE = share(0)  # of few places, too
 
 
 @dataclass
@@ -107,10 +109,10 @@ async def test_all_that_say_no_place_share_what_there_is() -> None:
 
 
 async def test_a_few_logins_at_work_are_always_one_places() -> None:
-    door = Door(at_work=FEW)
-    tasks = [door.ask("192.0.2.1") for _ in range(FEW)]
+    door = Door(at_work=SHARE)
+    tasks = [door.ask("192.0.2.1") for _ in range(SHARE)]
     await asyncio.sleep(0)
-    assert len(door.engine.begun) == FEW
+    assert len(door.engine.begun) == SHARE
     door.engine.go.set()
     await asyncio.gather(*tasks)
 
@@ -143,10 +145,10 @@ async def test_what_a_failure_costs(reply: Asked | Rejected, name: str, enough: 
 
 
 async def test_an_office_behind_one_address_is_never_slowed_if_that_is_said() -> None:
-    door = Door(at_work=FEW + 5)
-    tasks = [door.ask("198.51.100.7") for _ in range(FEW + 5)]
+    door = Door(at_work=SHARE + 5)
+    tasks = [door.ask("198.51.100.7") for _ in range(SHARE + 5)]
     await asyncio.sleep(0)
-    assert len(door.engine.begun) == FEW + 5
+    assert len(door.engine.begun) == SHARE + 5
     door.engine.go.set()
     await asyncio.gather(*tasks)
     for _ in range(40):
