@@ -84,7 +84,7 @@ class Turns(Generic[J]):
             place, own = next(iter(sources.items()))
             job, until = next(iter(own.items()))
             self.leave(Source(client, place), job)
-            if now < until:  # who is too late takes no turn of his source's
+            if now < until:  # who is too late uses up no turn of their source
                 self._passed(client, place)
                 return job
         return None
