@@ -232,7 +232,12 @@ _OTHERS = (
     Lie("two gigabytes", "starttls", announced(2**31 - 1, EXTENDED_DONE), GREATER, outage=True),
     Lie("intermediate without end", "starttls", endless(ber(INTERMEDIATE)), UNREAD + "more|before TLS", outage=True),
     Lie("noise", "starttls", lambda _: repeat(b"\xa5" * 65536), "no LDAP", outage=True),
-    Lie("yes, and more", "starttls", operations(result(EXTENDED_DONE, 0), result(BOUND, 0)), "before TLS", outage=True),
+    # What comes behind the yes may be read with it, or by TLS.
+    Lie(
+        *("yes, and more", "starttls", operations(result(EXTENDED_DONE, 0), result(BOUND, 0))),
+        "before TLS|wrong version",
+        outage=True,
+    ),
     Lie("yes, and noise", "starttls", yes_and_noise, "before TLS|SSL|wrong version", outage=True),
     Lie(
         "drops",
