@@ -151,7 +151,7 @@ class Underway(Exception):  # noqa: N818 - the word of the house
 
 
 class Record(Protocol):
-    """Where one record goes: journal, file or stderr (`aad.log`)."""
+    """Where one record goes: journal, file or stderr (`aad.logs.log`)."""
 
     def __call__(self, name: str, /, **fields: object) -> None:
         """Write the record `name` ("login.started"); a field that is None or empty is left out."""

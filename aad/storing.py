@@ -72,7 +72,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     code's life) and which goes on over a restart of the daemon.
 
     One in which nobody else begins logins of the same users may say so, `shared = False`: else each is claimed first
-    (`aad.claim`).
+    (`aad.login.lease`).
     """
 
     Settings: ClassVar[type]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aad.records import KINDS
+from aad.logs.records import KINDS
 
 CATALOGUE = Path(__file__).parent.parent / "systemd" / "aad.catalog"
 TEXT = re.sub(r"(?m)^#.*\n", "", CATALOGUE.read_text("utf-8"))

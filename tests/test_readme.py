@@ -6,14 +6,14 @@ import dataclasses
 import tomllib
 from pathlib import Path
 
-from aad import registry
 from aad.cli import COMMANDS
 from aad.config import load
 from aad.config.https import ApiKey, Https
 from aad.config.portal import Portal
+from aad.daemon import plugin_registry
 from aad.methods.email_otp import EmailOtpSettings
 from aad.methods.email_texts import TextSettings
-from tools.diagram import diagram
+from tools.generated_docs.diagram import diagram
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -41,11 +41,11 @@ def written(folder: Path, text: str) -> Path:
 
 def test_the_configuration_in_the_readme_works(tmp_path: Path) -> None:
     (text,) = [block.partition("```")[0] for block in README.split("```toml\n")[1:] if "[clients.vpn-gateway]" in block]
-    assert not load(written(tmp_path, text), registry).warnings
+    assert not load(written(tmp_path, text), plugin_registry).warnings
 
 
 def test_the_example_works_as_it_is(tmp_path: Path) -> None:
-    assert not load(written(tmp_path, EXAMPLE), registry).warnings
+    assert not load(written(tmp_path, EXAMPLE), plugin_registry).warnings
 
 
 def test_the_example_of_html_can_be_sent() -> None:
@@ -94,5 +94,5 @@ def test_the_example_names_every_key_and_its_default() -> None:
         table = above
         for step in place.split("."):
             table = table.get(step, {})
-        known = {field.name for field in dataclasses.fields(registry.settings(kind, name))}
+        known = {field.name for field in dataclasses.fields(plugin_registry.settings(kind, name))}
         assert known - shown[place] - set(table) == set(), place

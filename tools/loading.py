@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from aad.radius import asking
-from aad.radius.wire import PacketError
+from aad.radius.protocol import client_packets
+from aad.radius.protocol.wire import PacketError
 from tests.parts.directory import Directory, Person
 from tests.parts.raw import Request
 
@@ -109,7 +109,7 @@ class Slot(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         """Begin with nothing under way."""
         self._request: Request | None = None
-        self._reply: asyncio.Future[asking.Reply] | None = None
+        self._reply: asyncio.Future[client_packets.Reply] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -121,7 +121,7 @@ class Slot(asyncio.DatagramProtocol):
             with contextlib.suppress(PacketError):
                 self._reply.set_result(self._request.reply(data))
 
-    async def ask(self, request: Request, *, sends: int = 1, wait: float = LOST) -> asking.Reply:
+    async def ask(self, request: Request, *, sends: int = 1, wait: float = LOST) -> client_packets.Reply:
         """Send the same octets up to `sends` times, `wait` seconds apart, until there is a reply. TimeoutError."""
         self._request, self._reply = request, asyncio.get_running_loop().create_future()
         for _ in range(sends):

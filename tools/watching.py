@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from aad.core.secret import Secret
-from aad.radius import asking, names
+from aad.radius.protocol import client_packets, constants
 from tests.parts.daemon import SECRET, Daemon
 
 AT_ONCE = 128  # requests under way
@@ -88,9 +88,9 @@ def distinct_names(daemon: Daemon, first: int, count: int) -> int:
             while sent < count and sent - answered < AT_ONCE:
                 authenticator = secrets.token_bytes(16)
                 name = f"{first + sent:08}".ljust(200, "n").encode()
-                password = asking.pap(Secret(b""), authenticator, secret)
-                given = [(names.USER_NAME, name), *password]
-                client.send(asking.request(sent % 256, authenticator, given, secret))
+                password = client_packets.pap(Secret(b""), authenticator, secret)
+                given = [(constants.USER_NAME, name), *password]
+                client.send(client_packets.request(sent % 256, authenticator, given, secret))
                 sent += 1
             try:
                 client.recv(4096)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from aad.canary.flight import Flight
+from aad.canary.login_run import Flight
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)  # of the monitoring plugins' convention
 _FINE, _FAILED, _UNAVAILABLE = 0, 1, 69  # of the house

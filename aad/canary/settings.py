@@ -13,7 +13,7 @@ from aad.canary.mailbox import Mailbox
 from aad.canary.maildir import Maildir
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
-from aad.radius.nas import PROTOCOLS, Nas, host_and_port
+from aad.radius_client.nas import PROTOCOLS, Nas, host_and_port
 
 FORMATS = ("text", "json", "nagios", "prometheus")
 STEPS = ("password", "mail", "code")

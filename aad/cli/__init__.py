@@ -11,7 +11,7 @@ from keyword import iskeyword
 
 from aad.cli.exits import EX_FAILED, EX_USAGE, failed
 from aad.config import ConfigError
-from aad.privileges import PrivilegesError
+from aad.filesystem.privileges import PrivilegesError
 
 COMMANDS = {
     "serve": "run the daemon in the foreground until SIGTERM; SIGHUP reloads",

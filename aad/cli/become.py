@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from aad import privileges
 from aad.cli.exits import configured
 from aad.config import Config
-from aad.privileges import PrivilegesError
+from aad.filesystem import privileges
+from aad.filesystem.privileges import PrivilegesError
 
 
 def configured_for_daemon(options: argparse.Namespace) -> Config:

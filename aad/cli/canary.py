@@ -11,9 +11,8 @@ import time
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from aad import secure_path
 from aad.canary import report
-from aad.canary.flight import Flight, fly
+from aad.canary.login_run import Flight, fly
 from aad.canary.settings import CanarySettings
 from aad.cli.exits import EX_USAGE, failed
 from aad.config.decode import Decoder
@@ -21,6 +20,7 @@ from aad.config.faults import ConfigError, Findings
 from aad.config.files import Table, Tree, read
 from aad.core.secret import Secret
 from aad.core.settings import Duration, spoken
+from aad.filesystem import secure_path
 
 COMMAND_LINE = Path("command line")
 _METAVARS = {

@@ -10,15 +10,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-from aad import assembly
 from aad.cli import prompts
 from aad.cli.become import become_daemon
 from aad.cli.exits import EX_FAILED, EX_FINE, configured, say, takes_config
 from aad.cli.group_lookup import groups_found
 from aad.config import Config, ConfigError
 from aad.core.secret import Secret
-from aad.installation import KEY_OCTETS
-from aad.outages import Outages
+from aad.daemon import assembly
+from aad.daemon.installation_key import KEY_OCTETS
+from aad.login.outages import Outages
 from aad.ports import Unavailable, Wiring
 
 KEY = Secret(b"\0" * KEY_OCTETS)  # nothing is sent, no code is made

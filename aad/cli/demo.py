@@ -24,8 +24,8 @@ from aad.cli import demo_portal
 from aad.cli.exits import EX_FAILED, EX_FINE, failed
 from aad.core.scrypt import SALT_OCTETS, hash_password
 from aad.core.secret import Secret
-from aad.radius import names
-from aad.radius.nas import Nas, message
+from aad.radius.protocol import constants
+from aad.radius_client.nas import Nas, message
 
 if TYPE_CHECKING:
     from aad.cli.mailbox import Mailbox  # imported late: without aiosmtpd the demo says what is missing
@@ -106,7 +106,7 @@ class Demo:
             name, password = input("User name: "), input("Password: ")
         print(f"-> Access-Request    User-Name = {name!r}, User-Password = {password!r}")
         reply = self.nas.login(name, Secret(password), lambda prompt: self._answer(prompt, auto=auto))
-        accepted = reply is not None and reply.code == names.ACCESS_ACCEPT
+        accepted = reply is not None and reply.code == constants.ACCESS_ACCEPT
         if reply is None:
             print("   no answer")
         else:

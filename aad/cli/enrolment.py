@@ -11,20 +11,20 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any
 
-from aad import assembly
 from aad.cli.become import configured_for_daemon
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, say, takes_config
 from aad.config import Config, Plugin
 from aad.config.faults import did_you_mean
 from aad.core.identity import User
 from aad.core.secret import Secret
-from aad.enrolment import Enrolment
-from aad.log import Log
+from aad.daemon import assembly
+from aad.enrolment.enrolment import Enrolment
+from aad.login.outages import Outages
+from aad.login.randomness import Randomness
+from aad.logs.log import Log
 from aad.notices.kept import By, Notices, What
-from aad.outages import Outages
 from aad.portal.sessions import Sessions
 from aad.ports import AmbiguousUser, Repository, Store, Unavailable, without_password
-from aad.randomness import Randomness
 
 PATIENCE = 15.0  # seconds
 

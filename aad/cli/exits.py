@@ -7,9 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from aad import registry
 from aad.config import Config, load
-from aad.records import clean
+from aad.daemon import plugin_registry
+from aad.logs.records import clean
 
 EX_FINE = 0
 EX_FAILED = 1
@@ -25,7 +25,7 @@ def takes_config(parser: argparse.ArgumentParser) -> None:
 
 def configured(options: argparse.Namespace) -> Config:
     """Load the configuration that was asked for. ConfigError."""
-    return load(options.config, registry)
+    return load(options.config, plugin_registry)
 
 
 def say(line: str) -> None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from aad import assembly
 from aad.cli.become import configured_for_daemon
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, say, takes_config
 from aad.cli.prompts import asking, wording
@@ -24,9 +23,10 @@ from aad.core.policy import Chain, Event
 from aad.core.secret import Secret
 from aad.core.strength import asks_less
 from aad.core.user_address import UNKNOWN, Unknown, UserAddress, read
-from aad.daemon import granting
-from aad.identify import asked_of, not_ready, open_to
-from aad.lockout import told
+from aad.daemon import assembly
+from aad.daemon.daemon import granting
+from aad.login.identify import asked_of, not_ready, open_to
+from aad.login.lockout import told
 from aad.ports import AmbiguousUser, Store, Unavailable, without_password
 
 EXAMPLE = "aad explain alice --event vpn --client vpn-gateway"

@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
-from aad import assembly
 from aad.cli.exits import say
 from aad.config import Config
 from aad.config.groups import ConfiguredGroup, configured_groups
 from aad.core.identity import presentable
 from aad.core.secret import Secret
+from aad.daemon import assembly
 from aad.ports import GroupLookup, LooksUpGroups, Repository, Unavailable
 
 PATIENCE = 15.0  # seconds for one group in one repository

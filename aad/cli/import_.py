@@ -9,11 +9,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aad import folders
 from aad.cli.exits import EX_FINE, EX_USAGE, failed
 from aad.core.secret import Secret
-from aad.importing import duo, freeradius
-from aad.importing.page import BadFile, Page, Secrets
+from aad.filesystem import folders
+from aad.migrate import duo, freeradius
+from aad.migrate.toml_writer import BadFile, Page, Secrets
 
 EXAMPLE = "aad import /etc/freeradius/3.0/clients.conf --secrets-dir /etc/aad/secrets >/etc/aad/aad.toml"
 _DUO = re.compile(r"(?mi)^\s*\[\s*(main|cloud|ad_client\d*|radius_(client|server_\w+)|ldap_server_\w+)\s*\]")

@@ -6,12 +6,12 @@ import argparse
 import asyncio
 import time
 
-from aad import assembly
 from aad.cli.become import configured_for_daemon
 from aad.cli.exits import EX_FINE, say, takes_config, unavailable
 from aad.config import Config
 from aad.core.secret import Secret
-from aad.lockout import Standing, told
+from aad.daemon import assembly
+from aad.login.lockout import Standing, told
 from aad.ports import Unavailable
 
 EXAMPLE = "aad locked --all"

@@ -12,14 +12,15 @@ from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
 
-from aad import journal, privileges
 from aad.cli.exits import EX_FINE, configured, failed, takes_config
 from aad.config import ConfigError
-from aad.logbook.entry import Book, Entry, Unreadable, Wanted
-from aad.logbook.file import FileBook
-from aad.logbook.since import since
-from aad.logbook.telling import Story, Telling, last, stories
-from aad.privileges import PrivilegesError
+from aad.filesystem import privileges
+from aad.filesystem.privileges import PrivilegesError
+from aad.logs import journal_writer
+from aad.logs.entry import Book, Entry, Unreadable, Wanted
+from aad.logs.file_reader import FileBook
+from aad.logs.login_story import Story, Telling, last, stories
+from aad.logs.since import since
 
 EXAMPLE = "aad log --login AB23CD"
 LOGINS = 50  # shown when nothing says how many
@@ -64,7 +65,7 @@ def _book(options: argparse.Namespace) -> Book:
     """Return the journal or the file, wherever `serve` writes to."""
     if options.file is not None:
         return _file(options.file)
-    there = journal.SOCKET.exists()
+    there = journal_writer.SOCKET.exists()
     try:
         log = configured(options).log
     except ConfigError:
@@ -91,7 +92,7 @@ def _file(path: Path) -> Book:
 
 def _journal() -> Book:
     try:
-        book: Book = import_module("aad.logbook.journal").JournalBook()
+        book: Book = import_module("aad.logs.journal_reader").JournalBook()
     except ImportError:
         message = "the journal can't be read without systemd-python: pip install aad[journal], or journalctl -t aad"
         raise Unreadable(message) from None

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed
 from aad.core.secret import Secret
-from aad.radius import names
-from aad.radius.nas import PROTOCOLS, Nas, host_and_port, message
+from aad.radius.protocol import constants
+from aad.radius_client.nas import PROTOCOLS, Nas, host_and_port, message
 
 EXAMPLE = "aad login alice --server 192.0.2.1 --secret-file vpn-gateway.secret"
 EX_NO_ANSWER = 2
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         return failed(f"{options.server}: {error}", EX_NO_ANSWER)
     if reply is None:
         return failed(f"{options.server}: no answer; wrong secret, unknown client, or nobody there", EX_NO_ANSWER)
-    accepted = reply.code == names.ACCESS_ACCEPT
+    accepted = reply.code == constants.ACCESS_ACCEPT
     print(f"{'accepted' if accepted else 'rejected'}{': ' if message(reply) else ''}{message(reply)}")
     return EX_FINE if accepted else EX_FAILED
 

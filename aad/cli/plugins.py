@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aad import __version__, registry
+from aad import __version__
 from aad.cli.exits import EX_FINE
-from aad.registry import Brought
+from aad.daemon import plugin_registry
+from aad.daemon.plugin_registry import Brought
 
 EXAMPLE = "aad plugins"
 
@@ -84,8 +85,8 @@ class Row:
 
 
 def _rows() -> Iterator[Row]:
-    for kind in registry.BUILT_IN:
-        for each in registry.brought(kind):
+    for kind in plugin_registry.BUILT_IN:
+        for each in plugin_registry.brought(kind):
             fault = ""
             try:
                 each.load()

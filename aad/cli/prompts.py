@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aad import assembly
 from aad.config import Config, Fault
 from aad.core import macros
 from aad.core.identity import User
 from aad.core.language import lookup
 from aad.core.secret import Secret
+from aad.daemon import assembly
 from aad.ports import Sender
-from aad.radius.prompts import Wording, unwritable
+from aad.radius.prompt_encoding import Wording, unwritable
 
 REFERENCE = "K7QD2M"  # of nobody; as long as each is
 _LONG_ADDRESS = "maximiliane.mustermann-oberhuber@correspondence.subsidiary-of-example.international"

@@ -9,7 +9,7 @@ from aad.cli.exits import EX_FINE, EX_USAGE, failed, say
 from aad.config import Config, Plugin
 from aad.core.identity import User
 from aad.core.recovery import CODES
-from aad.enrolment import Enrolment
+from aad.enrolment.enrolment import Enrolment
 from aad.notices.kept import What
 from aad.ports import ForeignSeal
 

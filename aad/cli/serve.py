@@ -7,11 +7,11 @@ import os
 
 from aad.cli.become import become_daemon
 from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
-from aad.daemon import serve
+from aad.daemon.daemon import serve
+from aad.daemon.systemd import BadSocket
+from aad.daemon.workers import Workers
+from aad.filesystem.privileges import keep_memory_private
 from aad.ports import Unavailable
-from aad.privileges import keep_memory_private
-from aad.service import BadSocket
-from aad.workers import Workers
 
 MOST_WORKERS = 64
 EXAMPLE = "aad serve -c /etc/aad/aad.toml"

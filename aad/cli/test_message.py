@@ -7,12 +7,12 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-from aad import assembly
 from aad.cli.exits import EX_FINE, EX_USAGE, configured, failed, takes_config, unavailable
 from aad.config import Config
 from aad.config.faults import did_you_mean
 from aad.core.message import Message, Template
 from aad.core.secret import Secret
+from aad.daemon import assembly
 from aad.ports import AddressRefused, Unavailable, Underway
 
 EXAMPLE = "aad test-message --to alice@example.com"

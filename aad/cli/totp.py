@@ -9,15 +9,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from aad import qr
 from aad.cli.enrolment import Enrolled, Refusal, directory, done, enrolled, remove, takes_enrolment, told
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, say
 from aad.config import Config, Plugin
 from aad.core.answer import Plain
 from aad.core.identity import User
+from aad.core.otp_token import Token, base32, from_base32
 from aad.core.secret import Secret
-from aad.core.token import Token, base32, from_base32
-from aad.enrolment import Enrolment
+from aad.enrolment import qr_code
+from aad.enrolment.enrolment import Enrolment
 from aad.notices.kept import What
 
 EXAMPLE = "aad totp enroll alice"
@@ -85,7 +85,7 @@ def _shown(enrolment: Enrolment, token: Token, user: User, *, draw: bool) -> Non
     address = enrolment.address(token, user)
     if draw:
         try:
-            print(qr.drawn(address))
+            print(qr_code.drawn(address))
         except ImportError:
             print('(no QR code: that needs the package segno, pip install "aad[totp]")')
     print(f"{address.text()}\nor typed: {base32(token.secret)}", flush=True)

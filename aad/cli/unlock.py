@@ -6,13 +6,13 @@ import argparse
 import asyncio
 from contextlib import closing
 
-from aad import assembly
 from aad.cli.become import configured_for_daemon
 from aad.cli.exits import EX_FINE, failed, takes_config, unavailable
 from aad.config import Config
 from aad.core.identity import name_key
 from aad.core.secret import Secret
-from aad.log import Log
+from aad.daemon import assembly
+from aad.logs.log import Log
 from aad.ports import Unavailable
 
 EXAMPLE = "aad unlock alice"

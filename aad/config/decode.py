@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from aad import secure_path
 from aad.config.faults import Fault, Findings, KeyPath, did_you_mean, dotted
 from aad.config.files import Table, Tree
 from aad.config.portal import NAME as PORTAL
 from aad.config.values import Place, readable, value_of, within
+from aad.filesystem import secure_path
 
 S = TypeVar("S")
 _BROKEN = object()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aad.secure_path import Doubt
+from aad.filesystem.secure_path import Doubt
 
 KeyPath = tuple[str, ...]
 

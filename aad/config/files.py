@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aad import secure_path
 from aad.config.faults import Fault, Findings, KeyPath
+from aad.filesystem import secure_path
 
 Table = dict[str, Any]
 SECRET_FORMS = frozenset({"file", "credential", "env"})

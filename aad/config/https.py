@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from aad import certificate
+from aad.config import certificate
 from aad.config.client import Client, networks_faults
 from aad.config.portal import NAME as PORTAL
 from aad.config.portal import Portal

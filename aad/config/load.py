@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from aad import secure_path
 from aad.config import consistency, sections
 from aad.config.client import Client
 from aad.config.decode import Decoder
@@ -18,6 +17,7 @@ from aad.config.https import Https, endpoints
 from aad.config.replies import Reply, Vocabulary, vocabulary
 from aad.core.secret import Secret
 from aad.core.strength import Traits
+from aad.filesystem import secure_path
 
 S = TypeVar("S")
 _SAME_KEY = "nodes that share a store have the same key; make one with: openssl rand -base64 32 >store.key"
@@ -26,7 +26,7 @@ _NAMED = ("clients", "repositories", "senders", "methods", "chains", "events", "
 
 
 class Types(Protocol):
-    """The plugins that could be asked for; `aad.registry` is one."""
+    """The plugins that could be asked for; `aad.daemon.plugin_registry` is one."""
 
     def names(self, kind: str) -> list[str]:
         """Return the types there are of a kind ("senders")."""

@@ -16,7 +16,7 @@ from aad.core.settings import Pairs, option
 
 
 class Vocabulary(Protocol):
-    """What can be said in a reply; `aad.radius.vocabulary` has one."""
+    """What can be said in a reply; `aad.radius.protocol.attribute_dictionary` has one."""
 
     def names(self) -> Iterable[str]:
         """Return the names of what can be said."""

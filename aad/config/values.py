@@ -10,11 +10,11 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-from aad import secure_path
 from aad.config.files import SECRET_FORMS
 from aad.core.secret import Secret
 from aad.core.settings import Duration, Pairs, Rate, duration, rate, spoken
-from aad.secure_path import Doubt
+from aad.filesystem import secure_path
+from aad.filesystem.secure_path import Doubt
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Collection, Mapping
 
-from aad.core.letters import cut
+from aad.core.graphemes import cut
 
 MAIL = ("user", "endpoint", "event", "number", "otp", "reference", "minutes")
 PROMPT = ("recipient", "reference", "user", "minutes")

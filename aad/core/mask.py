@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from aad.core.letters import letters
+from aad.core.graphemes import letters
 
 DEFAULT = "{local:1}***@{domain:1}***.{tld}"
 _PIECE = re.compile(r"\{(local|domain|tld)(?::([0-9]{1,3}))?\}")

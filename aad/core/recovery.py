@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from aad.core.answer import Answer, Plain
+from aad.core.otp_token import bare
 from aad.core.secret import Secret
-from aad.core.token import bare
 
 CODES = 10
 LENGTH = 10  # letters of 5 bits: 50 bits

@@ -11,7 +11,7 @@ from aad.config import Plugin
 from aad.core.raised import raised
 from aad.guard.contract import Call, calls
 from aad.guard.held import Held
-from aad.outages import Outages
+from aad.login.outages import Outages
 from aad.ports import Misbehaved, Unavailable, Underway, Wiring
 
 OPENING, CLOSING = 30.0, 5.0  # seconds to be entered, and to be left

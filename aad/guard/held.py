@@ -18,7 +18,7 @@ from aad.config import ConfigError, Fault, Plugin
 from aad.core.outcome import Challenge, Fact
 from aad.core.raised import raised
 from aad.guard.contract import Call, fits
-from aad.outages import Outages
+from aad.login.outages import Outages
 from aad.ports import Found, Misbehaved, Unavailable, Underway
 
 SLACK = 0.04  # seconds beyond a deadline, in which whoever keeps it is back; twice that for who calls another plugin

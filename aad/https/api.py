@@ -10,21 +10,21 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aad.core import sealed
+from aad.core import sealed_box
 from aad.core.conversation import Accepted
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
 from aad.core.user_address import UNKNOWN, place_of, read
-from aad.discards import Discards
-from aad.engine import Asked
-from aad.https import openapi, problems, shapes
-from aad.https.front import Asking, Front, Told
+from aad.https import openapi, problems, schemas
+from aad.https.idempotency import Document, Once, Post, key_of
 from aad.https.keys import Elsewhere, Key, Keys
-from aad.https.once import Document, Once, Post, key_of
+from aad.https.login_front import Asking, Front, Told
+from aad.https.messages import OtherKind, Request, Response, Route, Unreadable, written
 from aad.https.openapi import Operation
 from aad.https.problems import Problem
-from aad.https.shapes import Field
-from aad.https.web import OtherKind, Request, Response, Route, Unreadable, written
+from aad.https.schemas import Field
+from aad.login.engine import Asked
+from aad.logs.discards import Discards
 from aad.ports import Record
 
 _BOUND = b"https login\0"
@@ -75,7 +75,7 @@ class Api:
             key: Key | None = None
             try:
                 key = self.keys.of(request)
-                body = shapes.checked(request.json, operation.fields)
+                body = schemas.checked(request.json, operation.fields)
                 return written(await self._once(operation, request, key, lambda: work(self, request, key, body)))
             except (Problem, OtherKind, Unreadable) as error:
                 self._turned_away(error, request, key)
@@ -116,7 +116,7 @@ class Api:
         """Answer a challenge."""
         try:
             octets = base64.urlsafe_b64decode(body["login"].encode("ascii"))
-            ticket, event, name = json.loads(sealed.opened(self.key, _bound(key), octets).reveal())
+            ticket, event, name = json.loads(sealed_box.opened(self.key, _bound(key), octets).reveal())
         except ValueError:  # no handle of ours, or another key's: its login goes on waiting for whom it belongs to
             who = {"user": "", "client": key.name, "login_event": key.events[0]}
             self.record("login.rejected", reason=Reason.STATE_UNKNOWN, **who)
@@ -145,7 +145,7 @@ class Api:
     def _handle(self, asked: Asked, key: Key, event: str, name: str) -> str:
         # Sealed: what the website passes through a browser shows nobody who logs in, and can't be made into another.
         held = Secret(json.dumps([asked.ticket.decode(), event, name], ensure_ascii=False))
-        octets = sealed.seal(self.key, _bound(key), held, self.randomness(sealed.NONCE_OCTETS))
+        octets = sealed_box.seal(self.key, _bound(key), held, self.randomness(sealed_box.NONCE_OCTETS))
         return base64.urlsafe_b64encode(octets).decode()
 
 

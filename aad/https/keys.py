@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from aad.core.user_address import Networks, Unknown, UserAddress
 from aad.https import problems
+from aad.https.messages import Request
 from aad.https.problems import Problem
-from aad.https.web import Request
 
 _CHALLENGE = (("WWW-Authenticate", 'Bearer realm="aad"'),)
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from aad.https import problems, shapes
+from aad.https import problems, schemas
+from aad.https.messages import JSON
 from aad.https.problems import KIND, Sort
-from aad.https.shapes import Field
-from aad.https.web import JSON
+from aad.https.schemas import Field
 
 _ALWAYS = (
     problems.NO_HTTP,
@@ -45,7 +45,7 @@ class Operation:
     @property
     def document(self) -> dict[str, Any]:
         """The operation as OpenAPI has it."""
-        described = {"application/json": {"schema": shapes.schema(self.fields)}}
+        described = {"application/json": {"schema": schemas.schema(self.fields)}}
         result = {"description": "What became of it.", "content": {JSON: {"schema": _ref("schemas", "Result")}}}
         return {
             "operationId": self.name,

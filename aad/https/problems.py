@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from aad.https.web import Request, Response
+from aad.https.messages import Request, Response
 
 KIND = "application/problem+json"
 

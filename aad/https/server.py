@@ -12,10 +12,10 @@ from functools import partial
 
 from aad.core.turns import share
 from aad.core.user_address import Address, Networks, literal, place_of
+from aad.https.connection import HEAD_OCTETS, Line
+from aad.https.messages import Request, Response
 from aad.https.problems import Problem
-from aad.https.site import Site
-from aad.https.web import Request, Response
-from aad.https.wire import HEAD_OCTETS, Line
+from aad.https.router import Site
 
 HANDSHAKE = 5.0  # seconds for TLS
 PAUSE = 0.2  # seconds, when no more files may be opened

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from aad.core import code, macros
+from aad.core import macros, one_time_code
 from aad.core.answer import Answer
 from aad.core.conversation import Login
 from aad.core.language import lookup
@@ -28,7 +28,7 @@ class EmailOtpSettings(TextSettings):
         "The user's attribute that holds his address, where it isn't mail: mobile; default: his mail address.",
     )
     period: Duration = option(Duration(120.0), "Lifetime of a code.", at_least=30.0, at_most=86400.0)
-    length: int = option(6, "Digits of a code.", at_least=code.SHORTEST, at_most=code.LONGEST)
+    length: int = option(6, "Digits of a code.", at_least=one_time_code.SHORTEST, at_most=one_time_code.LONGEST)
     attempts: int = option(3, "Wrong codes within one challenge before Access-Reject.", at_least=1, at_most=10)
     resend_after: Duration = option(
         Duration(30.0), "An empty answer, or the same login begun again, doesn't mail sooner than this."
@@ -129,7 +129,7 @@ class EmailOtp:
             if now < memo.sent + self._settings.resend_after:
                 return self._challenge(login, memo, because="empty answer")
             return await self._again(login, memo, now, deadline)
-        if code.check(answer, self._key, login.nonce, self._settings.length) and not login.decoy:
+        if one_time_code.check(answer, self._key, login.nonce, self._settings.length) and not login.decoy:
             return Success()
         if memo.attempts <= 1:
             return Failure(Reason.WRONG_CODE)
@@ -162,7 +162,7 @@ class EmailOtp:
             "endpoint": login.endpoint,
             "event": login.event,
             "number": str(memo.number),
-            "otp": code.issue(self._key, login.nonce, self._settings.length).text(),
+            "otp": one_time_code.issue(self._key, login.nonce, self._settings.length).text(),
             "reference": login.reference,
             "minutes": self._minutes,
         }

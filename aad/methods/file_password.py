@@ -8,9 +8,9 @@ from typing import ClassVar, Self
 from aad.core.conversation import Login
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
-from aad.methods.typed_password import TypedPassword, TypedPasswordSettings
+from aad.methods.any_password import TypedPassword, TypedPasswordSettings
 from aad.ports import Wiring
-from aad.users.file import UsersFile, UsersFileSettings
+from aad.users_file.file import UsersFile, UsersFileSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from aad.core.otp_token import Form, Token
 from aad.core.settings import option
-from aad.core.token import Form, Token
-from aad.methods.tokens import TokenMethod, TokenSettings
+from aad.methods.oath import TokenMethod, TokenSettings
 from aad.ports import Wiring
 
 

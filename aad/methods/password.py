@@ -8,7 +8,7 @@ from typing import ClassVar
 from aad.core.conversation import Login
 from aad.core.outcome import Failure, Success
 from aad.core.secret import Secret
-from aad.methods.typed_password import TypedPassword, TypedPasswordSettings
+from aad.methods.any_password import TypedPassword, TypedPasswordSettings
 from aad.ports import Wiring
 
 

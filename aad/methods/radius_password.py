@@ -10,10 +10,10 @@ from aad.core.conversation import Login
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
-from aad.methods.typed_password import TypedPassword, TypedPasswordSettings
+from aad.methods.any_password import TypedPassword, TypedPasswordSettings
 from aad.ports import Wiring
-from aad.upstream.question import LONGEST_VALUE, Question, Verdict
-from aad.upstream.servers import Servers, wrong
+from aad.radius_client.failover import Servers, wrong
+from aad.radius_client.request import LONGEST_VALUE, Question, Verdict
 
 SHORT_SECRET = 12  # octets, as of a client
 

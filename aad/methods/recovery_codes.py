@@ -11,7 +11,7 @@ from aad.core.outcome import Fact, Failure, Reason, Success
 from aad.core.recovery import Batch
 from aad.core.secret import Secret
 from aad.core.settings import option
-from aad.methods.own_code import OwnCode, OwnCodeSettings, Verdict
+from aad.methods.enrolled_code import OwnCode, OwnCodeSettings, Verdict
 from aad.ports import Wiring
 
 

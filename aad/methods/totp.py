@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from aad.core.otp_token import Form, Token
 from aad.core.settings import Duration, option
-from aad.core.token import Form, Token
-from aad.methods.tokens import TokenMethod, TokenSettings
+from aad.methods.oath import TokenMethod, TokenSettings
 from aad.ports import Wiring
 
 

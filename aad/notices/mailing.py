@@ -19,10 +19,10 @@ from aad.core.identity import User
 from aad.core.language import lookup
 from aad.core.message import Message
 from aad.core.outcome import Reason
-from aad.delivery import Delivery, Fate
+from aad.login.message_delivery import Delivery, Fate
+from aad.login.outages import Outages
 from aad.notices.kept import KIND, RACES, Notice, decoded, encoded
 from aad.notices.text import letter
-from aad.outages import Outages
 from aad.ports import AmbiguousUser, Record, Repository, Sender, Store, Unavailable, without_password
 from aad.texts import LANGUAGES
 

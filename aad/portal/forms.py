@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aad.core import sealed
+from aad.core import sealed_box as sealed
 from aad.core.secret import Secret
 from aad.ports import Store
 

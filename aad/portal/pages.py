@@ -11,8 +11,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
-from aad.https.web import Cookie, Request, Response, Route
-from aad.portal.words import saying
+from aad.https.messages import Cookie, Request, Response, Route
+from aad.portal.translations import saying
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -17,10 +17,10 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
-from aad.enrolment import FOREIGN, SPENT
-from aad.https.web import Response
-from aad.portal.own import home
-from aad.portal.visit import Visit
+from aad.enrolment.enrolment import FOREIGN, SPENT
+from aad.https.messages import Response
+from aad.portal.account import home
+from aad.portal.page_request import Visit
 
 PATIENCE = 900.0  # seconds to find the phone and the app
 _PROVES_NOTHING = {"", FOREIGN, SPENT}

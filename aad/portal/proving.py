@@ -12,14 +12,14 @@ from aad.core.answer import NOTHING, Plain
 from aad.core.conversation import Accepted, Rejected
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
-from aad.engine import Asked, Reply
-from aad.enrolment import SPENT
-from aad.https.web import Response, elsewhere
-from aad.portal.own import asked_alone, home, means_of
-from aad.portal.people import Means
+from aad.enrolment.enrolment import SPENT
+from aad.https.messages import Response, elsewhere
+from aad.login.engine import Asked, Reply
+from aad.portal.account import asked_alone, home, means_of
+from aad.portal.page_request import Visit
 from aad.portal.proofs import PATIENCE, Due, Granted, due
-from aad.portal.visit import Visit
-from aad.portal.words import why
+from aad.portal.translations import why
+from aad.portal.user_status import Means
 
 _KIND, _SENDING = "proof", "proof by message"
 _PATHS = {"totp": "/enrol", "recovery_codes": "/codes"}

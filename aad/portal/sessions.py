@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from aad.core.identity import User, name_key
+from aad.login.signer import Signer
 from aad.ports import Store, Unavailable
-from aad.signer import Signer
 
 COOKIE = "__Host-aad-session"
 KIND, MARKS = "portal session", "portal sessions' mark"

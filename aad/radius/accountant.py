@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aad.core.secret import Secret
-from aad.discards import Discards
+from aad.logs.discards import Discards
 from aad.ports import Record
-from aad.radius import accounting, names, packet
+from aad.radius import accounting
 from aad.radius.clients import Client, Clients
 from aad.radius.duplicates import NEW, Duplicates, key_of
-from aad.radius.packet import Request
-from aad.radius.relay import Relayed
+from aad.radius.protocol import constants, packet
+from aad.radius.protocol.packet import Request
+from aad.radius.protocol.wire import PacketError
 from aad.radius.udp import Origin, UdpSocket
-from aad.radius.wire import PacketError
+from aad.radius.worker_relay import Relayed
 
 AT_A_TIME = 16  # reports written down before the event loop does something else: logins come first
 
@@ -65,9 +66,9 @@ class Accountant:
             return None
         try:
             request = accounting.decode(datagram)
-            if request.code == names.STATUS_SERVER:
+            if request.code == constants.STATUS_SERVER:
                 # RFC 5997 3: at this port it is answered with Accounting-Response.
-                return packet.reply(request, names.ACCOUNTING_RESPONSE, (), client.secret_of(request))
+                return packet.reply(request, constants.ACCOUNTING_RESPONSE, (), client.secret_of(request))
             secret = accounting.secret_of(request, client.secrets)
         except PacketError as error:
             self.discards.discard(str(error), now, client=client.name, source=origin.host)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 from aad.core.secret import Secret
-from aad.radius import names
-from aad.radius.names import Flaw
-from aad.radius.packet import Request, authentic
-from aad.radius.wire import HEADER, UNSIGNED, Attribute, PacketError, response_authenticator, split
+from aad.radius.protocol import constants
+from aad.radius.protocol.constants import Flaw
+from aad.radius.protocol.packet import Request, authentic
+from aad.radius.protocol.wire import HEADER, UNSIGNED, Attribute, PacketError, response_authenticator, split
 
 LONGEST = 128  # characters of a text that comes from a NAS or its user
 _OURS = b"aad:"
@@ -63,19 +63,19 @@ _CAUSES = {
 
 def class_of(reference: str) -> Attribute:
     """Return the Class by which a session is known as that of a login: RFC 2865 5.25 sends it back unmodified."""
-    return names.CLASS, _OURS + reference.encode()
+    return constants.CLASS, _OURS + reference.encode()
 
 
 def decode(datagram: bytes) -> Request:
     """Decode what arrives at the port for accounting. PacketError: discard it silently."""
     request = Request(*split(datagram))
-    if request.code == names.STATUS_SERVER:
+    if request.code == constants.STATUS_SERVER:
         # RFC 5997 3: a Status-Server without Message-Authenticator is discarded.
         if not request.has_message_authenticator:
             raise PacketError(Flaw.STATUS_UNSIGNED)
-    elif request.code != names.ACCOUNTING_REQUEST:
+    elif request.code != constants.ACCOUNTING_REQUEST:
         raise PacketError(Flaw.NO_ACCOUNTING)
-    elif not _number(request, names.ACCT_STATUS_TYPE):
+    elif not _number(request, constants.ACCT_STATUS_TYPE):
         raise PacketError(Flaw.NO_STATUS_TYPE)
     return request
 
@@ -105,8 +105,10 @@ def response(request: Request, secret: Secret) -> bytes:
     It has no Message-Authenticator: clients don't agree over which authenticator it would be made.
     """
     # RFC 2865 5.33: Proxy-State goes back unmodified and in order.
-    body = b"".join([bytes((names.PROXY_STATE, len(each) + 2)) + each for each in request.every(names.PROXY_STATE)])
-    start = struct.pack("!BBH", names.ACCOUNTING_RESPONSE, request.identifier, HEADER + len(body))
+    body = b"".join(
+        [bytes((constants.PROXY_STATE, len(each) + 2)) + each for each in request.every(constants.PROXY_STATE)]
+    )
+    start = struct.pack("!BBH", constants.ACCOUNTING_RESPONSE, request.identifier, HEADER + len(body))
     return start + response_authenticator(start, request.authenticator, body, secret) + body
 
 
@@ -116,27 +118,28 @@ def record_of(request: Request) -> tuple[str, dict[str, object]]:
     `seconds`, `octets_in` and `octets_out` (from and to the user), `packets_in`, `packets_out`, and `delay`: for so
     many seconds the NAS has been trying to say this. Of two reports that differ only in that, each has a record.
     """
-    status = _number(request, names.ACCT_STATUS_TYPE) or 0
+    status = _number(request, constants.ACCT_STATUS_TYPE) or 0
     name = _STATUS.get(status, "session.other")
-    cause = _number(request, names.ACCT_TERMINATE_CAUSE)
+    cause = _number(request, constants.ACCT_TERMINATE_CAUSE)
     fields: dict[str, object] = {
-        "nas": _text(request, names.NAS_IDENTIFIER) or _address(request, names.NAS_IP_ADDRESS, names.NAS_IPV6_ADDRESS),
-        "delay": _number(request, names.ACCT_DELAY_TIME) or None,
+        "nas": _text(request, constants.NAS_IDENTIFIER)
+        or _address(request, constants.NAS_IP_ADDRESS, constants.NAS_IPV6_ADDRESS),
+        "delay": _number(request, constants.ACCT_DELAY_TIME) or None,
         "cause": "" if cause is None else _CAUSES.get(cause, str(cause)),
     }
     if name.startswith("nas."):
         return name, fields
     fields |= {
-        "user": _text(request, names.USER_NAME),
+        "user": _text(request, constants.USER_NAME),
         "login": _login(request),
-        "session": _text(request, names.ACCT_SESSION_ID),
-        "seconds": _number(request, names.ACCT_SESSION_TIME),
-        "octets_in": _octets(request, names.ACCT_INPUT_OCTETS, names.ACCT_INPUT_GIGAWORDS),
-        "octets_out": _octets(request, names.ACCT_OUTPUT_OCTETS, names.ACCT_OUTPUT_GIGAWORDS),
-        "packets_in": _number(request, names.ACCT_INPUT_PACKETS),
-        "packets_out": _number(request, names.ACCT_OUTPUT_PACKETS),
-        "address": _address(request, names.FRAMED_IP_ADDRESS, names.FRAMED_IPV6_ADDRESS),
-        "caller": _text(request, names.CALLING_STATION_ID),
+        "session": _text(request, constants.ACCT_SESSION_ID),
+        "seconds": _number(request, constants.ACCT_SESSION_TIME),
+        "octets_in": _octets(request, constants.ACCT_INPUT_OCTETS, constants.ACCT_INPUT_GIGAWORDS),
+        "octets_out": _octets(request, constants.ACCT_OUTPUT_OCTETS, constants.ACCT_OUTPUT_GIGAWORDS),
+        "packets_in": _number(request, constants.ACCT_INPUT_PACKETS),
+        "packets_out": _number(request, constants.ACCT_OUTPUT_PACKETS),
+        "address": _address(request, constants.FRAMED_IP_ADDRESS, constants.FRAMED_IPV6_ADDRESS),
+        "caller": _text(request, constants.CALLING_STATION_ID),
         "status": "" if status in _STATUS else _OTHER_STATUS.get(status, f"status {status}"),
     }
     return name, fields
@@ -144,7 +147,7 @@ def record_of(request: Request) -> tuple[str, dict[str, object]]:
 
 def _login(request: Request) -> str:
     """Return the reference of the login that the session belongs to; nothing where no Class is one of ours."""
-    found = [match[1].decode() for each in request.every(names.CLASS) if (match := _REFERENCE.fullmatch(each))]
+    found = [match[1].decode() for each in request.every(constants.CLASS) if (match := _REFERENCE.fullmatch(each))]
     return found[0] if found else ""
 
 

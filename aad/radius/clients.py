@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from aad.core.secret import Secret
 from aad.core.user_address import Network, literal, network
-from aad.radius.names import PROXY_STATE, Flaw
-from aad.radius.onefield import OneField
-from aad.radius.packet import Request, authentic
-from aad.radius.places import Source
-from aad.radius.prompts import Wording
-from aad.radius.wire import PacketError
+from aad.radius.password_with_code import OneField
+from aad.radius.prompt_encoding import Wording
+from aad.radius.protocol.constants import PROXY_STATE, Flaw
+from aad.radius.protocol.packet import Request, authentic
+from aad.radius.protocol.user_address import Source
+from aad.radius.protocol.wire import PacketError
 
 _MOST_REMEMBERED = 10_000
 

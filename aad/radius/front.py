@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from aad.core import refusal
+from aad.core import rejection
 from aad.core.answer import Answer
 from aad.core.conversation import Accepted
 from aad.core.identity import Attempt
@@ -14,18 +14,18 @@ from aad.core.outcome import Reason
 from aad.core.raised import raised
 from aad.core.seldom import Seldom
 from aad.core.user_address import UNKNOWN, Unknown, UserAddress, place_of
-from aad.engine import Asked, Engine, Reply
+from aad.login.engine import Asked, Engine, Reply
 from aad.ports import Record, Unavailable
-from aad.radius import names
 from aad.radius.accounting import class_of
 from aad.radius.clients import Client
-from aad.radius.packet import Request
-from aad.radius.password import MsChap2, Refused
-from aad.radius.wire import Attribute
+from aad.radius.protocol import constants
+from aad.radius.protocol.packet import Request
+from aad.radius.protocol.password import MsChap2, Refused
+from aad.radius.protocol.wire import Attribute
 
 MARGIN = 0.1  # seconds of a client's deadline that the reply needs to get there
 TEN_MINUTES, A_DAY = 600.0, 86400.0  # seconds
-_PROMPTS = {"no-echo": names.NO_ECHO, "echo": names.ECHO}
+_PROMPTS = {"no-echo": constants.NO_ECHO, "echo": constants.ECHO}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Front:
             deadline=received + client.deadline - MARGIN,
             place=place,
             counted=place_of(place),
-            caller=(request.first(names.CALLING_STATION_ID) or b"").decode(errors="replace"),
+            caller=(request.first(constants.CALLING_STATION_ID) or b"").decode(errors="replace"),
         )
         try:
             return self._verdict(await self._reply(request.state, attempt), client, answer)
@@ -114,17 +114,17 @@ class Front:
         if isinstance(reply, Asked) and not client.challenge:
             # He types the code behind his password next time; what he reads says so.
             words = client.wording.octets(reply.prompt, reply.values)
-            return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, words)])
+            return Verdict(constants.ACCESS_REJECT, [(constants.REPLY_MESSAGE, words)])
         if isinstance(reply, Asked):
-            return Verdict(names.ACCESS_CHALLENGE, _challenge(reply, client), late=reply.late)
+            return Verdict(constants.ACCESS_CHALLENGE, _challenge(reply, client), late=reply.late)
         if isinstance(reply, Accepted):
             attributes = [answer.success] if isinstance(answer, MsChap2) and answer.success else []
             attributes += reply.granted
             if self.accounting:
                 # Only then, and last: to some NASes (ocserv, Cisco's ASA) Class is also the name of a group.
                 attributes.append(class_of(reply.login.reference))
-            return Verdict(names.ACCESS_ACCEPT, attributes)
-        return self._reject(client, refusal.words(self.reject_message, reply, telling=client.event in self.telling))
+            return Verdict(constants.ACCESS_ACCEPT, attributes)
+        return self._reject(client, rejection.words(self.reject_message, reply, telling=client.event in self.telling))
 
     def _refused(self, request: Request, client: Client, reason: str) -> Verdict:
         # RFC 2865 2.2: what can't be done is refused, not ignored.
@@ -132,7 +132,7 @@ class Front:
         return self._reject(client, self.reject_message)
 
     def _reject(self, client: Client, message: str) -> Verdict:
-        return Verdict(names.ACCESS_REJECT, [(names.REPLY_MESSAGE, client.wording.octets(message, {}))])
+        return Verdict(constants.ACCESS_REJECT, [(constants.REPLY_MESSAGE, client.wording.octets(message, {}))])
 
     def _unavailable(self, client: Client) -> Verdict | None:
         return self._reject(client, self.reject_message) if self.on_unavailable == "reject" else None
@@ -140,10 +140,10 @@ class Front:
 
 def _challenge(asked: Asked, client: Client) -> list[Attribute]:
     attributes = [
-        (names.STATE, asked.ticket),
-        (names.REPLY_MESSAGE, client.wording.octets(asked.prompt, asked.values)),
-        (names.SESSION_TIMEOUT, max(1, math.floor(asked.seconds)).to_bytes(4, "big")),
+        (constants.STATE, asked.ticket),
+        (constants.REPLY_MESSAGE, client.wording.octets(asked.prompt, asked.values)),
+        (constants.SESSION_TIMEOUT, max(1, math.floor(asked.seconds)).to_bytes(4, "big")),
     ]
     if client.prompt_attribute:
-        attributes.append((names.PROMPT, _PROMPTS[client.prompt_attribute]))
+        attributes.append((constants.PROMPT, _PROMPTS[client.prompt_attribute]))
     return attributes

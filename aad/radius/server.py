@@ -8,19 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aad.core import refusal
+from aad.core import rejection
 from aad.core.secret import Secret
-from aad.discards import Discards
+from aad.logs.discards import Discards
 from aad.ports import Record
-from aad.radius import names, packet
 from aad.radius.clients import Client, Clients
 from aad.radius.duplicates import AT_WORK, FULL, NEW, Duplicates, key_of
 from aad.radius.front import Front
-from aad.radius.packet import Request
-from aad.radius.password import answer_of
-from aad.radius.relay import Relayed
+from aad.radius.protocol import constants, packet
+from aad.radius.protocol.packet import Request
+from aad.radius.protocol.password import answer_of
+from aad.radius.protocol.wire import PacketError
 from aad.radius.udp import Origin, UdpSocket
-from aad.radius.wire import PacketError
+from aad.radius.worker_relay import Relayed
 
 AT_A_TIME = 64  # datagrams read before the event loop does something else
 
@@ -104,8 +104,8 @@ class Server:
             return
         if len(client.secrets) > 1 and request.has_message_authenticator:
             self._tell_secret(client, secret)
-        if request.code == names.STATUS_SERVER:
-            udp.send(packet.reply(request, names.ACCESS_ACCEPT, (), secret), origin)
+        if request.code == constants.STATUS_SERVER:
+            udp.send(packet.reply(request, constants.ACCESS_ACCEPT, (), secret), origin)
             return
         # Only now, since a request that anybody could have forged must not touch what is kept (RFC 5080 2.2.2).
         key = key_of(origin.host, request.datagram)
@@ -145,8 +145,8 @@ class Server:
                 self._at_work[client.name] -= 1
             if verdict is None:
                 return
-            if verdict.code == names.ACCESS_REJECT or verdict.late:
-                leaves = received + refusal.delay(setup.reject_delay, self._jitter())
+            if verdict.code == constants.ACCESS_REJECT or verdict.late:
+                leaves = received + rejection.delay(setup.reject_delay, self._jitter())
                 await asyncio.sleep(leaves - time.monotonic())
             reply = packet.reply(request, verdict.code, verdict.attributes, secret)
         finally:

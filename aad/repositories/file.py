@@ -19,7 +19,7 @@ from aad.core.identity import User
 from aad.core.outcome import Failure, Success
 from aad.core.secret import Secret
 from aad.ports import Admit, Found, GroupLookup, Wiring
-from aad.users.file import UsersFile, UsersFileSettings
+from aad.users_file.file import UsersFile, UsersFileSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from aad.canary.flight import Flight
+from aad.canary.login_run import Flight
 from aad.canary.report import failure, report, slow, status, unknown
 
 GOOD = Flight(

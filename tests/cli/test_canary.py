@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from aad.canary.letters import Letter
+from aad.canary.mail_matching import Letter
 from aad.canary.settings import CanarySettings
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
-from tests.login.conftest import sender
+from tests.end_to_end.conftest import sender
 from tests.parts.authority import Authority
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.dovecot import Dovecot

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Self
 
 import pytest
 
-from aad import registry
 from aad.cli.group_lookup import groups_found
 from aad.config import Config, load
 from aad.core.secret import Secret
 from aad.core.settings import option
+from aad.daemon import plugin_registry
 from aad.ports import GroupLookup, Unavailable
 from tests.parts.ports import free_port
 
@@ -79,7 +79,7 @@ class Able(Bare):
 @pytest.fixture(autouse=True)
 def types(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("bare", "able"):
-        monkeypatch.setitem(registry.BUILT_IN["repositories"], name, f"{__name__}:{name.title()}")
+        monkeypatch.setitem(plugin_registry.BUILT_IN["repositories"], name, f"{__name__}:{name.title()}")
 
 
 def configured(folder: Path, groups: str, repositories: str) -> Config:
@@ -89,7 +89,7 @@ def configured(folder: Path, groups: str, repositories: str) -> Config:
     file = folder / "aad.toml"
     file.touch(0o600)
     file.write_text(SITE.format(port=free_port(), groups=groups, repositories=repositories))
-    return load(file, registry)
+    return load(file, plugin_registry)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ async def test_a_group_that_nobody_asks_for(tmp_path: Path, capsys: pytest.Captu
     file = configured(tmp_path, '"vpn"', '"local"').file
     more = '[chains.all]\nmethods = ["password"]\n[events.vpn]\nchains = ["all"]\n'
     file.write_text(file.read_text().replace("[events.vpn]\n", more))
-    assert await groups_found(load(file, registry), Secret(b""))
+    assert await groups_found(load(file, plugin_registry), Secret(b""))
     assert capsys.readouterr().out.startswith(
         'chains.members.groups[0]: "vpn" can\'t be looked up: no event asks for it'
     )

@@ -20,7 +20,7 @@ from aad.core.conversation import Running
 from aad.core.identity import Attempt, User
 from aad.core.strength import Trait, asks_less
 from aad.core.user_address import read
-from aad.identify import asked_of
+from aad.login.identify import asked_of
 from aad.methods.email_otp import EmailOtp
 from aad.methods.file_password import FilePassword
 from aad.methods.password import Password

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aad import registry
 from aad.config import Config, ConfigError, load
 from aad.core.secret import Secret
 from aad.core.settings import Rate
+from aad.daemon import plugin_registry
 
 SMALLEST = """
 [clients.gw]
@@ -43,7 +43,7 @@ def loaded(folder: Path, text: str) -> Config:
     users = folder / "users.toml"
     users.write_text("")
     users.chmod(0o600)
-    return load(written(folder, text), registry)
+    return load(written(folder, text), plugin_registry)
 
 
 def faults(folder: Path, text: str) -> list[str]:
@@ -222,7 +222,7 @@ def test_a_secret_nobody_can_read(tmp_path: Path, way: str, says: str) -> None:
 def test_a_literal_secret_in_a_file_everybody_may_read(tmp_path: Path) -> None:
     (tmp_path / "users.toml").touch(mode=0o600)
     with pytest.raises(ConfigError, match="chmod o-r") as raised:
-        load(written(tmp_path, SMALLEST, mode=0o644), registry)
+        load(written(tmp_path, SMALLEST, mode=0o644), plugin_registry)
     assert "a shared secret" not in str(raised.value)
 
 
@@ -244,7 +244,7 @@ def test_a_file_that_is_none(tmp_path: Path, octets: bytes | None, says: str) ->
     if octets is not None:
         file.write_bytes(octets)
     with pytest.raises(ConfigError, match=says):
-        load(file, registry)
+        load(file, plugin_registry)
 
 
 @pytest.mark.parametrize("section", ["radius", "clients", "methods", "store", "lockout", "events"])
@@ -353,7 +353,7 @@ def test_any_value_anywhere_is_a_configuration_or_a_fault(
     (file.parent / "users.toml").touch(mode=0o600)
     written(file.parent, f"{key} = {as_toml(value)}", "aad.toml.d/x.toml")
     with contextlib.suppress(ConfigError):  # anything else fails the test
-        load(file, registry)
+        load(file, plugin_registry)
 
 
 @pytest.mark.parametrize("listen", ["", "127.0.0.1:9812", "[::1]:9812", "127.3.2.1:1", "unix:/run/aad/metrics.sock"])
@@ -411,7 +411,7 @@ def calls(folder: Path, clients: int) -> int:
     before = sys.getprofile()
     sys.setprofile(lambda *_: next(number) and None)
     try:
-        config = load(file, registry)
+        config = load(file, plugin_registry)
     finally:
         sys.setprofile(before)
     assert len(config.clients) == clients + 1
@@ -428,7 +428,7 @@ def test_what_a_later_file_replaces_is_gone_with_all_below_it(tmp_path: Path) ->
     file = written(tmp_path, SMALLEST + "[clients.gw.secret]\nfile = 3\nrest = 4\n".replace("gw", "other"))
     written(tmp_path / "aad.toml.d", '[clients.other]\nsecret = { env = "NOWHERE" }\n', "1.toml")
     with pytest.raises(ConfigError) as error:
-        load(file, registry)
+        load(file, plugin_registry)
     secrets = [fault for fault in error.value.faults if fault.key.startswith("clients.other.secret")]
     assert [fault.file.name for fault in secrets] == ["1.toml"]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aad import registry
 from aad.config import ConfigError, load
 from aad.config.portal import Portal
+from aad.daemon import plugin_registry
 from tests.parts.authority import Authority
 
 HASH = "scrypt$n=16384,r=8,p=1$plgEy3dTiNF+BHacLbePSw==$Ffaw/d449xY5U6I3oS8jzRVMi8SAWVypfa+O+iYtyFk="
@@ -37,7 +37,7 @@ def loaded(folder: Path, portal: str, *, client: str = "gateway", section: str =
     file = folder / "aad.toml"
     file.touch(0o600)
     file.write_text(REST.format(**values, folder=folder, section=section) + portal)
-    https = load(file, registry).https
+    https = load(file, plugin_registry).https
     return https.portal if https else None
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from aad.config.replies import asked_for
-from aad.daemon import granting
-from aad.nases import clients
-from aad.radius.places import Source
+from aad.daemon.daemon import granting
+from aad.daemon.radius_clients import clients
+from aad.radius.protocol.user_address import Source
 from tests.config.test_load import SMALLEST, faults, loaded
 
 REPLIES = """

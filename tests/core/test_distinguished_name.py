@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aad.core.distinguished_name import LONGEST, Ava, DnError, dn_key, parsed, respelled
 from aad.core.string_preparation import prepared
-from aad.repositories.ldap_ber import tlv
+from aad.repositories.ldap.encode import tlv
 
 VPN = "cn=vpn,ou=groups,dc=example,dc=com"
 SPELLINGS = (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aad.core.letters import letters
+from aad.core.graphemes import letters
 from aad.core.mask import DEFAULT, masked, valid
 
 starless = st.text(st.characters(exclude_characters="*@"), max_size=30)

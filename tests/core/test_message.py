@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from aad.core.backoff import LONGEST, longer
 from aad.core.message import Draft, Message, Receipt, Template
-from aad.core.pause import LONGEST, longer
 
 
 def test_a_message_that_is_printed_shows_no_code() -> None:

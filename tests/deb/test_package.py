@@ -11,7 +11,7 @@ import pytest
 
 from aad import __version__
 from tests.deb.conftest import ROOT, built
-from tools.vendoring import CannotBuildError, fetched
+from tools.packaging.vendoring import CannotBuildError, fetched
 
 PINS = dict(re.findall(r"^(\S+)==(\S+) ", (ROOT / "tools/debian/vendored.txt").read_text(), re.MULTILINE))
 DEBIANS = {"pycryptodomex": "python3-pycryptodome", "systemd-python": "python3-systemd"}
@@ -40,7 +40,7 @@ def content(package: Path, place: str) -> str:
     [
         ("/usr/bin/aad", "-rwxr-xr-x"),
         ("/usr/lib/aad/aad/cli/__init__.py", "-rw-r--r--"),
-        ("/usr/lib/aad/aad/radius/dictionary", "-rw-r--r--"),
+        ("/usr/lib/aad/aad/radius/protocol/dictionary", "-rw-r--r--"),
         ("/usr/lib/aad/aad/texts/en.toml", "-rw-r--r--"),
         ("/etc/aad/", "drwxr-x---"),
         ("/etc/aad/aad.toml", "-rw-r-----"),

@@ -10,8 +10,8 @@ import pexpect
 import pytest
 
 from aad.cli import COMMANDS
-from tools import completion, keys, man
-from tools.commands import commands
+from tools.generated_docs import completion, config_keys, man
+from tools.generated_docs.commands import commands
 
 PAGES = ("aad.8", "aad.toml.5")
 
@@ -58,7 +58,7 @@ def test_every_command_and_argument_is_explained(tmp_path: Path) -> None:
 def test_every_key_is_explained_with_its_default(tmp_path: Path) -> None:
     (tmp_path / "aad.toml.5").write_text(man.page("aad.toml.5"))
     text = read(tmp_path / "aad.toml.5")
-    tables = list(keys.tables())
+    tables = list(config_keys.tables())
     assert {"[radius]", "[clients.NAME]", "[senders.NAME]", "[store]", "[log]"} <= {table.heading for table in tables}
     for table in tables:
         assert table.heading in text

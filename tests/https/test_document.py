@@ -80,8 +80,8 @@ def test_only_who_configures_it_loads_it(tmp_path: Path, authority: Authority) -
         daemon.within = ["env", "PYTHONPROFILEIMPORTTIME=1"]
         with daemon:
             imported = {line.rpartition("|")[2].strip() for line in daemon.strays() if line.startswith("import time:")}
-        assert "aad.daemon" in imported
-        assert ({"h11", "aad.webfront", "aad.https.site"} <= imported) is (daemon is with_it)
+        assert "aad.daemon.daemon" in imported
+        assert ({"h11", "aad.daemon.https", "aad.https.router"} <= imported) is (daemon is with_it)
         assert bool({name for name in imported if name.startswith(("h11", "aad.https", "jinja2"))}) is (
             daemon is with_it
         )

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.core.user_address import Networks, literal
-from aad.https import problems, shapes
+from aad.https import problems, schemas
 from aad.https.api import OPERATIONS
+from aad.https.connection import BODY_OCTETS
+from aad.https.idempotency import key_of
 from aad.https.keys import Key, Keys
-from aad.https.once import key_of
+from aad.https.messages import FORM, JSON, Cookie, OtherKind, Request, Response, Route, Unreadable
 from aad.https.problems import Problem
-from aad.https.shapes import Field
-from aad.https.site import HEADERS, Site, headers
-from aad.https.web import FORM, JSON, Cookie, OtherKind, Request, Response, Route, Unreadable
-from aad.https.wire import BODY_OCTETS
+from aad.https.router import HEADERS, Site, headers
+from aad.https.schemas import Field
 
 HERE = "192.0.2.1"
 
@@ -133,10 +133,10 @@ FIELDS = (Field(name="name", doc="", least=1, most=3, required=True), Field(name
 )
 def test_a_body_has_its_shape_or_all_that_is_wrong_is_said(body: object, wrong: tuple[str, ...]) -> None:
     if not wrong:
-        assert shapes.checked(body, FIELDS) == body
+        assert schemas.checked(body, FIELDS) == body
         return
     with pytest.raises(Problem) as raised:
-        shapes.checked(body, FIELDS)
+        schemas.checked(body, FIELDS)
     assert tuple(pointer for pointer, _ in raised.value.errors) == wrong
     assert "hush" not in str(raised.value.document)
 

@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-from aad import certificate
+from aad.config import certificate
 from aad.core.conversation import Accepted, Rejected
 from aad.core.identity import Attempt
 from aad.core.outcome import Reason
 from aad.core.secret import Secret
 from aad.core.turns import share
 from aad.core.user_address import UNKNOWN, Networks, place_of, read
-from aad.engine import Asked
 from aad.https import server as module
-from aad.https.front import Asking, Front, Refused
+from aad.https.login_front import Asking, Front, Refused
 from aad.https.problems import Problem, TooManyFailures
+from aad.https.router import Site
 from aad.https.server import Server, Setup
-from aad.https.site import Site
 from aad.https.slowing import Slowing
+from aad.login.engine import Asked
 from tests.parts.authority import Authority
 from tests.parts.network import Host
 

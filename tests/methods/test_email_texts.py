@@ -12,7 +12,7 @@ import pytest
 from aad.core.macros import PROMPT, filled, unknown
 from aad.methods.email_otp import EmailOtpSettings
 from aad.methods.email_texts import TextSettings
-from aad.senders import letter
+from aad.senders.smtp import message as letter
 from aad.texts import LANGUAGES, shipped
 
 VALUES = {"user": "zoë", "endpoint": "gw", "event": "vpn", "number": "1", "otp": "123456", "minutes": "2"}

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterable
 
 from aad.core.secret import Secret
-from aad.radius import packet
-from aad.radius.packet import Request
+from aad.radius.protocol import packet
+from aad.radius.protocol.packet import Request
 from tests.parts.part import Part
 from tests.parts.ports import free_port
 

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable, Sequence
 
 from aad.core.secret import Secret
-from aad.radius import asking, names
-from aad.radius.wire import Attribute
+from aad.radius.protocol import client_packets, constants
+from aad.radius.protocol.wire import Attribute
 from tests.parts.daemon import SECRET
 from tests.parts.part import Part
 
@@ -50,7 +50,7 @@ class Raw(Part):
             self._socket.settimeout(before)
         return False
 
-    def ask(self, name: str, typed: str | bytes, *attributes: Attribute) -> asking.Reply:
+    def ask(self, name: str, typed: str | bytes, *attributes: Attribute) -> client_packets.Reply:
         """Send one Access-Request and return its reply, checked."""
         request = Request(name, typed, *attributes)
         self.send(request.octets)
@@ -67,20 +67,25 @@ class Request:
         self._authenticator = secrets.token_bytes(16)
         self.name = name
         self._identifier = secrets.randbelow(256) if identifier is None else identifier
-        given = [(names.USER_NAME, name.encode()), *asking.pap(Secret(typed), self._authenticator, self._secret)]
+        given = [
+            (constants.USER_NAME, name.encode()),
+            *client_packets.pap(Secret(typed), self._authenticator, self._secret),
+        ]
         self.octets = self.signed([*given, *attributes])
 
     def signed(self, attributes: Sequence[Attribute]) -> bytes:
         """Return the request with other attributes."""
-        return asking.request(self._identifier, self._authenticator, attributes, self._secret)
+        return client_packets.request(self._identifier, self._authenticator, attributes, self._secret)
 
-    def reply(self, datagram: bytes) -> asking.Reply:
+    def reply(self, datagram: bytes) -> client_packets.Reply:
         """Check a reply to this request; PacketError."""
-        return asking.check_reply(datagram, self._authenticator, self._identifier, self._secret)
+        return client_packets.check_reply(datagram, self._authenticator, self._identifier, self._secret)
 
 
-def status_server(*attributes: Attribute, secret: str = SECRET) -> tuple[bytes, Callable[[bytes], asking.Reply]]:
+def status_server(
+    *attributes: Attribute, secret: str = SECRET
+) -> tuple[bytes, Callable[[bytes], client_packets.Reply]]:
     """Return a Status-Server request, and what checks its reply."""
     authenticator, identifier, key = secrets.token_bytes(16), secrets.randbelow(256), Secret(secret)
-    octets = asking.request(identifier, authenticator, attributes, key, names.STATUS_SERVER)
-    return octets, lambda reply: asking.check_reply(reply, authenticator, identifier, key)
+    octets = client_packets.request(identifier, authenticator, attributes, key, constants.STATUS_SERVER)
+    return octets, lambda reply: client_packets.check_reply(reply, authenticator, identifier, key)

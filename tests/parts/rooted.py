@@ -63,7 +63,12 @@ for line in sys.stdin:
 """
 MODULES = (
     *(f"aad.cli.{name}" for name in ("check", "explain", "locked", "log", "recovery", "serve", "totp", "unlock")),
-    *("aad.methods.password", "aad.methods.recovery_codes", "aad.methods.totp", "aad.radius.vocabulary"),
+    *(
+        "aad.methods.password",
+        "aad.methods.recovery_codes",
+        "aad.methods.totp",
+        "aad.radius.protocol.attribute_dictionary",
+    ),
     *("aad.repositories.file", "aad.stores.sqlite"),
 )
 PATIENCE = 60.0

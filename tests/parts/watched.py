@@ -18,8 +18,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from aad.radius.names import USER_NAME
-from aad.radius.relay import turn
+from aad.radius.protocol.constants import USER_NAME
+from aad.radius.worker_relay import turn
 from tests.parts.daemon import Daemon
 from tests.parts.part import Part
 from tests.parts.raw import status_server

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.login.conftest import repository
+from tests.end_to_end.conftest import repository
 from tests.parts.authority import Authority, Certificate
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory, Person

@@ -10,10 +10,10 @@ import pytest
 
 from aad.core.identity import User
 from aad.core.secret import Secret
+from aad.login.signer import OTHER_KEY, UNSIGNED, Signer
 from aad.portal.forms import Forms
 from aad.portal.sessions import KIND, MARKS, Session, Sessions
-from aad.signer import OTHER_KEY, UNSIGNED, Signer
-from tests.fakes import MemoryStore
+from tests.parts.fakes import MemoryStore
 
 ALICE = User(name="Alice", repository="corp", handle="uid=alice")
 

@@ -7,8 +7,8 @@ import struct
 from hypothesis import strategies as st
 
 from aad.core.secret import Secret
-from aad.radius.names import ACCESS_REQUEST, EAP_MESSAGE, MESSAGE_AUTHENTICATOR, VENDOR_SPECIFIC
-from aad.radius.wire import Attribute
+from aad.radius.protocol.constants import ACCESS_REQUEST, EAP_MESSAGE, MESSAGE_AUTHENTICATOR, VENDOR_SPECIFIC
+from aad.radius.protocol.wire import Attribute
 
 SECRET = Secret(b"a secret that two share")
 VECTOR = bytes(range(16))

@@ -11,26 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.core.secret import Secret
-from aad.discards import Discards
-from aad.radius import asking, names
+from aad.logs.discards import Discards
 from aad.radius.accountant import Accountant
 from aad.radius.accounting import class_of, decode, record_of
 from aad.radius.clients import Client, Clients
-from aad.radius.names import Flaw
+from aad.radius.protocol import client_packets
+from aad.radius.protocol import constants as names
+from aad.radius.protocol.constants import Flaw
+from aad.radius.protocol.wire import Attribute, PacketError, split
 from aad.radius.udp import Origin
-from aad.radius.wire import Attribute, PacketError, split
-from tests.parts.accounting import (
-    ALICE,
-    INTERIM,
-    OFF,
-    ON,
-    SESSION,
-    START,
-    STOP,
-    accounting_request,
-    answers,
-    number,
-)
+from tests.parts.accounting import ALICE, INTERIM, OFF, ON, SESSION, START, STOP, accounting_request, answers, number
 from tests.parts.daemon import SECRET
 from tests.radius.datagrams import octets, unsigned
 
@@ -240,12 +230,12 @@ def test_nobody_else_is_answered(office: Office) -> None:
 
 
 def test_status_server_is_answered_as_at_this_port(office: Office) -> None:
-    request = asking.request(9, bytes(range(16)), [], Secret(SECRET), names.STATUS_SERVER)
+    request = client_packets.request(9, bytes(range(16)), [], Secret(SECRET), names.STATUS_SERVER)
     response = office.ask(request)
     assert response is not None
     assert answers(response, request)
     assert response[20] == names.MESSAGE_AUTHENTICATOR
-    wrong = asking.request(9, bytes(range(16)), [], Secret("another secret than ours"), names.STATUS_SERVER)
+    wrong = client_packets.request(9, bytes(range(16)), [], Secret("another secret than ours"), names.STATUS_SERVER)
     assert office.ask(wrong) is None
     assert office.names() == ["request.discarded"]
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.core.secret import Secret
-from aad.radius import asking, clients
+from aad.radius import clients
 from aad.radius.clients import Client, Clients
-from aad.radius.names import PROXY_STATE, USER_NAME, Flaw
-from aad.radius.packet import decode
-from aad.radius.wire import PacketError
+from aad.radius.protocol import client_packets
+from aad.radius.protocol.constants import PROXY_STATE, USER_NAME, Flaw
+from aad.radius.protocol.packet import decode
+from aad.radius.protocol.wire import PacketError
 from tests.radius.datagrams import BLANK, SECRET, VECTOR, unsigned
 
 OLD = Secret(b"the secret it had before")
@@ -122,7 +123,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("secret", [SECRET, OLD])
 @pytest.mark.parametrize("require", [True, False])
 def test_either_secret(secret: Secret, require: bool) -> None:  # noqa: FBT001
-    request = decode(asking.request(1, VECTOR, [(USER_NAME, b"alice"), (PROXY_STATE, b"x")], secret))
+    request = decode(client_packets.request(1, VECTOR, [(USER_NAME, b"alice"), (PROXY_STATE, b"x")], secret))
     assert client("a", require=require).secret_of(request) == secret
 
 

@@ -13,11 +13,11 @@ import pytest
 from pyrad import packet as pyrad
 
 from aad.core.secret import Secret
-from aad.radius.names import ACCESS_REQUEST, STATUS_SERVER, Flaw
-from aad.radius.packet import authentic, decode
-from aad.radius.password import Refused, answer_of
-from aad.radius.vocabulary import shown
-from aad.radius.wire import PacketError, split
+from aad.radius.protocol.attribute_dictionary import shown
+from aad.radius.protocol.constants import ACCESS_REQUEST, STATUS_SERVER, Flaw
+from aad.radius.protocol.packet import authentic, decode
+from aad.radius.protocol.password import Refused, answer_of
+from aad.radius.protocol.wire import PacketError, split
 
 SECRET = Secret(b"testing123")
 

@@ -14,8 +14,8 @@ from pyrad import packet as pyrad
 
 import aad.radius
 from aad.core.secret import Secret
-from aad.radius import asking
-from aad.radius.names import (
+from aad.radius.protocol import client_packets
+from aad.radius.protocol.constants import (
     ACCESS_ACCEPT,
     ACCESS_CHALLENGE,
     ACCESS_REJECT,
@@ -26,8 +26,8 @@ from aad.radius.names import (
     USER_NAME,
     Flaw,
 )
-from aad.radius.packet import ROOM, Packet, authentic, decode, reply
-from aad.radius.wire import Attribute, PacketError, hmac_md5, split
+from aad.radius.protocol.packet import ROOM, Packet, authentic, decode, reply
+from aad.radius.protocol.wire import Attribute, PacketError, hmac_md5, split
 from tests.radius.datagrams import BLANK, SECRET, VECTOR, attributes_of_any_type, octets, plain_types, secrets, unsigned
 
 
@@ -93,7 +93,7 @@ def test_what_pyrad_encodes_we_decode(attributes: list[Attribute], secret: Secre
 
 @given(attributes_of_any_type, secrets)
 def test_what_we_ask_pyrad_decodes(attributes: list[Attribute], secret: Secret) -> None:
-    octets = asking.request(3, VECTOR, attributes, secret)
+    octets = client_packets.request(3, VECTOR, attributes, secret)
     seen = pyrad.AuthPacket(packet=octets, secret=secret.reveal())
     assert seen.verify_message_authenticator()
     for kind, _ in attributes:

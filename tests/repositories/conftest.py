@@ -12,7 +12,7 @@ from aad.core.outcome import Failure, Success
 from aad.core.secret import Secret
 from aad.ports import Wiring
 from aad.repositories.ldap import Ldap
-from aad.repositories.ldap_settings import LdapSettings
+from aad.repositories.ldap.settings import LdapSettings
 from tests.parts.admission import everybody
 from tests.parts.authority import Authority
 from tests.parts.directory import STRICT_POLICY, Directory, Person

@@ -18,8 +18,8 @@ from aad.core.scrypt import Hash
 from aad.core.secret import Secret
 from aad.ports import Found, GroupLookup, LooksUpGroups, Pretends, Repository, Unavailable, Wiring
 from aad.repositories.file import File, FileSettings
-from aad.users import file as module
-from aad.users.reading import Users, read_users
+from aad.users_file import file as module
+from aad.users_file.parse import Users, read_users
 from tests.parts.admission import everybody, nobody
 
 PASSWORD, WRONG = Secret(b"cor\xffrect\0horse"), Secret(b"correct\0horse")

@@ -10,10 +10,10 @@ from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, s
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from aad.radius import asking
-from aad.radius.names import ACCESS_CHALLENGE
-from aad.radius.relay import turn
-from aad.radius.wire import Attribute
+from aad.radius.protocol import client_packets
+from aad.radius.protocol.constants import ACCESS_CHALLENGE
+from aad.radius.protocol.wire import Attribute
+from aad.radius.worker_relay import turn
 from tests.parts.daemon import Daemon
 from tests.parts.part import Part
 from tests.parts.raw import Raw, Request, status_server
@@ -72,13 +72,13 @@ def descriptors(daemon: Daemon) -> int:
     return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in daemon.pids)
 
 
-def ask_status(client: Raw, *attributes: Attribute) -> asking.Reply:
+def ask_status(client: Raw, *attributes: Attribute) -> client_packets.Reply:
     octets, check = status_server(*attributes)
     client.send(octets)
     return check(client.receive())
 
 
-def kinds(reply: asking.Reply) -> list[int]:
+def kinds(reply: client_packets.Reply) -> list[int]:
     return [kind for kind, _ in reply.attributes]
 
 

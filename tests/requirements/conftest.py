@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.login.conftest import PEOPLE, daemon, mailbox, make
+from tests.end_to_end.conftest import PEOPLE, daemon, mailbox, make
 from tests.parts.authority import Authority
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory, Person

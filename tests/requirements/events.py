@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.login.conftest import repository, sender
+from tests.end_to_end.conftest import repository, sender
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory

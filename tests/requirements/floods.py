@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aad.core.secret import Secret
-from aad.radius import asking, names
+from aad.radius.protocol import client_packets, constants
 from tests.parts.daemon import SECRET
 from tests.portal.conftest import Place
 from tests.portal.visitor import Visitor
@@ -149,11 +149,11 @@ async def _nas(port: int, source: str, _given: Mapping[str, str], count: Counter
     with here:
         while True:
             authenticator = secrets.token_bytes(16)
-            name = (names.USER_NAME, secrets.token_hex(8).encode())
-            given = [name, *asking.pap(Secret("wrong"), authenticator, secret)]
+            name = (constants.USER_NAME, secrets.token_hex(8).encode())
+            given = [name, *client_packets.pap(Secret("wrong"), authenticator, secret)]
             count["sent"] += 1
             with suppress(OSError, TimeoutError):
-                here.send(asking.request(secrets.randbelow(256), authenticator, given, secret))
+                here.send(client_packets.request(secrets.randbelow(256), authenticator, given, secret))
                 async with asyncio.timeout(2.0):
                     await loop.sock_recv(here, 4096)
                     count["answered"] += 1

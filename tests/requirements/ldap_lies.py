@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 
-from aad.repositories.ldap_reasons import PASSWORD_POLICY
-from tests.repositories.crooked import (
+from aad.repositories.ldap.result_codes import PASSWORD_POLICY
+from tests.repositories.ldap.crooked import (
     BIND,
     BOUND,
     DONE,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from aad.radius.names import ACCESS_CHALLENGE
+from aad.radius.protocol.constants import ACCESS_CHALLENGE
 from tests.parts.daemon import Daemon
 from tests.parts.part import Part
 from tests.parts.raw import Raw

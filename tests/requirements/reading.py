@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aad.core.secret import Secret
-from aad.radius import asking, names
+from aad.radius.protocol import client_packets, constants
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.raw import Raw, Request
 
@@ -70,14 +70,14 @@ def odd_logins(client: Raw) -> list[bytes]:
     chap, challenge = b"chap's password", b"sixteen octets!!"
     request = Request("alice", "")
     for given in (
-        asking.chap(Secret(chap), challenge, 7),
-        asking.mschapv2(Secret(chap), "alice", challenge, challenge, 7),
-        [(names.USER_PASSWORD, b"seventeen octets!")],
-        [*asking.chap(Secret(chap), challenge, 7), (names.USER_PASSWORD, b"sixteen octets!?")],
+        client_packets.chap(Secret(chap), challenge, 7),
+        client_packets.mschapv2(Secret(chap), "alice", challenge, challenge, 7),
+        [(constants.USER_PASSWORD, b"seventeen octets!")],
+        [*client_packets.chap(Secret(chap), challenge, 7), (constants.USER_PASSWORD, b"sixteen octets!?")],
     ):
-        client.send(request.signed([(names.USER_NAME, b"alice"), *given]))
+        client.send(request.signed([(constants.USER_NAME, b"alice"), *given]))
         client.receive()
-    doubled = [(names.STATE, b"a State of nobody, once" * 2), (names.STATE, b"a State of nobody, twice")]
+    doubled = [(constants.STATE, b"a State of nobody, once" * 2), (constants.STATE, b"a State of nobody, twice")]
     client.ask("alice", "123987", *doubled)
     client.ask("alice", "123987", doubled[1])
     return [*used, chap, b"seventeen octets!", b"123987", *(value for _, value in doubled)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from aad.stores.valkey_reply import Reader, Refusal
+from aad.stores.valkey.reply import Reader, Refusal
 from tests.parts.daemon import Daemon
 from tests.parts.redis import Redis
 

@@ -7,14 +7,14 @@ from functools import partial
 
 import pytest
 
-from aad.radius.names import ACCESS_CHALLENGE
-from tests.login.test_radius import RIGHT
+from aad.radius.protocol.constants import ACCESS_CHALLENGE
+from tests.end_to_end.test_radius import RIGHT
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
 from tests.parts.ports import free_port
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
-from tests.repositories.crooked import Relay
+from tests.repositories.ldap.crooked import Relay
 from tests.requirements.beside import (
     CROWD,
     Beside,

@@ -1,4 +1,4 @@
-"""What real clients need, one test for each need; those with real clients stand in tests/login/test_clients.py."""
+"""What real clients need, one test for each need; those with real clients stand in tests/end_to_end/test_clients.py."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from aad.core.secret import Secret
-from aad.radius import asking, names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import Make
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol import client_packets, constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import Make
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
@@ -21,8 +21,8 @@ from tests.parts.recipes import Site
 from tests.parts.sshd import Sshd
 
 UNSIGNED = "require_message_authenticator = false"
-NAS_PORT = (names.NAS_PORT, (4711).to_bytes(4))
-LOGIN = (names.SERVICE_TYPE, (1).to_bytes(4))
+NAS_PORT = (constants.NAS_PORT, (4711).to_bytes(4))
+LOGIN = (constants.SERVICE_TYPE, (1).to_bytes(4))
 
 
 def test_01_without_message_authenticator_by_exception_only(make: Make) -> None:
@@ -38,8 +38,8 @@ def test_02_every_challenge_has_one_text_and_one_state(daemon: Daemon) -> None:
         again = client.ask("alice", "0", state(first))
     for reply in (first, again):
         assert reply.code == ACCESS_CHALLENGE
-        assert len(reply.every(names.STATE)) == len(reply.every(names.REPLY_MESSAGE)) == 1
-        assert 1 <= len(reply.first(names.REPLY_MESSAGE) or b"") <= 250
+        assert len(reply.every(constants.STATE)) == len(reply.every(constants.REPLY_MESSAGE)) == 1
+        assert 1 <= len(reply.first(constants.REPLY_MESSAGE) or b"") <= 250
 
 
 def test_03_state_is_bound_to_user_and_client_only(daemon: Daemon, mailbox: Mailbox) -> None:
@@ -85,18 +85,18 @@ def test_06_the_password_step_is_answered_in_time_whatever_smtp_does(
 
 def test_07_a_state_lives_as_long_as_its_code(daemon: Daemon) -> None:
     with Raw(daemon.host, daemon.port) as client:
-        seconds = int.from_bytes(client.ask("alice", RIGHT).first(names.SESSION_TIMEOUT) or b"")
+        seconds = int.from_bytes(client.ask("alice", RIGHT).first(constants.SESSION_TIMEOUT) or b"")
     assert 110 <= seconds <= 120
 
 
 @pytest.mark.parametrize("protocol", ["chap", "mschapv2"])
 def test_08_chap_for_the_password_is_refused(daemon: Daemon, directory: Directory, protocol: str) -> None:
     request = Request("alice", RIGHT)
-    given = asking.chap(Secret(RIGHT), b"c" * 16, 1)
+    given = client_packets.chap(Secret(RIGHT), b"c" * 16, 1)
     if protocol == "mschapv2":
-        given = asking.mschapv2(Secret(RIGHT), "alice", b"c" * 16, b"p" * 16, 1)
+        given = client_packets.mschapv2(Secret(RIGHT), "alice", b"c" * 16, b"p" * 16, 1)
     with Raw(daemon.host, daemon.port) as client:
-        client.send(request.signed([(names.USER_NAME, b"alice"), *given]))
+        client.send(request.signed([(constants.USER_NAME, b"alice"), *given]))
         assert request.reply(client.receive()).code == ACCESS_REJECT
     assert "CHAP" in daemon.records("login.rejected")[0]["reason"]
 
@@ -114,8 +114,8 @@ def test_10_prompt_and_words_as_a_client_wants_them(make: Make, setting: str, va
     daemon = make(f'[methods.email_otp]\nprompt = "{prompt}"', client=f'prompt_attribute = "{setting}"')
     with Raw(daemon.host, daemon.port) as client:
         reply = client.ask("alice", RIGHT)
-    assert reply.first(names.PROMPT) == value.to_bytes(4)
-    text = (reply.first(names.REPLY_MESSAGE) or b"").decode()
+    assert reply.first(constants.PROMPT) == value.to_bytes(4)
+    text = (reply.first(constants.REPLY_MESSAGE) or b"").decode()
     assert text.startswith("Bestätigungscode für alice (§ ")
     assert text.endswith("): ")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from aad.core.identity import name_key
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import repository, sender
-from tests.login.test_operation import aad
-from tests.login.test_radius import RIGHT, state
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import repository, sender
+from tests.end_to_end.test_operation import aad
+from tests.end_to_end.test_radius import RIGHT, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory, Person
@@ -22,8 +22,8 @@ from tests.parts.ports import free_port
 from tests.parts.raw import Raw
 from tests.portal.conftest import Place
 from tests.portal.visitor import Visitor
-from tests.repositories import crooked
-from tests.repositories.crooked import BOUND, DONE, SEARCH, Liar, ber, result
+from tests.repositories.ldap import crooked
+from tests.repositories.ldap.crooked import BOUND, DONE, SEARCH, Liar, ber, result
 from tests.requirements.beside import Beside
 
 FILTER_ID = 11

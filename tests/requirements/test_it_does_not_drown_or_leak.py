@@ -14,23 +14,19 @@ import pytest
 
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
-from aad.radius import names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import Make, repository, sender
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol import constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import Make, repository, sender
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw
 from tests.parts.waiting import until
-from tests.requirements.reading import (
-    AT_ONCE_AGAIN,
-    TWO_CLIENTS,
-    password,
-)
-from tools.flooding import flood
-from tools.fuzzing import Fuzzer, target
+from tests.requirements.reading import AT_ONCE_AGAIN, TWO_CLIENTS, password
+from tools.flood_parts.main import flood
+from tools.fuzz_parts.main import Fuzzer, target
 from tools.refusals import alike, daemon_for, distances, refusals
 from tools.watching import distinct_names, many_sources, memory, queued
 
@@ -126,7 +122,7 @@ def test_27_when_all_places_are_waited_in_new_logins_are_refused(make: Make, mai
 
 def test_27_when_a_million_counters_count_new_names_are_refused(tmp_path: Path, parts: str, mailbox: Mailbox) -> None:
     if Daemon.valkey:
-        pytest.skip("tests/stores/test_valkey.py counts keys")
+        pytest.skip("tests/stores/valkey/test_valkey.py counts keys")
     head = HEAD.replace("[log]", 'on_unavailable = "reject"\n[log]')
     with Daemon(tmp_path / "aad", parts, head=head) as daemon, Raw(daemon.host, daemon.port) as client:
         given = state(client.ask("alice", RIGHT))
@@ -186,7 +182,7 @@ def test_29_refusals_look_and_last_the_same(tmp_path: Path) -> None:
             "locked out by wrong passwords": 40,
         }
     assert set().union(*(one.octets for one in found.values())) == {
-        (ACCESS_REJECT, ((names.REPLY_MESSAGE, b"Login failed."),))
+        (ACCESS_REJECT, ((constants.REPLY_MESSAGE, b"Login failed."),))
     }
     for kind, one in found.items():
         assert len(one.times) == 40

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aad.radius.names import ACCESS_ACCEPT
-from tests.login.conftest import repository
-from tests.login.test_operation import aad
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol.constants import ACCESS_ACCEPT
+from tests.end_to_end.conftest import repository
+from tests.end_to_end.test_operation import aad
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox

@@ -10,17 +10,17 @@ from subprocess import run
 
 import pytest
 
-from aad.radius.names import ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import ALICE, Make, repository, sender
-from tests.login.test_radius import RIGHT
+from aad.radius.protocol.constants import ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import ALICE, Make, repository, sender
+from tests.end_to_end.test_radius import RIGHT
 from tests.parts.authority import Authority, Certificate
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
-from tests.repositories import crooked
-from tests.repositories.crooked import Liar, Relay, ber, result
+from tests.repositories.ldap import crooked
+from tests.repositories.ldap.crooked import Liar, Relay, ber, result
 from tests.senders.script import Script
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from aad.radius import names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import ALICE, Make, repository, sender
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol import constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import ALICE, Make, repository, sender
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
@@ -43,7 +43,7 @@ def test_08_by_default_a_code_lives_at_most_ten_minutes(machine: Machine, make: 
     daemon = make()
     with Raw(daemon.host, daemon.port) as client:
         reply = client.ask("alice", RIGHT)
-        life = int.from_bytes(reply.first(names.SESSION_TIMEOUT) or b"")
+        life = int.from_bytes(reply.first(constants.SESSION_TIMEOUT) or b"")
         assert 0 < life <= 600
         machine.step("boot", life + 1)
         assert client.ask("alice", code(mailbox), state(reply)).code == ACCESS_REJECT
@@ -159,7 +159,7 @@ def test_10_nobody_and_two_look_and_last_like_a_wrong_password(
 
         replies = asyncio.run(all_at_once())
         reasons = {record["user"]: record["reason"] for record in daemon.records("login.rejected")}
-    assert {looks for _, looks in replies} == {(ACCESS_REJECT, ((names.REPLY_MESSAGE, b"Login failed."),))}
+    assert {looks for _, looks in replies} == {(ACCESS_REJECT, ((constants.REPLY_MESSAGE, b"Login failed."),))}
     assert all(1.0 <= seconds < 2.5 for seconds, _ in replies)
     assert reasons["twin"] == "several users have this name"
     assert reasons["nobody"] == reasons["*"] == "unknown user"

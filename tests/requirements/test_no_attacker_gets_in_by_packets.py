@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from aad.core.secret import Secret
-from aad.radius import asking
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from aad.radius.wire import microsoft_attribute, split
-from tests.login.conftest import Make, repository, sender
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol import client_packets
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from aad.radius.protocol.wire import microsoft_attribute, split
+from tests.end_to_end.conftest import Make, repository, sender
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory
@@ -116,7 +116,7 @@ def test_05_every_reply_begins_with_message_authenticator(client: Raw, mailbox: 
     """`exchange` verifies it, and both authenticators."""
     started = password(PROXY, ALICE, None, SIGNATURE)
     challenge = exchange(client, started)
-    given = state(asking.Reply(*split(challenge)))
+    given = state(client_packets.Reply(*split(challenge)))
     answered = octets.login(code(mailbox), given, PROXY)
     accept = exchange(client, answered)
     refused = octets.login("wrong", PROXY)
@@ -197,12 +197,12 @@ def test_07_what_is_not_the_code_is_refused_and_counted(make: Make, mailbox: Mai
 
 def _unsupported() -> dict[str, list[octets.Attribute]]:
     challenge, typed = bytes(16), Secret(RIGHT)
-    chap = asking.chap(typed, challenge, 1)
+    chap = client_packets.chap(typed, challenge, 1)
     mschap = [microsoft_attribute(11, bytes(8)), microsoft_attribute(1, bytes(50))]
     return {
         "CHAP": chap,
         "CHAP, malformed": [(octets.CHAP_PASSWORD, bytes(16))],
-        "MS-CHAPv2": asking.mschapv2(typed, "alice", challenge, challenge, 1),
+        "MS-CHAPv2": client_packets.mschapv2(typed, "alice", challenge, challenge, 1),
         "MS-CHAP": mschap,
         "EAP": [(octets.EAP_MESSAGE, b"\x02\x01\x00\x0a\x01alice")],
         "Authorize-Only": [(octets.SERVICE_TYPE, b"\x00\x00\x00\x11")],

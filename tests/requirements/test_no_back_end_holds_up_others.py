@@ -10,12 +10,12 @@ from secrets import randbelow
 
 import pytest
 
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
-from tests.repositories.crooked import Relay
+from tests.repositories.ldap.crooked import Relay
 from tests.requirements.beside import (
     CROWD,
     Beside,

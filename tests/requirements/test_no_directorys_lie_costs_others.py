@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aad.radius.names import ACCESS_CHALLENGE
+from aad.radius.protocol.constants import ACCESS_CHALLENGE
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.raw import Raw, Request

@@ -16,9 +16,9 @@ import pytest
 
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
-from aad.radius import asking, names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import repository, sender
+from aad.radius.protocol import client_packets, constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import repository, sender
 from tests.parts.authority import Authority
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory, Person
@@ -116,14 +116,14 @@ def app() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def asked(daemon: Daemon, name: str, typed: str, source: str = "127.0.0.1") -> asking.Reply:
+def asked(daemon: Daemon, name: str, typed: str, source: str = "127.0.0.1") -> client_packets.Reply:
     with Raw(daemon.host, daemon.port, source=source) as client:
         return client.ask(name, typed)
 
 
-def said(reply: asking.Reply) -> tuple[int, list[tuple[int, bytes]]]:
+def said(reply: client_packets.Reply) -> tuple[int, list[tuple[int, bytes]]]:
     """Return a reply without what signs it."""
-    return reply.code, [each for each in reply.attributes if each[0] != names.MESSAGE_AUTHENTICATOR]
+    return reply.code, [each for each in reply.attributes if each[0] != constants.MESSAGE_AUTHENTICATOR]
 
 
 def reasons(daemon: Daemon, name: str) -> set[str]:
@@ -161,7 +161,7 @@ def test_35_nor_by_a_mail_and_none_is_sent(house: House) -> None:
             assert challenge.code == ACCESS_CHALLENGE
             count = 1 + (source == FILE)
             code = code_in(house.mailbox.wait("plain@example.com", count))
-            state = (names.STATE, challenge.first(names.STATE) or b"")
+            state = (constants.STATE, challenge.first(constants.STATE) or b"")
             assert client.ask("plain", code, state).code == ACCESS_ACCEPT
     assert {letter.recipients for letter in house.mailbox.messages} == {("plain@example.com",)}
 

@@ -20,11 +20,11 @@ import pytest
 
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
-from aad.radius import names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import ALICE, Make
-from tests.login.test_radius import RIGHT, code, state
-from tests.login.test_totp import App, uri
+from aad.radius.protocol import constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import ALICE, Make
+from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.end_to_end.test_totp import App, uri
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
@@ -450,7 +450,7 @@ def test_08_locked_looks_and_lasts_like_any_other_refusal(make: Make, mailbox: M
             reply = client.ask(name, typed)
             assert time.monotonic() - began >= 0.4
             seen.append((reply.code, reply.attributes[1:]))
-    assert set(seen) == {(ACCESS_REJECT, ((names.REPLY_MESSAGE, b"Login failed."),))}
+    assert set(seen) == {(ACCESS_REJECT, ((constants.REPLY_MESSAGE, b"Login failed."),))}
 
 
 def test_08_two_nodes_on_one_store_are_one_row(site: Callable[..., Site], redis: Any) -> None:

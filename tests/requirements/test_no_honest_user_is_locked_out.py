@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from aad.radius import names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import Make
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol import constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import Make
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
@@ -125,7 +125,7 @@ def test_16_the_answer_at_a_node_without_the_login_is_a_clean_reject(make: Make,
         for _ in range(4):
             reply = second.ask("alice", typed, given)
             assert reply.code == ACCESS_REJECT
-            assert kinds(reply) == [names.MESSAGE_AUTHENTICATOR, names.REPLY_MESSAGE]
+            assert kinds(reply) == [constants.MESSAGE_AUTHENTICATOR, constants.REPLY_MESSAGE]
         assert second.ask("alice", "", given).code == ACCESS_REJECT
         assert len(mailbox.messages) == 1
         assert not two.records("login.started")
@@ -140,10 +140,10 @@ def test_17_status_server_is_accepted_at_once(daemon: Daemon, directory: Directo
         client.send(Request("alice", RIGHT).octets)
         for _ in range(5):
             began = time.monotonic()
-            reply = ask_status(client, (names.PROXY_STATE, b"\0\xff"), (names.NAS_IDENTIFIER, b"probe"))
+            reply = ask_status(client, (constants.PROXY_STATE, b"\0\xff"), (constants.NAS_IDENTIFIER, b"probe"))
             took.append(time.monotonic() - began)
             assert reply.code == ACCESS_ACCEPT
-            assert kinds(reply) == [names.MESSAGE_AUTHENTICATOR, names.PROXY_STATE]
+            assert kinds(reply) == [constants.MESSAGE_AUTHENTICATOR, constants.PROXY_STATE]
     assert min(took) < 0.1
     assert max(took) < 0.5
     directory.resume()

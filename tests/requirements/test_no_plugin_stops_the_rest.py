@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from aad.radius.asking import Reply
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import repository, sender
-from tests.login.test_operation import aad
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol.client_packets import Reply
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import repository, sender
+from tests.end_to_end.test_operation import aad
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory

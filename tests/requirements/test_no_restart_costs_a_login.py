@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import Make, repository, sender
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import Make, repository, sender
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory

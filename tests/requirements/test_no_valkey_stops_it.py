@@ -8,9 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from aad.radius.names import ACCESS_ACCEPT
-from aad.radius.wire import Attribute
-from tests.login.test_radius import state
+from aad.radius.protocol.constants import ACCESS_ACCEPT
+from aad.radius.protocol.wire import Attribute
+from tests.end_to_end.test_radius import state
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.lies.liar import Liar
 from tests.parts.lies.valkey import LIES

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from aad.radius import asking, names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.conftest import repository, sender
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol import client_packets, constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.conftest import repository, sender
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
@@ -49,14 +49,14 @@ def daemon(tmp_path: Path, directory: Directory, mailbox: Mailbox, authority: Au
         assert not running.records("fault")
 
 
-def looks(reply: asking.Reply) -> tuple[object, ...]:
+def looks(reply: client_packets.Reply) -> tuple[object, ...]:
     """Return all of a reply but what is random, State (its length counts) and reference, and the seconds left."""
     seen = []
     for kind, value in reply.attributes[1:]:
-        if kind == names.SESSION_TIMEOUT:
+        if kind == constants.SESSION_TIMEOUT:
             assert 100 < int.from_bytes(value) < 120
             continue
-        shown = len(value) if kind == names.STATE else re.sub(rb"ref [A-Z0-9]{6}", b"ref", value)
+        shown = len(value) if kind == constants.STATE else re.sub(rb"ref [A-Z0-9]{6}", b"ref", value)
         seen.append((kind, shown))
     return reply.code, tuple(seen)
 

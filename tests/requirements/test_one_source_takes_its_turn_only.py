@@ -14,7 +14,7 @@ import pytest
 
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
-from aad.radius.names import ACCESS_ACCEPT
+from aad.radius.protocol.constants import ACCESS_ACCEPT
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.mailbox import Mailbox

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from aad.radius import asking, names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from aad.radius.wire import Attribute, split
-from tests.login.conftest import Make
-from tests.login.test_radius import RIGHT, code, state
+from aad.radius.protocol import client_packets, constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from aad.radius.protocol.wire import Attribute, split
+from tests.end_to_end.conftest import Make
+from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.freeradius import FreeradiusProxy
 from tests.parts.mailbox import Mailbox
@@ -38,19 +38,21 @@ sender_email = "noreply@example.com"
 
 def interleaved() -> list[Attribute]:
     """Return the Proxy-States with other attributes between them."""
-    return [each for value in PROXY_STATES for each in ((names.PROXY_STATE, value), (names.NAS_IDENTIFIER, b"x"))]
+    return [
+        each for value in PROXY_STATES for each in ((constants.PROXY_STATE, value), (constants.NAS_IDENTIFIER, b"x"))
+    ]
 
 
 def test_20_proxy_state_comes_back_unmodified_and_in_order(daemon: Daemon, mailbox: Mailbox) -> None:
-    def twice(request: Request, expected: int) -> asking.Reply:
+    def twice(request: Request, expected: int) -> client_packets.Reply:
         client.send(request.octets)
         first = client.receive()
         client.send(request.octets)
         assert client.receive() == first
         reply = request.reply(first)
         assert reply.code == expected
-        assert reply.every(names.PROXY_STATE) == PROXY_STATES
-        assert kinds(reply)[0] == names.MESSAGE_AUTHENTICATOR
+        assert reply.every(constants.PROXY_STATE) == PROXY_STATES
+        assert kinds(reply)[0] == constants.MESSAGE_AUTHENTICATOR
         return reply
 
     with Raw(daemon.host, daemon.port) as client:
@@ -59,7 +61,7 @@ def test_20_proxy_state_comes_back_unmodified_and_in_order(daemon: Daemon, mailb
         twice(Request("alice", "wrong", *interleaved()), ACCESS_REJECT)
         again = client.ask("alice", RIGHT)
         twice(Request("alice", code(mailbox), *interleaved(), state(again)), ACCESS_ACCEPT)
-        assert ask_status(client, *interleaved()).every(names.PROXY_STATE) == PROXY_STATES
+        assert ask_status(client, *interleaved()).every(constants.PROXY_STATE) == PROXY_STATES
 
 
 def test_20_proxy_state_comes_back_through_a_proxy(tmp_path: Path, daemon: Daemon, mailbox: Mailbox) -> None:
@@ -93,7 +95,7 @@ def test_21_padding_is_ignored(daemon: Daemon, mailbox: Mailbox) -> None:
 
 def filled(request: Request, size: int) -> bytes:
     """Return the request with last attributes that make it `size` octets long."""
-    attributes = [each for each in split(request.octets)[3] if each[0] != names.MESSAGE_AUTHENTICATOR]
+    attributes = [each for each in split(request.octets)[3] if each[0] != constants.MESSAGE_AUTHENTICATOR]
     while (missing := size - len(request.signed(attributes))) > 0:
         attributes.append((UNKNOWN_TYPE, bytes(min(253, missing - 2) - (2 if 255 < missing < 258 else 0))))
     return request.signed(attributes)
@@ -117,7 +119,9 @@ def test_21_unknown_attributes_are_ignored(daemon: Daemon, mailbox: Mailbox) -> 
         for kind in (UNKNOWN_TYPE, EXTENDED, 255, 26)
         for octets in (b"", b"\0", secrets.token_bytes(253))
     ]
-    microsoft = [(names.VENDOR_SPECIFIC, (311).to_bytes(4, "big") + inside) for inside in (b"\xfe\x03x", b"\x01\xff")]
+    microsoft = [
+        (constants.VENDOR_SPECIFIC, (311).to_bytes(4, "big") + inside) for inside in (b"\xfe\x03x", b"\x01\xff")
+    ]
     with Raw(daemon.host, daemon.port) as client:
         reply = client.ask("alice", RIGHT, *odd, *microsoft)
         assert reply.code == ACCESS_CHALLENGE
@@ -142,9 +146,9 @@ def test_22_a_challenge_has_one_state_and_one_short_text(make: Make, mailbox: Ma
         second = client.ask("alice", "00000", state(first))
     for reply, start in ((first, "ab"), (second, "cd")):
         assert reply.code == ACCESS_CHALLENGE
-        assert kinds(reply).count(names.STATE) == kinds(reply).count(names.REPLY_MESSAGE) == 1
+        assert kinds(reply).count(constants.STATE) == kinds(reply).count(constants.REPLY_MESSAGE) == 1
         assert 16 <= len(state(reply)[1]) <= 64
-        shown = reply.first(names.REPLY_MESSAGE) or b""
+        shown = reply.first(constants.REPLY_MESSAGE) or b""
         assert 247 <= len(shown) <= 250
         assert (start + prompt).startswith(shown.decode())  # whole characters
 
@@ -158,12 +162,16 @@ def test_22_a_state_is_random_in_16_octets_at_least(daemon: Daemon, mailbox: Mai
 
 
 def test_22_a_reject_holds_nothing_but_its_text(daemon: Daemon, mailbox: Mailbox) -> None:
-    proxied = (names.PROXY_STATE, b"p")
-    chap = [(names.CHAP_PASSWORD, bytes(17)), (names.CHAP_CHALLENGE, bytes(16)), (names.USER_NAME, b"alice")]
+    proxied = (constants.PROXY_STATE, b"p")
+    chap = [
+        (constants.CHAP_PASSWORD, bytes(17)),
+        (constants.CHAP_CHALLENGE, bytes(16)),
+        (constants.USER_NAME, b"alice"),
+    ]
     with Raw(daemon.host, daemon.port) as client:
         given = state(client.ask("alice", RIGHT))
         tries = [Request("nobody", "x", proxied), Request("alice", "wrong", proxied), Request("alice", "", proxied)]
-        tries += [Request("carol", "no address", proxied), Request("alice", "1", (names.STATE, b"x" * 32), proxied)]
+        tries += [Request("carol", "no address", proxied), Request("alice", "1", (constants.STATE, b"x" * 32), proxied)]
         tries += [Request("user01", code(mailbox), given, proxied), Request("twin", "first", proxied)]
         datagrams = [request.octets for request in tries]
         tries.append(Request("alice", ""))
@@ -172,7 +180,7 @@ def test_22_a_reject_holds_nothing_but_its_text(daemon: Daemon, mailbox: Mailbox
             client.send(datagram)
             reply = request.reply(client.receive())
             assert reply.code == ACCESS_REJECT
-            assert kinds(reply) == [names.MESSAGE_AUTHENTICATOR, names.REPLY_MESSAGE, names.PROXY_STATE]
+            assert kinds(reply) == [constants.MESSAGE_AUTHENTICATOR, constants.REPLY_MESSAGE, constants.PROXY_STATE]
 
 
 @pytest.fixture

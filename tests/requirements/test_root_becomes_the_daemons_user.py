@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from aad.radius.names import ACCESS_CHALLENGE, ACCESS_REJECT
+from aad.radius.protocol.constants import ACCESS_CHALLENGE, ACCESS_REJECT
 from tests.parts.child import Child
 from tests.parts.namespace import private
 from tests.parts.raw import Raw

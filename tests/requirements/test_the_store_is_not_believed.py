@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from aad.radius import names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.login.test_operation import aad
+from aad.radius.protocol import constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
+from tests.end_to_end.test_operation import aad
 from tests.parts.authority import Authority
 from tests.parts.daemon import Daemon
 from tests.parts.ports import free_port
@@ -85,12 +85,12 @@ def begin(place: Place, name: str) -> tuple[bytes, str]:
     with Raw(place.daemon.host, place.daemon.port) as client:
         reply = client.ask(name, PASSWORD)
     assert reply.code == ACCESS_CHALLENGE
-    return reply.first(names.STATE) or b"", code(place, name, count + 1)
+    return reply.first(constants.STATE) or b"", code(place, name, count + 1)
 
 
 def answer(place: Place, name: str, typed: str, ticket: bytes) -> int:
     with Raw(place.daemon.host, place.daemon.port) as client:
-        return client.ask(name, typed, (names.STATE, ticket)).code
+        return client.ask(name, typed, (constants.STATE, ticket)).code
 
 
 def refused(place: Place, name: str, typed: str, ticket: bytes, what: str = "") -> None:
@@ -100,9 +100,11 @@ def refused(place: Place, name: str, typed: str, ticket: bytes, what: str = "") 
     """
     before = len(place.daemon.records("login.rejected"))
     with Raw(place.daemon.host, place.daemon.port) as client:
-        replies = [client.ask(name, typed, (names.STATE, each)) for each in (ticket, secrets.token_bytes(32))]
+        replies = [client.ask(name, typed, (constants.STATE, each)) for each in (ticket, secrets.token_bytes(32))]
     assert [reply.code for reply in replies] == [ACCESS_REJECT] * 2, what
-    first, second = ([each for each in reply.attributes if each[0] != names.MESSAGE_AUTHENTICATOR] for reply in replies)
+    first, second = (
+        [each for each in reply.attributes if each[0] != constants.MESSAGE_AUTHENTICATOR] for reply in replies
+    )
     assert first == second
     records = until(
         lambda: place.daemon.records("login.rejected")[before + 1 :] and place.daemon.records("login.rejected")
@@ -355,7 +357,7 @@ def test_38_what_strangers_bring_is_unknown_and_no_outage(place: Place, rows: Ro
     begin(place, "bob")
     with Raw(place.daemon.host, place.daemon.port) as client:
         for _ in range(100):
-            assert client.ask("bob", "123456", (names.STATE, secrets.token_bytes(32))).code == ACCESS_REJECT
+            assert client.ask("bob", "123456", (constants.STATE, secrets.token_bytes(32))).code == ACCESS_REJECT
     for _ in range(20):
         signed_out(Visitor(place, {SESSION: secrets.token_urlsafe(32)}))
     assert not place.daemon.records("store.foreign")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from aad.radius import names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE, CALLING_STATION_ID
-from aad.radius.wire import Attribute, vendor_attribute
-from tests.login.conftest import Make
-from tests.login.test_radius import RIGHT
+from aad.radius.protocol import constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, CALLING_STATION_ID
+from aad.radius.protocol.wire import Attribute, vendor_attribute
+from tests.end_to_end.conftest import Make
+from tests.end_to_end.test_radius import RIGHT
 from tests.parts.authority import Authority, Certificate
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.mailbox import Mailbox
@@ -225,7 +225,7 @@ def octets(address: str) -> bytes:
     return ip_address(address).packed
 
 
-FRAMED, FRAMED6, ENDPOINT = names.FRAMED_IP_ADDRESS, names.FRAMED_IPV6_ADDRESS, 66
+FRAMED, FRAMED6, ENDPOINT = constants.FRAMED_IP_ADDRESS, constants.FRAMED_IPV6_ADDRESS, 66
 
 
 def palo(address: str) -> list[Attribute]:
@@ -280,7 +280,7 @@ ATTRIBUTES: dict[str, tuple[list[list[Attribute]], list[list[Attribute]]]] = {
         [
             *([], told("192.0.2.7"), palo("203.0.113.9"), palo("192.0.2.7") * 2, palo("")),
             [vendor_attribute(25462, 7, b"192.0.2.7")],
-            [(names.VENDOR_SPECIFIC, (25461).to_bytes(4) + b"\x07\x40192.0.2.7")],
+            [(constants.VENDOR_SPECIFIC, (25461).to_bytes(4) + b"\x07\x40192.0.2.7")],
         ],
     ),
     "Tunnel-Client-Endpoint": (
@@ -316,7 +316,7 @@ def test_32_no_attribute_of_radius_makes_a_place_of_nothing(radius: Daemon, mail
 
 def test_32_neither_the_nas_nor_another_attribute_stands_in_for_the_user(radius: Daemon, mailbox: Mailbox) -> None:
     """The NAS asks from a network that has a chain of its own, and says of itself that it is in the other one."""
-    there = [(names.NAS_IP_ADDRESS, octets("192.0.2.7")), (names.CALLED_STATION_ID, b"192.0.2.7")]
+    there = [(constants.NAS_IP_ADDRESS, octets("192.0.2.7")), (constants.CALLED_STATION_ID, b"192.0.2.7")]
     with Raw(radius.host, radius.port, source="127.0.0.2") as nas:
         assert nas.ask("alice", RIGHT, *there).code == ACCESS_CHALLENGE
         assert nas.ask("bob", "battery staple", *there, *told("127.0.0.2:1812")).code == ACCESS_ACCEPT  # it says so

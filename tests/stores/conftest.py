@@ -13,9 +13,9 @@ from aad.core.secret import Secret
 from aad.ports import Store, Wiring
 from aad.stores import sqlite
 from aad.stores.valkey import Valkey
-from aad.stores.valkey_settings import ValkeySettings
+from aad.stores.valkey.settings import ValkeySettings
 from tests.parts.redis import Redis
-from tests.stores.test_sqlite import store_at
+from tests.stores.sqlite.test_sqlite import store_at
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,10 @@ from aad.core.identity import User
 from aad.core.policy import Chain
 from aad.core.row import Kind, Rules, row_name
 from aad.core.secret import Secret
-from aad.engine import Asked
-from aad.lockout import Lockout
+from aad.login.engine import Asked
+from aad.login.lockout import Lockout
 from aad.ports import Store
-from tests.fakes import World, attempt
+from tests.parts.fakes import World, attempt
 from tests.stores.kept import OWNER, keep
 
 DAY = 86_400.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aad.radius.names import ACCESS_CHALLENGE, ACCESS_REJECT
+from aad.radius.protocol.constants import ACCESS_CHALLENGE, ACCESS_REJECT
 from tests.parts.daemon import SECRET
 from tests.systemd.conftest import PASSWORD, Home
 

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from aad.radius import names
-from aad.radius.asking import Reply
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE
-from tests.login.test_radius import state
+from aad.radius.protocol import constants
+from aad.radius.protocol.client_packets import Reply
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE
+from tests.end_to_end.test_radius import state
 from tests.parts.mailbox import code_in
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
@@ -111,7 +111,7 @@ def test_what_arrives_while_nothing_runs_waits(home: Home) -> None:
         assert ask_status(other).code == ACCESS_ACCEPT
         home.systemctl("stop", "aad")
         with Raw("127.0.0.77", 1812, timeout=20) as third:
-            assert third.ask("alice", PASSWORD).first(names.STATE)
+            assert third.ask("alice", PASSWORD).first(constants.STATE)
             assert third.replied_from == "127.0.0.77"
 
 

@@ -6,9 +6,9 @@ import os
 import re
 import signal
 
-from aad.radius import names
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE
-from tests.login.test_radius import state
+from aad.radius.protocol import constants
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE
+from tests.end_to_end.test_radius import state
 from tests.parts.daemon import SECRET
 from tests.parts.mailbox import code_in
 from tests.parts.raw import Raw
@@ -65,7 +65,7 @@ def test_a_good_reload_is_in_force(home: Home) -> None:
         home.configure('[methods.email_otp]\nprompt = "Code please"\n')
         home.systemctl("reload", "aad")
         until(lambda: "is in force" in home.said())
-        assert client.ask("bob", PASSWORD).first(names.REPLY_MESSAGE) == b"Code please"
+        assert client.ask("bob", PASSWORD).first(constants.REPLY_MESSAGE) == b"Code please"
         assert client.ask("alice", typed, given).code == ACCESS_ACCEPT  # begun before
     home.becomes("aad", "active")  # no longer "reloading"
     assert home.main_pid() == before

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 
-from aad import lockout, post
 from aad.core.secret import Secret
+from aad.login import lockout, message_sending
 from aad.ports import Wiring
 from aad.radius.clients import Client, Clients
-from aad.stores import statements
-from aad.stores.sqlite import MOST_COUNTERS, Sqlite, SqliteSettings
-from aad.stores.statefile import begin_log_anew, checkpoint, opened
+from aad.stores.sqlite import MOST_COUNTERS, Sqlite, SqliteSettings, statements
+from aad.stores.sqlite.file import begin_log_anew, checkpoint, opened
 from tests.parts.daemon import Daemon
 from tools.benching.checkouts import this
 from tools.benching.figures import Run
@@ -166,7 +165,7 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
                     (
                         {**common, "kind": kind, "scope": scope, "name": f"corp\nsomebody{number:08}"}
                         for number in range(first, min(first + SEEDED_AT_ONCE, count))
-                        for kind, scope in ((lockout.UNKNOWN, "vpn") if number % 2 else (post.KIND, "user"),)
+                        for kind, scope in ((lockout.UNKNOWN, "vpn") if number % 2 else (message_sending.KIND, "user"),)
                     ),
                 )
             checkpoint(file)
@@ -176,7 +175,9 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
 async def _counted(file: Path) -> int:
     """Return how many names count in a store."""
     async with _store(file) as store:
-        return len({tally.name for kind in (lockout.UNKNOWN, post.KIND) for tally in await store.tallies(kind)})
+        return len(
+            {tally.name for kind in (lockout.UNKNOWN, message_sending.KIND) for tally in await store.tallies(kind)}
+        )
 
 
 def networks(count: int) -> Iterator[str]:

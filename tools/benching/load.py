@@ -15,8 +15,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from aad.loop import run
-from aad.radius import names
+from aad.daemon.event_loop import run
+from aad.radius.protocol import constants
 from tests.parts.raw import Request
 from tools.benching.figures import Tally
 from tools.loading import CODE, LOST, Sink, Slot
@@ -151,9 +151,9 @@ class Load:
         began = time.perf_counter()
         challenge = await asked(slot, Request(name, "wrong" if self._order.wrong else f"pw-{number:04}"), "password")
         challenged = time.perf_counter()
-        if self._order.wrong and challenge.code == names.ACCESS_REJECT:
+        if self._order.wrong and challenge.code == constants.ACCESS_REJECT:
             return
-        if challenge.code != names.ACCESS_CHALLENGE:
+        if challenge.code != constants.ACCESS_CHALLENGE:
             what = f"reply {challenge.code} to the password"
             raise Lost(what)
         try:
@@ -162,8 +162,10 @@ class Load:
             what = "no mail"
             raise Lost(what) from None
         before = time.perf_counter()
-        accept = await asked(slot, Request(name, typed, (names.STATE, challenge.first(names.STATE) or b"")), "code")
-        if accept.code != names.ACCESS_ACCEPT:
+        accept = await asked(
+            slot, Request(name, typed, (constants.STATE, challenge.first(constants.STATE) or b"")), "code"
+        )
+        if accept.code != constants.ACCESS_ACCEPT:
             what = f"reply {accept.code} to the code"
             raise Lost(what)
         self.tally.challenge.append((challenged - began) * 1000)

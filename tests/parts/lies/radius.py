@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aad.core.secret import Secret
-from aad.radius import names, packet
-from aad.radius.names import ACCESS_ACCEPT, ACCESS_CHALLENGE
-from aad.radius.packet import Request
-from aad.radius.wire import HEADER, LARGEST, Attribute, response_authenticator
+from aad.radius.protocol import constants, packet
+from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE
+from aad.radius.protocol.packet import Request
+from aad.radius.protocol.wire import HEADER, LARGEST, Attribute, response_authenticator
 from tests.parts.part import Part
 from tests.parts.ports import free_port
 
@@ -73,7 +73,7 @@ def other_identifier(octets: bytes) -> bytes:
     return octets[:1] + bytes((octets[1] ^ 1,)) + octets[2:]
 
 
-LARGE: Sequence[Attribute] = [(names.CLASS, b"x" * 253)] * ((LARGEST - HEADER - 18) // 255)
+LARGE: Sequence[Attribute] = [(constants.CLASS, b"x" * 253)] * ((LARGEST - HEADER - 18) // 255)
 LIES = {
     "an accept without Message-Authenticator": Lie(changed(unsigned)),
     "an accept with a wrong Message-Authenticator": Lie(changed(spoilt)),

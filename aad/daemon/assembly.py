@@ -1,0 +1,279 @@
+"""Builds the parts of one configuration and puts them together; `daemon` and the commands ask for what they need."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aad import guard
+from aad.config import Config, Plugin
+from aad.config.replies import asked_for
+from aad.config.sections import Limits
+from aad.core.grants import Granter
+from aad.core.identity import User, name_key
+from aad.core.language import lookup
+from aad.core.policy import Chain, Event
+from aad.core.secret import Secret
+from aad.core.settings import Rate
+from aad.daemon import plugin_registry
+from aad.daemon.installation_key import key_at
+from aad.enrolment.enrolment import Enrolment
+from aad.enrolment.vault import Vault
+from aad.filesystem import folders, privileges
+from aad.filesystem.privileges import PrivilegesError
+from aad.login.engine import Engine, Reply
+from aad.login.identify import Identify
+from aad.login.lockout import Lockout
+from aad.login.message_sending import Post
+from aad.login.outages import Outages
+from aad.login.pending import Pending, Places
+from aad.login.randomness import Randomness
+from aad.login.signer import Signer
+from aad.login.single_flight import Same
+from aad.notices.kept import Notices, What
+from aad.notices.mailing import Route
+from aad.ports import Method, Record, Repository, Sender, Store, Unavailable, Wiring
+from aad.texts import LANGUAGES
+
+
+def built(plugin: Plugin, wiring: Wiring, outages: Outages | None = None) -> Any:
+    """Make a plugin; nothing is opened yet. One of another package is guarded. ConfigError: that one can't be made."""
+    cls, package = (
+        plugin_registry.plugin_class(plugin.kind, plugin.type),
+        plugin_registry.package(plugin.kind, plugin.type),
+    )
+    return guard.built(cls, plugin, wiring, package, outages) if package else cls(plugin.settings, wiring)
+
+
+def events(config: Config) -> dict[str, Event]:
+    """Return the events with their chains."""
+    chains = {
+        name: Chain(
+            name,
+            chain.methods,
+            groups=frozenset(chain.groups),
+            short_name=chain.short_name,
+            clients=frozenset(chain.clients),
+            networks=chain.networks,
+        )
+        for name, chain in config.chains.items()
+    }
+    return {
+        name: Event(
+            name,
+            event.repositories,
+            tuple(chains[chain] for chain in event.chains),
+            realms=tuple(
+                (name_key(realm), repository)
+                for repository in event.repositories
+                for realm in config.repositories[repository].realms
+            ),
+            choose=event.choose,
+            decoy=event.decoy,
+        )
+        for name, event in config.events.items()
+    }
+
+
+def installation_key(config: Config) -> Secret:
+    """Return the installation's key: as configured, or kept beside the store's file, made at the first start (0600).
+
+    A store without a file needs a configured one: `aad.config` sees to it.
+    """
+    if config.key is not None:
+        return config.key
+    _fit_to_open(config)
+    return key_at(Path(config.store.settings.path).with_name("installation.key"))
+
+
+def _fit_to_open(config: Config) -> None:
+    """See to it that root has become the owner of the store's folder, and that opening its files can't hang."""
+    if config.state_folder is None:
+        return
+    try:
+        privileges.settled(config.state_folder)
+    except PrivilegesError as error:
+        raise Unavailable(str(error), where="store") from None
+    for ending in ("", "-wal", "-shm", "-journal"):
+        file = config.store.settings.path.with_name(config.store.settings.path.name + ending)
+        if folders.waited_for(file):
+            message = f"{file}: is no file; remove it"
+            raise Unavailable(message, where="store")
+
+
+@asynccontextmanager
+async def opened_store(config: Config, outages: Outages | None = None) -> AsyncIterator[Store]:
+    """Open the store; alone, for whoever looks at it beside a running daemon, or with who hears of its `outages`."""
+    _fit_to_open(config)
+    wiring = Wiring(name="store", key=Secret(b""), outage=outages.noticed if outages else None)
+    async with built(config.store, wiring, outages) as store:
+        yield store
+
+
+def repositories(config: Config, key: Secret, outages: Outages | None = None) -> dict[str, Repository]:
+    """Make every repository; each reads of a user what replies and methods have use for."""
+    read = (name for plugin in config.methods.values() for name in getattr(plugin.settings, "reads", ()))
+    attributes, deciding = tuple(dict.fromkeys((*asked_for(config.replies), *read))), _deciding_by_state(config)
+    return {
+        name: built(plugin, Wiring(name=name, key=key, attributes=attributes, account_state=name in deciding), outages)
+        for name, plugin in config.repositories.items()
+    }
+
+
+def asks_repository(config: Config, method: str) -> bool:
+    """Say whether a method is a password that the user's repository checks."""
+    return getattr(plugin_registry.plugin_class("methods", config.methods[method].type), "asks_repository", False)
+
+
+def _deciding_by_state(config: Config) -> set[str]:
+    """Return the repositories of which some chain asks no password; and the portal's, which looks at each request."""
+    portal = config.https.portal.event if config.https and config.https.portal else ""
+    asking = {name for name, chain in config.chains.items() if any(asks_repository(config, m) for m in chain.methods)}
+    return {
+        repository
+        for name, event in config.events.items()
+        if name == portal or not asking.issuperset(event.chains)
+        for repository in event.repositories
+    }
+
+
+def senders(config: Config, key: Secret, outages: Outages | None = None) -> dict[str, Sender]:
+    """Make every sender."""
+    return {name: built(plugin, Wiring(name=name, key=key), outages) for name, plugin in config.senders.items()}
+
+
+@dataclass(frozen=True)
+class Lasting:
+    """What outlives a configuration: where records go, what is kept, what is out of order, and what is at work."""
+
+    record: Record
+    store: Store
+    outages: Outages
+    same: Same[Reply] = field(default_factory=Same)
+
+
+class Parts(NamedTuple):
+    """The plugins of one configuration, by name, and what carries the methods' messages to the senders."""
+
+    repositories: Mapping[str, Repository]
+    senders: Mapping[str, Sender]
+    methods: Mapping[str, Method[Any]]
+    post: Post
+
+
+def made(config: Config, lasting: Lasting, key: Secret) -> Parts:
+    """Make repositories, senders and methods; nothing is opened yet. ConfigError: one of a package can't be made."""
+    users = repositories(config, key, lasting.outages)
+    mailers = senders(config, key, lasting.outages)
+    post = Post(mailers, lasting.store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
+    wired = {name: wiring(name, lasting.store, key, repositories=users, post=post) for name in config.methods}
+    methods = {name: built(plugin, wired[name], lasting.outages) for name, plugin in config.methods.items()}
+    return Parts(users, mailers, methods, post)
+
+
+async def assembled(
+    config: Config, lasting: Lasting, stack: AsyncExitStack, grant: Granter
+) -> tuple[Engine, Mapping[str, Sender]]:
+    """Open repositories, senders and methods on `stack`, in this order; return an engine over them, and the senders."""
+    key, randomness, store = installation_key(config), Randomness(), lasting.store
+    users, mailers, methods, post = made(config, lasting, key)
+    opened: list[AbstractAsyncContextManager[Any]] = [*users.values(), post, *mailers.values()]
+    opened += [each for each in methods.values() if isinstance(each, AbstractAsyncContextManager)]
+    for each in opened:  # senders are left before post: what they still say, it writes down
+        await stack.enter_async_context(each)
+    locks, signed = lockout(config, store, key), signer(key, store, lasting.outages)
+    decoys_last = _decoys_last(config)
+    places = Places(most=config.limits.waiting, of_a_user=config.lockout.attempts, decoys_last=decoys_last)
+    engine = Engine(
+        identify=Identify(
+            events=events(config),
+            repositories=users,
+            methods=methods,
+            lockout=locks,
+            outages=lasting.outages,
+            randomness=randomness,
+        ),
+        methods=methods,
+        pending=Pending(store, methods, randomness, signed, places),
+        lockout=locks,
+        outages=lasting.outages,
+        record=lasting.record,
+        now=store.now,
+        randomness=randomness,
+        grant=grant,
+        same=lasting.same,
+        warn=partial(_warned, Notices(store)),
+    )
+    return engine, mailers
+
+
+def _decoys_last(config: Config) -> float:
+    """Return for how many seconds a decoy may wait: as long as any method of a chain that decoys stand for."""
+    chains = (event.chains[0] for event in events(config).values() if event.decoy)
+    settings = (config.methods[method].settings for chain in chains for method in chain.methods)
+    return max((float(getattr(each, "period", 0.0)) for each in settings), default=0.0)
+
+
+async def _warned(notices: Notices, user: User, place: str) -> None:
+    """Have a user told, once a day at most, that wrong codes came after the right password. Unavailable."""
+    await notices.add_daily(user, What.WRONG_CODES, place=place)
+
+
+def enrolling(config: Config, store: Store) -> dict[str, Enrolment]:
+    """Make the methods that users are enrolled for, alone, to see who is. Unavailable."""
+    classes = {name: plugin_registry.plugin_class("methods", plugin.type) for name, plugin in config.methods.items()}
+    names = [name for name, cls in classes.items() if hasattr(cls, "ready")]
+    key = installation_key(config) if names else Secret(b"")
+    return {name: enrolment(config.methods[name], store, key) for name in names}
+
+
+def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
+    """Return what enrols users for a method."""
+    wired, randomness = wiring(plugin.name, store, key), Randomness()
+    return Enrolment(
+        name=plugin.name,
+        type=plugin.type,
+        settings=plugin.settings,
+        method=built(plugin, wired),
+        vault=Vault(store, key, plugin.name, randomness),
+        key=key,
+        randomness=randomness,
+    )
+
+
+def notice_route(config: Config, engine: Engine, mailers: Mapping[str, Sender]) -> Route:
+    """Return how notices go: as the first method that sends codes sends them, else by the first sender."""
+    portal = config.https.portal if config.https else None
+    sending = (each.settings for each in config.methods.values() if hasattr(each.settings, "address_attribute"))
+    settings = next(sending, None)
+    names = settings.senders if settings else tuple(mailers)[:1]
+    return Route(
+        repositories=engine.identify.repositories,
+        senders=[(name, mailers[name]) for name in names],
+        attribute=settings.address_attribute if settings else "",
+        language=lookup(getattr(settings, "language", ""), LANGUAGES, portal.language if portal else LANGUAGES[0]),
+        contact=portal.contact if portal else "",
+    )
+
+
+def wiring(name: str, store: Store, key: Secret, **more: Any) -> Wiring:
+    """Return what a method gets; `more`: what only some need."""
+    return Wiring(name=name, key=key, vault=Vault(store, key, name, Randomness()), **more)
+
+
+def signer(key: Secret, store: Store, outages: Outages) -> Signer:
+    """Return what signs what is kept in the store; `outages` hear of what somebody else has kept there."""
+    return Signer(key, store.now, outages.foreign)
+
+
+def lockout(config: Config, store: Store, key: Secret) -> Lockout:
+    """Return the lockout as configured. `key`: the installation's; whoever only looks and unlocks needs none."""
+    return Lockout(store, config.lockout.rules, key)
+
+
+def _budgets(limits: Limits) -> dict[str, Rate]:
+    return {"user": limits.mails_per_user, "client": limits.mails_per_client, "server": limits.mails_total}

@@ -1,0 +1,150 @@
+"""A type's name in aad.toml -> the plugin class: built in, or brought by a package through an entry point."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from aad.config.decode import undecodable
+from aad.ports import Method, Repository, Sender, Store
+
+BUILT_IN = {
+    "methods": {
+        "password": "aad.methods.password:Password",
+        "email_otp": "aad.methods.email_otp:EmailOtp",
+        "file_password": "aad.methods.file_password:FilePassword",
+        "radius": "aad.methods.radius_password:RadiusPassword",
+        "totp": "aad.methods.totp:Totp",
+        "hotp": "aad.methods.hotp:Hotp",
+        "recovery_codes": "aad.methods.recovery_codes:RecoveryCodes",
+    },
+    "repositories": {"ldap": "aad.repositories.ldap:Ldap", "file": "aad.repositories.file:File"},
+    "senders": {"smtp": "aad.senders.smtp:Smtp"},
+    "stores": {"sqlite": "aad.stores.sqlite:Sqlite", "valkey": "aad.stores.valkey:Valkey"},
+}
+_PORTS: dict[str, Any] = {"methods": Method, "repositories": Repository, "senders": Sender, "stores": Store}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """A type that there is: its class as "MODULE:CLASS", and the package that brings it; none: it is built in.
+
+    `used`: aad.toml means this one by the name; another one of that name goes before it otherwise.
+    """
+
+    kind: str
+    type: str
+    place: str
+    package: str = ""
+    version: str = ""
+    used: bool = True
+
+    def load(self) -> Any:
+        """Return the class. ImportError: it can't be used, and why."""
+        if not self.package:
+            return _attribute(self.place)
+        try:
+            found = _attribute(self.place)
+            wrong = list(_wrong(self.kind, found))
+        except BaseException as error:  # whatever a foreign module does while it is imported
+            message = f"{self.place} of {self.package}: {type(error).__name__}: {error}"
+            raise ImportError(message) from error
+        if wrong:
+            message = f"{self.place} of {self.package}: {'; '.join(wrong)}"
+            raise ImportError(message)
+        return found
+
+
+def brought(kind: str) -> list[Brought]:
+    """Return every type of a kind ("senders"): the built-in ones, then the packages'. Nothing is imported yet."""
+    found = [Brought(kind=kind, type=name, place=place) for name, place in BUILT_IN[kind].items()]
+    taken = set(BUILT_IN[kind])
+    for point in sorted(entry_points(group=f"aad.{kind}"), key=lambda one: (one.name, _package(one))):
+        found.append(
+            Brought(
+                kind=kind,
+                type=point.name,
+                place=point.value,
+                package=_package(point) or "a package without a name",
+                version=point.dist.version if point.dist else "",
+                used=point.name not in taken,
+            )
+        )
+        taken.add(point.name)
+    return found
+
+
+def names(kind: str) -> list[str]:
+    """Return the types there are of a kind ("senders"); nothing is imported yet."""
+    return [each.type for each in brought(kind) if each.used]
+
+
+def rivals(kind: str, name: str) -> list[str]:
+    """Return the packages that bring a type of this name, and in vain: another one goes before them."""
+    return [each.package for each in brought(kind) if each.type == name and not each.used]
+
+
+def package(kind: str, name: str) -> str:
+    """Return the package that brings a type, as "NAME VERSION"; empty: the type is built in."""
+    if name in BUILT_IN[kind]:
+        return ""
+    return next((f"{each.package} {each.version}".strip() for each in brought(kind) if each.type == name), "a package")
+
+
+def plugin_class(kind: str, name: str) -> Any:
+    """Return the class of a type. ImportError: it can't be loaded, and why."""
+    if name in BUILT_IN[kind]:
+        return _attribute(BUILT_IN[kind][name])
+    for each in brought(kind):
+        if each.type == name and each.used:
+            return each.load()
+    message = f"no plugin of this name in aad.{kind}"
+    raise ImportError(message)
+
+
+def vocabulary(further: Path | None) -> Any:
+    """Return what can be said in replies, by name; read when it is asked for. ValueError: `further` can't be read."""
+    return import_module("aad.radius.protocol.attribute_dictionary").Vocabulary(further)
+
+
+def settings(kind: str, name: str) -> type:
+    """Return the `Settings` of a type. ImportError: as `plugin_class`."""
+    found: type = plugin_class(kind, name).Settings
+    return found
+
+
+def _attribute(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else ""
+
+
+def _wrong(kind: str, found: Any) -> Iterator[str]:
+    """Yield what keeps a class from being a plugin of its kind, by the port's own words."""
+    if not isinstance(found, type):
+        yield "should be a class"
+        return
+    port = _PORTS[kind]
+    if lacks := [name for name in _members(port) if not hasattr(found, name)]:
+        yield f"lacks {', '.join(lacks)} (aad.ports.{port.__name__})"
+    for name in ("Settings", "Memo"):
+        if hasattr(found, name) and not dataclasses.is_dataclass(getattr(found, name)):
+            yield f"{name} should be a dataclass"
+        elif name == "Settings" and hasattr(found, name):
+            yield from undecodable(getattr(found, name))
+
+
+def _members(port: Any) -> list[str]:
+    """Return what a port demands, in its order."""
+    declared = [*port.__annotations__, *vars(port)]
+    entered = ["__aenter__", "__aexit__"] if issubclass(port, AbstractAsyncContextManager) else []
+    return [*dict.fromkeys(name for name in declared if not name.startswith("_")), *entered]

@@ -1,0 +1,117 @@
+"""[https.portal] at work: its parts, out of a configuration and its engine. Imported where it is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from aad.config import Config
+from aad.config.portal import NAME, Portal
+from aad.core.grants import Granted
+from aad.core.group_name import group_key
+from aad.core.policy import Chain, Event
+from aad.daemon import assembly, plugin_registry
+from aad.enrolment.enrolment import Enrolment
+from aad.https import problems
+from aad.https.login_front import Front
+from aad.https.messages import Request, Response, Route
+from aad.https.problems import Problem
+from aad.https.router import Showing
+from aad.login.engine import Engine
+from aad.login.randomness import Randomness
+from aad.logs.login_history import TEST
+from aad.notices.kept import Notices
+from aad.portal import routes
+from aad.portal.forms import Forms
+from aad.portal.page_request import Parts
+from aad.portal.pages import Pages
+from aad.portal.sessions import Sessions
+from aad.portal.user_status import Means, People
+from aad.ports import Record, Sender, Store
+
+PROOF = "before a change"
+"""What the names of tests end with that come before a change of enrolment: it stands in mails and in the log."""
+
+
+def added(
+    config: Config, portal: Portal, front: Front, store: Store, record: Record, notices: Notices
+) -> tuple[list[Route], Showing]:
+    """Return the portal's routes, and what shows a problem: a page, except to programs. Unavailable."""
+    made = _parts(config, portal, front, store, record, notices)
+
+    def show(request: Request | None, problem: Problem) -> Response:
+        if request is None or request.path.startswith(("/v1/", "/openapi")):
+            return problems.shown(request, problem)
+        return routes.shown(made, request, problem)
+
+    return list(routes.routes(made, Randomness())), show
+
+
+def _parts(config: Config, portal: Portal, front: Front, store: Store, record: Record, notices: Notices) -> Parts:
+    """Return what the pages are made with; the engine is that of `front`, and knows the tests too. Unavailable."""
+    key, randomness = assembly.installation_key(config), Randomness()
+    event = front.engine.identify.events[portal.event]
+    means = list(_means(config, event, assembly.enrolling(config, store), assembly.senders(config, key)))
+    engine = _testing(front.engine, means)
+    signer = assembly.signer(key, store, engine.outages)
+    return Parts(
+        front=replace(front, engine=engine),
+        engine=engine,
+        store=store,
+        pages=Pages(portal.title, portal.contact),
+        forms=Forms(store, key, randomness),
+        sessions=Sessions(store, signer, randomness, idle=portal.idle, lifetime=portal.lifetime),
+        people=People(engine.identify.repositories, event, means),
+        record=record,
+        notices=notices,
+        endpoint=NAME,
+        event=portal.event,
+        helpers=frozenset(map(group_key, (*portal.helpdesk_groups, *portal.helpdesk_admins))),
+        admins=frozenset(map(group_key, portal.helpdesk_admins)),
+        password=all(_proves(config, chain.methods[0]) == "password" for chain in event.chains),
+        fresh=portal.fresh,
+        second=frozenset(name for name in config.methods if _proves(config, name) != "password"),
+        language=portal.language,
+    )
+
+
+def _means(
+    config: Config, event: Event, enrolments: Mapping[str, Enrolment], senders: Mapping[str, Sender]
+) -> Iterator[Means]:
+    """Yield the methods that ask for a code: whoever is signed in has given his password already."""
+    for name, plugin in config.methods.items():
+        if _proves(config, name) != "code":
+            continue
+        settings = plugin.settings
+        named = getattr(settings, "senders", ()) if hasattr(settings, "address_attribute") else ()
+        yield Means(
+            name=name,
+            type=plugin.type,
+            resends=hasattr(settings, "resend_after"),
+            sender=senders[named[0]] if named else None,
+            attribute=getattr(settings, "address_attribute", ""),
+            enrolment=enrolments.get(name),
+            tests={each: _test(name, each, event) for each in event.repositories},
+            proofs={each: f"{_test(name, each, event)} {PROOF}" for each in event.repositories},
+        )
+
+
+def _proves(config: Config, method: str) -> str:
+    proves: str = plugin_registry.plugin_class("methods", config.methods[method].type).proves
+    return proves
+
+
+def _test(method: str, repository: str, event: Event) -> str:
+    """Name the event that asks for one method alone, of one repository's users: it stands in mails and in the log."""
+    return f"{TEST}{method}" if len(event.repositories) == 1 else f"{TEST}{method} ({repository})"
+
+
+def _testing(engine: Engine, means: list[Means]) -> Engine:
+    """Return an engine that knows the tests, beside the events there are; it grants nothing, as nobody is told."""
+    tests = {
+        test: Event(test, (repository,), (Chain(each.name, (each.name,)),), test=True)
+        for each in means
+        for repository, test in (*each.tests.items(), *each.proofs.items())
+    }
+    identify = replace(engine.identify, events={**engine.identify.events, **tests})
+    return replace(engine, identify=identify, grant=lambda _login: Granted())

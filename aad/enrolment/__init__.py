@@ -1,0 +1,1 @@
+"""What users are enrolled with: apps, recovery codes, and where that is kept."""

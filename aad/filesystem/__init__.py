@@ -1,0 +1,1 @@
+"""Files and folders that others may change meanwhile: opened, judged and owned without being led elsewhere."""

@@ -1,0 +1,88 @@
+"""One record as it was written, what is wanted of them, and a book of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aad.core.identity import name_key
+from aad.logs.records import LEVELS, clean
+
+_OWN = frozenset({"time", "priority", "event", "message"})
+
+
+class Unreadable(Exception):  # noqa: N818 - the word of the house
+    """The book can't be read: the text says why, and what helps."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One record. `time`: when it was written, in seconds since 1970. `fields`: "login", "user", ..."""
+
+    time: float
+    priority: int
+    event: str
+    message: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def login(self) -> str:
+        """Return the reference of its login; empty for what belongs to none."""
+        return self.fields.get("login", "")
+
+    def as_json(self) -> str:
+        """Write it as `[log] format = "json"` does."""
+        own = {"time": round(self.time, 3), "priority": self.priority, "event": self.event, "message": self.message}
+        return json.dumps({**own, **self.fields}, ensure_ascii=False)
+
+
+def entry(known: Mapping[str, object], time: float) -> Entry:
+    """Make an entry of what was read. Whoever may write to the journal may have written it: it is cleaned again."""
+    texts = {key: clean(value) for key, value in known.items()}
+    priority = texts.get("priority", "")
+    return Entry(
+        time,
+        int(priority) if len(priority) == 1 and priority in "01234567" else LEVELS["info"],
+        texts.get("event", ""),
+        texts.get("message", ""),
+        {key: value for key, value in texts.items() if key not in _OWN},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which records are wanted: those that fit all that is given. `user` in any spelling, `login` in any case."""
+
+    user: str = ""
+    login: str = ""
+    client: str = ""
+    login_event: str = ""
+
+    def fits(self, one: Entry) -> bool:
+        """Say whether it is wanted."""
+        return all(self.fits_field(name, one.fields.get(name, "")) for name in self.given())
+
+    def given(self) -> list[str]:
+        """Return the names of the fields that matter."""
+        return [name for name in ("login", "user", "client", "login_event") if getattr(self, name)]
+
+    def fits_field(self, name: str, value: str) -> bool:
+        """Say whether a field has a wanted value."""
+        wanted: str = getattr(self, name)
+        if name == "user":
+            return name_key(value) == name_key(wanted)
+        return value.upper() == wanted.upper() if name == "login" else value == wanted
+
+
+class Book(Protocol):
+    """Where records were written to."""
+
+    name: str
+
+    def records(self, since: float, wanted: Wanted, *, follow: bool = False) -> Iterator[Entry]:
+        """Yield what was written since then, oldest first; `follow`: and wait for more, for ever. Unreadable."""
+
+    def latest(self, wanted: Wanted) -> Iterator[Entry]:
+        """Yield all there is, newest first. Unreadable."""

@@ -1,0 +1,57 @@
+"""What TOTP and HOTP have in common: a code that the user's app or key fob shows, good for one counter."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aad.core.answer import Answer
+from aad.core.identity import User
+from aad.core.otp_token import Form, Token, shown_at
+from aad.core.outcome import Failure, Reason, Success
+from aad.core.secret import Secret
+from aad.core.settings import option
+from aad.methods.enrolled_code import OwnCode, OwnCodeSettings, Verdict
+from aad.ports import Wiring
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenSettings(OwnCodeSettings):
+    """What may be set for both."""
+
+    digits: int = option(6, "Digits of a code; many apps know only 6.", at_least=6, at_most=8)
+    algorithm: str = option(
+        "sha1", "Many apps know only sha1, which is safe here.", choices=("sha1", "sha256", "sha512")
+    )
+    issuer: str = option("aad", "What the app calls the account, before the user's name.")
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Check the issuer too."""
+        yield from super().faults()
+        if not self.issuer.strip() or ":" in self.issuer:
+            yield "issuer", "should be a name, without a colon"
+
+
+class TokenMethod(OwnCode):
+    """Something the user has. Once a code was used, it and all before it are good no longer."""
+
+    def __init__(self, settings: TokenSettings, wiring: Wiring) -> None:
+        """Keep what it gets."""
+        super().__init__(settings, wiring)
+        self._form = Form(settings.digits, settings.algorithm)
+
+    @abstractmethod
+    def counters(self, token: Token) -> range:
+        """Return the counters whose codes the user may be reading now."""
+
+    def judged(self, user: User, held: Secret, answer: Answer) -> Verdict:
+        """Say which of them the code is of, and move on behind it."""
+        del user
+        token = Token.decoded(held)
+        at = shown_at(token, answer, self.counters(token), self._form)
+        if at is None:
+            return Verdict(Failure(Reason.WRONG_CODE))
+        if at < token.next:
+            return Verdict(Failure(Reason.USED_CODE))
+        return Verdict(Success(), Token(token.secret, at + 1).encoded())

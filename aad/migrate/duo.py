@@ -1,0 +1,225 @@
+"""The Duo Authentication Proxy's authproxy.cfg -> [repositories.*], [clients.*], and an event for each server."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from ipaddress import ip_address, ip_network, summarize_address_range
+
+from aad.core.secret import Secret
+from aad.migrate import duo_settings
+from aad.migrate.duo_syntax import Section, parse
+from aad.migrate.essentials import CHAIN, chain, users_and_mail
+from aad.migrate.toml_writer import Network, Page, address_text
+
+_PORT = "1812"
+_ONE_FIELD = "radius_server_concat"
+_LDAP_PORTS = {"389", "636"}
+_READ = {"client", "port", "interface"}
+# What aad does anyway.
+_SAME = {("failmode", "secure"), ("ssl_verify_hostname", "true"), ("pass_through_all", "false"), ("debug", "false")}
+_LDAP_READ = {
+    "service_account_username",
+    "service_account_password",
+    "service_account_password_protected",
+    "search_dn",
+    "security_group_dn",
+    "username_attribute",
+    "ldap_filter",
+    "bind_dn",
+    "port",
+    "ssl_ca_certs_file",
+}
+
+
+def imported(name: str, text: str, page: Page) -> None:
+    """Write what the file `name` says on `page`. BadFile."""
+    sections = parse(name, text)
+    servers = [section for section in sections if section.kind in duo_settings.SERVERS]
+    directories = [section for section in sections if section.kind == "ad_client"]
+    page.remark(f"From {name} of the Duo Authentication Proxy. After it is filled in: aad check")
+    page.remark("A code comes by mail, and the NAS asks for it in an Access-Challenge.")
+    _listen(servers, page)
+    for section in directories:
+        page.lines.append("")
+        _directory(section, page)
+    for section in servers:
+        page.lines.append("")
+        _server(section, [each.name for each in directories], page)
+    for section in sections:
+        if section not in servers and section not in directories:
+            page.lines.append("")
+            words = duo_settings.SECTIONS.get(section.kind, "there is no such thing in aad")
+            page.note(section.place, f"[{section.name}]: {words}", 1 + len(section.settings))
+    page.lines.append("")
+    users_and_mail(page, users=not directories)
+    if any(_asked(section, directories) is None for section in servers):
+        chain(page, CHAIN)
+
+
+def _asked(section: Section, directories: Collection[Section | str]) -> str | None:
+    """Return the directory that a server asks."""
+    known = {each if isinstance(each, str) else each.name for each in directories}
+    client = section.get("client").lower()
+    return client if client in known else None
+
+
+def _listen(servers: list[Section], page: Page) -> None:
+    """Write where requests arrive, unless it is where they do by default."""
+    found = []
+    for section in servers:
+        port = section.get("port", _PORT)
+        hosts = [section.get("interface")] if section.get("interface") else ["0.0.0.0", "[::]"]  # noqa: S104 - as Duo does
+        found += [f"[{host}]:{port}" if host.count(":") > 1 and host[0] != "[" else f"{host}:{port}" for host in hosts]
+    unique = list(dict.fromkeys(found))
+    wide = {each.rpartition(":")[2] for each in unique if each.startswith("0.0.0.0:")}  # an interface is among them
+    listen = [each for each in unique if each.startswith(("0.0.0.0:", "[::]:")) or each.rpartition(":")[2] not in wide]
+    if listen and listen != [f"0.0.0.0:{_PORT}", f"[::]:{_PORT}"]:
+        page.table("radius")
+        page.key("listen", listen)
+
+
+def _directory(section: Section, page: Page) -> None:
+    name = _named(section.name)
+    page.table("repositories", name, section.place)
+    page.key("type", "ldap")
+    page.key("directory", "active-directory")
+    read = _LDAP_READ | _servers(section, page)
+    account = _account(section)
+    if account:
+        page.key("bind_dn", account)
+        protected = section.get("service_account_password_protected")
+        password = section.get("service_account_password")
+        at = section.at("service_account_password_protected" if protected else "service_account_password")
+        page.secret("bind_password", f"{name}.password", Secret(password) if password and not protected else None, at)
+    if section.get("search_dn"):
+        page.key("base_dn", section.get("search_dn"))
+    else:
+        page.off('base_dn = "dc=example,dc=com"')
+    _filter(section, page)
+    if not account:
+        page.note(section.place, "there is no account that may search (auth_type = sspi?): give bind_dn, bind_password")
+    _rest(section, read, page)
+    group = section.get("security_group_dn")
+    chain(page, name, [group] if group else [])
+
+
+def _filter(section: Section, page: Page) -> None:
+    """Write which user is meant, unless it is as Active Directory calls him."""
+    if not {"username_attribute", "ldap_filter"} & section.settings.keys():
+        return
+    attribute, more = section.get("username_attribute", "sAMAccountName"), section.get("ldap_filter")
+    more = more if not more or more.startswith("(") else f"({more})"
+    page.key("user_filter", f"(&({attribute}={{name}}){more})" if more else f"({attribute}={{name}})")
+
+
+def _servers(section: Section, page: Page) -> set[str]:
+    """Write the directory's servers, always over TLS; return the keys that were read."""
+    transport, port = section.get("transport", "clear"), section.get("port")
+    scheme = "ldap" if transport == "starttls" else "ldaps"
+    suffix = f":{port}" if port and port not in _LDAP_PORTS and transport != "clear" else ""
+    hosts = [f"[{host}]" if ":" in host else host for _, host in section.numbered("host")]
+    if hosts:
+        page.key("servers", [f"{scheme}://{host}{suffix}" for host in hosts])
+    else:
+        page.off('servers = ["ldaps://dc1.example.com"]')
+    if transport == "starttls":
+        page.key("starttls", value=True)
+    elif transport != "ldaps":
+        words = "transport = clear: passwords would travel in the clear; written is ldaps://, or take starttls = true"
+        page.note(section.at("transport"), words, int("transport" in section.settings))
+    file = section.get("ssl_ca_certs_file")
+    if file:
+        page.key("ca_file", file.replace("\\", "/").rpartition("/")[2], "bring the file along, beside aad.toml")
+    else:
+        page.remark("ca_file: who signs the servers' certificates, if the system's authorities don't")
+    return {"transport", *(f"host_{n}" if n else "host" for n, _ in section.numbered("host"))}
+
+
+def _account(section: Section) -> str:
+    """Return who searches: a DN, or what Active Directory takes in its place, the account with its domain."""
+    name = section.get("bind_dn") or section.get("service_account_username")
+    parts = [part.strip().partition("=") for part in section.get("search_dn").split(",")]
+    domain = ".".join(value for kind, _, value in parts if kind.lower() == "dc")
+    return f"{name}@{domain}" if name and domain and not set("@\\=") & set(name) else name
+
+
+def _server(section: Section, directories: list[str], page: Page) -> None:
+    event, asked = _named(section.name), _asked(section, directories)
+    page.table("events", event, section.place)
+    if asked:
+        page.key("repositories", [_named(asked)])
+    page.key("chains", [_named(asked) if asked else CHAIN])
+    if words := duo_settings.SERVERS[section.kind]:
+        page.remark(f"{section.place}: {words}")
+    if not asked and section.kind != "radius_server_duo_only":
+        words = "another server checked the passwords; here all [repositories.*] are asked: name those that are meant"
+        page.note(section.at("client"), f"client = {section.get('client')}: {words}")
+    read = _READ | ({"delimiter"} if section.kind == _ONE_FIELD else set())
+    for number, written in section.numbered("radius_ip"):
+        keys = [
+            f"{key}_{number}" if number else key for key in ("radius_ip", "radius_secret", "radius_secret_protected")
+        ]
+        if number:
+            keys.append(f"radius_secret_protected_{number}")
+        read |= set(keys)
+        _client(section, keys, written, event, page)
+    _rest(section, read, page)
+
+
+def _client(section: Section, keys: list[str], written: str, event: str, page: Page) -> None:
+    at, name = section.at(keys[0]), page.client_name(f"{event}{keys[0].removeprefix('radius_ip').replace('_', '-')}")
+    networks = []
+    for network in _networks(written):
+        if owner := page.taken(network, name):
+            words = (
+                f"{address_text(network)} is in [clients.{owner}] already: a client is known by address, not by port"
+            )
+            page.note(at, f"{keys[0]}: {words}")
+        else:
+            networks.append(address_text(network))
+    if not networks:
+        if not _networks(written):
+            page.note(at, f"{keys[0]}: no address, network or range of addresses")
+        return
+    page.clients += 1
+    page.table("clients", name, at)
+    page.key("networks", networks)
+    secret = section.get(keys[1])
+    protected = next((key for key in keys[2:] if section.get(key)), "")
+    place = section.at(protected or keys[1])
+    page.secret("secret", f"{name}.secret", Secret(secret) if secret and not protected else None, place)
+    if protected:
+        page.note(
+            place, f"{protected}: only the old machine can read it: look at the NAS, or make a new one there and here"
+        )
+    page.key("event", event)
+    if section.kind == _ONE_FIELD:
+        page.key("challenge", value=False)
+        page.key("code_separator", section.get("delimiter", ","))
+
+
+def _networks(written: str) -> list[Network]:
+    """Read "192.0.2.10", "192.0.2.0/24" or "192.0.2.10-192.0.2.20"; nothing if it is none of them."""
+    first, dash, last = (part.strip() for part in written.partition("-"))
+    try:
+        if dash:
+            return list(summarize_address_range(ip_address(first), ip_address(last)))
+        return [ip_network(first, strict=False)]
+    except (ValueError, TypeError):
+        return []
+
+
+def _rest(section: Section, read: set[str], page: Page) -> None:
+    """Say of all other keys why they aren't carried over, one comment for each reason."""
+    reasons = defaultdict(list)
+    for key, setting in section.settings.items():
+        if key not in read and (key, setting.value.lower()) not in _SAME:
+            reasons[duo_settings.why(key)].append(setting)
+    for words, settings in reasons.items():
+        lines = ",".join(str(setting.line) for setting in settings)
+        page.note(f"{section.file}:{lines}", f"{', '.join(each.key for each in settings)}: {words}", len(settings))
+
+
+def _named(section: str) -> str:
+    return section.replace("_", "-")

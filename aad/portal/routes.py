@@ -1,0 +1,42 @@
+"""All routes of the portal, and how it says that something went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from aad.https import problems
+from aad.https.messages import Request, Response, Route
+from aad.https.problems import Problem
+from aad.portal import account, enrol, helpdesk, pages
+from aad.portal.access import NOT_YOURS, Door
+from aad.portal.page_request import Parts
+from aad.portal.sign_in import Signing
+from aad.portal.translations import saying
+
+_SAID = {
+    problems.NOTHING_HERE: "missing",
+    problems.OTHER_METHOD: "missing",
+    problems.UNAVAILABLE: "unavailable",
+    problems.TOO_MANY_LOGINS: "busy",
+    problems.FAULT: "fault",
+    NOT_YOURS: "not_allowed",
+}
+
+
+def routes(parts: Parts, randomness: Callable[[int], bytes]) -> Iterator[Route]:
+    """Yield every route. `randomness(n)` gives n random octets."""
+    door = Door(parts)
+    yield from pages.routes()
+    yield from Signing(parts, door, randomness).routes()
+    for room in (account, enrol):
+        yield from room.routes(door)
+    if parts.helpers:
+        yield from helpdesk.routes(door)
+
+
+def shown(parts: Parts, request: Request, problem: Problem) -> Response:
+    """Return the page of a problem."""
+    language = parts.language_of(request)
+    what = saying(language)(_SAID.get(problem.sort, "form_stale"))
+    page = parts.pages.page("message", language, status=problem.sort.status, what=what, narrow=True)
+    return Response(status=page.status, body=page.body, headers=(*page.headers, *problem.headers))

@@ -1,0 +1,161 @@
+"""Signing in, by the chain of the portal's event, and out. What a stranger learns here is nothing."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+
+from aad.core.conversation import Accepted
+from aad.core.secret import Secret
+from aad.https import problems
+from aad.https.login_front import Told
+from aad.https.messages import Cookie, Request, Response, Route, elsewhere
+from aad.https.problems import Problem, TooManyFailures, again_in
+from aad.login.engine import Asked
+from aad.portal.access import Door
+from aad.portal.page_request import ANSWERING, Parts, Visit
+from aad.portal.sessions import COOKIE
+from aad.portal.translations import saying
+from aad.ports import Unavailable
+
+VISITOR = "__Host-aad-visitor"
+_VISITOR = re.compile(r"[A-Za-z0-9_-]{32}")
+_KIND = "sign in"
+
+
+class Signing:
+    """The pages before a session, and after it."""
+
+    def __init__(self, parts: Parts, door: Door, randomness: Callable[[int], bytes]) -> None:
+        """Keep what it gets. `randomness(n)` gives n random octets."""
+        self._parts = parts
+        self._door = door
+        self._randomness = randomness
+
+    def routes(self) -> list[Route]:
+        """Return what is answered here."""
+        return [
+            Route("GET", "/sign-in", self._show),
+            Route("POST", "/sign-in", self._begin),
+            Route("POST", "/sign-in/code", self._answer),
+            Route("POST", "/sign-out", self._door.inside(self._out)),
+        ]
+
+    async def _show(self, request: Request) -> Response:
+        again = request.query.get("again") == "1"
+        try:
+            visit = await self._door.visit(request)
+        except Unavailable:
+            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
+        if visit and not again:
+            return elsewhere("/")
+        return self._page(request, again=again and visit is not None, name=visit.user.name if visit else "")
+
+    async def _begin(self, request: Request) -> Response:
+        say, form = saying(self._parts.language_of(request)), request.form
+        if not self._parts.forms.ours(_visitor(request), form):
+            return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=say("form_stale"))
+        name, password = form.get("name", "").strip(), form.get("password", "")
+        typed = {"name": name, "password": password or not self._parts.password}
+        mistakes = {key: say(f"{key}_missing") for key, given in typed.items() if not given}
+        if mistakes:
+            return self._page(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, mistakes=mistakes, name=name)
+        asking = self._parts.asking(request)
+        try:
+            told = await self._parts.front.begin(asking, name, Secret(password), request.received)
+        except TooManyFailures as error:
+            trouble = say("slowed", seconds=error.seconds)
+            page = self._page(request, status=error.sort.status, trouble=trouble, name=name)
+            return replace(page, headers=(*page.headers, *error.headers))
+        return await self._told(request, name, told)
+
+    async def _answer(self, request: Request) -> Response:
+        say, form, visitor = saying(self._parts.language_of(request)), request.form, _visitor(request)
+        if not self._parts.forms.ours(visitor, form):
+            return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=say("form_stale"))
+        known = self._parts.forms.opened(_KIND, visitor, form.get("state", ""))
+        if known is None:
+            return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=say("too_late"))
+        again, typed = form.get("again") == "1", form.get("code", "")
+        if self._parts.entry(known["method"], say)["type"] != "password":
+            typed = typed.strip()
+        if not typed and not again:
+            mistakes = {"code": say("code_missing")}
+            return self._code(request, known["method"], known["prompt"], form["state"], mistakes=mistakes)
+        ticket, answer = base64.b64decode(known["ticket"]), Secret("" if again else typed)
+        asking = self._parts.asking(request)
+        told = await self._parts.front.answer(asking, known["name"], ticket, answer, request.received)
+        if isinstance(told, Asked) and told.method == known["method"] and not again:
+            wrong = {"code": say("code_wrong")}  # the page says so in its own words, so the question stays as it was
+            return self._asked(request, known["name"], replace(told, prompt=known["prompt"]), mistakes=wrong)
+        return await self._told(request, known["name"], told, notice=say("resent") if again else "")
+
+    async def _told(self, request: Request, name: str, told: Told, notice: str = "") -> Response:
+        """Return what follows what the engine told."""
+        say = saying(self._parts.language_of(request))
+        if isinstance(told, Accepted):
+            return await self._open(request, told)
+        if isinstance(told, Asked):
+            return self._asked(request, name, told, notice=notice)
+        # The same for everybody, but for what the event tells who has proved who he is.
+        more = told.words.removeprefix(self._parts.front.reject_message).strip()
+        trouble = f"{say('failed')} {more}".strip()
+        return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=trouble, name=name)
+
+    def _asked(self, request: Request, name: str, asked: Asked, **values: object) -> Response:
+        known = {"ticket": base64.b64encode(asked.ticket).decode(), "method": asked.method, "prompt": asked.prompt}
+        seconds = asked.seconds + ANSWERING
+        state = self._parts.forms.sealed(_KIND, _visitor(request), seconds, name=name, **known)
+        return self._code(request, asked.method, asked.prompt, state, **values)
+
+    async def _open(self, request: Request, accepted: Accepted) -> Response:
+        """Open a session, always a new one, in the place of any that this browser had."""
+        sessions = self._parts.sessions
+        try:
+            await sessions.end(request.cookies.get(COOKIE, ""))
+            user, methods = accepted.login.user, accepted.login.chain.methods
+            before = await self._parts.people.held(user)
+            session = await sessions.open(user, second=not self._parts.second.isdisjoint(methods), before=before)
+        except Unavailable as error:
+            self._parts.engine.outages.down(error)
+            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
+        return elsewhere("/", Cookie(name=COOKIE, value=session.token), Cookie(name=VISITOR, value="", seconds=0))
+
+    async def _out(self, visit: Visit) -> Response:
+        await self._parts.sessions.end(visit.session.token)
+        visit.tell("portal.left", user=visit.user.name)
+        return elsewhere("/sign-in", Cookie(name=COOKIE, value="", seconds=0))
+
+    def _page(self, request: Request, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+        """Return the form, for this browser alone."""
+        visitor, cookies = _visitor(request), list[Cookie]()
+        if not visitor:
+            visitor = base64.urlsafe_b64encode(self._randomness(24)).decode()
+            cookies.append(Cookie(name=VISITOR, value=visitor))
+        values |= {"csrf": self._parts.forms.token(visitor), "narrow": True}
+        return self._parts.pages.page("sign_in", self._parts.language_of(request), *cookies, status=status, **values)
+
+    def _code(self, request: Request, method: str, prompt: str, state: str, **values: object) -> Response:
+        language = self._parts.language_of(request)
+        say = saying(language)
+        values |= self._parts.entry(method, say)
+        values |= {
+            "action": "/sign-in/code",
+            "away": "/sign-in",
+            "heading": say("one_more_step"),
+            "lead": "",
+            "note": "",
+        }
+        values |= {"csrf": self._parts.forms.token(_visitor(request)), "narrow": True}
+        values |= {"prompt": prompt, "resend": self._parts.resends(method), "state": state}
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if values.get("mistakes") else HTTPStatus.OK
+        return self._parts.pages.page("code", language, status=status, **values)
+
+
+def _visitor(request: Request) -> str:
+    """Return the token of a browser that has no session yet; empty: it has none of ours."""
+    found = request.cookies.get(VISITOR, "")
+    return found if _VISITOR.fullmatch(found) else ""

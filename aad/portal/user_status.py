@@ -1,0 +1,129 @@
+"""Who somebody is, and how he stands: his methods, whether they are set up, where their messages go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aad.core.identity import User
+from aad.core.policy import Event
+from aad.enrolment.enrolment import Enrolment
+from aad.login.message_sending import first_address
+from aad.portal.translations import Say
+from aad.ports import ForeignSeal, Repository, Sender, without_password
+
+PATIENCE = 5.0  # seconds for a directory
+DIGITS = ("email_otp", "totp", "hotp")
+"""Types whose codes are digits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """A method that is configured. `sender`: masks addresses; `attribute`: where they are, as `User.reached_at` has it.
+
+    `enrolment`: users are enrolled for it. `tests`: repository -> the event that asks for nothing but this method;
+    `proofs`: the same, before a change of what a user is enrolled with.
+    """
+
+    name: str
+    type: str
+    resends: bool = False
+    sender: Sender | None = None
+    attribute: str = ""
+    enrolment: Enrolment | None = None
+    tests: Mapping[str, str]
+    proofs: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """A method as its user sees it. `ready`: set up, or with codes left."""
+
+    name: str
+    type: str
+    label: str
+    standing: str
+    ready: bool
+    testable: bool
+    resettable: bool
+
+
+class People:
+    """Finds users, and says how they stand. Unavailable: a directory or the store is out of order."""
+
+    def __init__(self, repositories: Mapping[str, Repository], event: Event, means: Sequence[Means]) -> None:
+        """Look where `event` does."""
+        self._repositories = repositories
+        self._event = event
+        self.means = {each.name: each for each in means}
+
+    async def find(self, typed: str) -> User | None:
+        """Return the user of a name as it is typed to sign in. AmbiguousUser: two or more have it."""
+        named = self._event.named(typed)
+        for place in [named.repository] if named.repository else self._event.repositories:
+            if (user := await self.again(named.name, place)) is not None:
+                return user
+        return None
+
+    async def again(self, name: str, repository: str) -> User | None:
+        """Return a user that was found before, as he is now. AmbiguousUser."""
+        if repository not in self._repositories:
+            return None
+        deadline = time.monotonic() + PATIENCE
+        found = await self._repositories[repository].find(name, None, without_password, deadline)
+        return found.user if found else None
+
+    async def held(self, user: User) -> dict[str, str]:
+        """Return what a user is enrolled with now: method -> identity, "" for nothing."""
+        return {
+            each.name: await each.enrolment.identity(user)
+            for each in self.means.values()
+            if each.enrolment is not None and user.repository in each.tests
+        }
+
+    def messenger(self, user: User) -> Means | None:
+        """Return the first method that can send a user a code; None: there is none, or no address for it."""
+        for means in self.means.values():
+            if means.sender is not None and user.repository in means.tests:
+                return means if first_address(means.sender, user, means.attribute) else None
+        return None
+
+    def label(self, name: str, say: Say) -> str:
+        """Say what a method is called."""
+        means = self.means[name]
+        key = f"type_{means.type}"
+        known = means.type in (*DIGITS, "recovery_codes")
+        alone = sum(each.type == means.type for each in self.means.values()) == 1
+        if not known:
+            return name
+        return say(key) if alone or name == means.type else f"{say(key)} ({name})"
+
+    async def ways(self, user: User, say: Say) -> list[Way]:
+        """Return the methods there are, as this user sees them."""
+        return [await self._way(means, user, say) for means in self.means.values() if user.repository in means.tests]
+
+    async def _way(self, means: Means, user: User, say: Say) -> Way:
+        standing, ready, testable, resettable = "", True, True, False
+        if means.enrolment is not None:
+            standing, ready, resettable = await _enrolled(means.enrolment, user, say)
+            testable = ready
+        elif means.sender is not None:
+            address = first_address(means.sender, user, means.attribute)
+            standing = say("sent_to", address=address) if address else say("no_address")
+            testable = bool(address)
+        known: dict[str, Any] = {"ready": ready, "testable": testable, "resettable": resettable}
+        return Way(name=means.name, type=means.type, label=self.label(means.name, say), standing=standing, **known)
+
+
+async def _enrolled(enrolment: Enrolment, user: User, say: Say) -> tuple[str, bool, bool]:
+    """Say how a user stands, whether he can use it, and whether there is anything to reset."""
+    try:
+        if enrolment.type == "recovery_codes":
+            left = await enrolment.left(user)
+            return say("no_codes") if not left else say("codes_left", count=left), bool(left), left is not None
+        held = await enrolment.vault.find(user) is not None
+    except ForeignSeal:
+        return say("needs_helpdesk"), False, True
+    return say("is_set_up" if held else "not_set_up"), held, held

@@ -1,0 +1,1 @@
+"""The RADIUS packet alone: octets, attributes, signatures, passwords; for the front, the clients and the tools."""

@@ -1,0 +1,197 @@
+"""Users in an LDAP directory: found by a search, checked by a bind (RFC 4511, RFC 4513)."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import ClassVar, Self, TypeVar
+
+from aad.core.identity import User
+from aad.core.outcome import Fact, Failure, Reason, Success
+from aad.core.secret import Secret
+from aad.ports import Admit, AmbiguousUser, Found, GroupLookup, Unavailable, Wiring
+from aad.repositories.ldap.account_state import sight
+from aad.repositories.ldap.decode import Unreadable
+from aad.repositories.ldap.failover import Account, Asker, Lines, OneUsers, Refused, Server, Undecided, peer
+from aad.repositories.ldap.groups import looked_up
+from aad.repositories.ldap.pool import Late, Pool
+from aad.repositories.ldap.resolve import Names
+from aad.repositories.ldap.result_codes import OURS, SIZE_LIMIT, SUCCESS, Result, verdict
+from aad.repositories.ldap.settings import LdapSettings
+from aad.repositories.ldap.transport import Turns
+from aad.repositories.ldap.user_entry import Reader
+
+A = TypeVar("A")
+
+
+class Ldap:
+    """Finds users by a search and checks passwords by a bind with the DN that the search returned."""
+
+    Settings: ClassVar[type] = LdapSettings
+
+    def __init__(self, settings: LdapSettings, wiring: Wiring) -> None:
+        """Keep what it gets."""
+        self._settings = settings
+        self._where = f"repository {wiring.name}"
+        self._account_state = wiring.account_state
+        self._reader = Reader(settings, wiring.name, wiring.attributes, account_state=wiring.account_state)
+        self._pool: Pool[Asker]
+        self._news: deque[Fact] = deque(maxlen=100)
+
+    async def __aenter__(self) -> Self:
+        """Connect when somebody asks, not before. Unavailable: the authority's file can't be used."""
+        settings, names = self._settings, Names()
+        tls = self._tls()
+        turns = Turns()
+        servers = [
+            Server(url, peer(url, tls, starttls=settings.starttls), self._news, turns) for url in settings.servers
+        ]
+        account = Account(settings.bind_dn, settings.bind_password or Secret(b""))
+        askers = [Asker(servers, names, account, settings.timeout) for _ in range(settings.connections)]
+        self._pool = Pool(askers)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        await self._pool.stop()
+
+    async def find(self, name: str, password: Secret | None, admit: Admit, deadline: float) -> Found | None:
+        """Search the user; if there is a password and `admit` says so, bind, in the same job (ports.Repository)."""
+        if (wanted := self._reader.user_search(name)) is None:
+            return None
+
+        async def question(lines: Lines) -> Found | AmbiguousUser | None:
+            result, entries = await lines.search(wanted)
+            if result.code == SIZE_LIMIT or len(entries) > 1:
+                return AmbiguousUser()
+            if result.code != SUCCESS:
+                raise Refused(_search_words(wanted.base, result), ours=result.code in OURS)
+            if not entries:
+                return None
+            user = await self._with_groups(lines, self._reader.user(entries[0], time.time()))
+            return Found(user, await self._proof(lines, user, password) if password and await admit(user) else None)
+
+        found = await self._ask(lambda asker: asker.ask(question, deadline), deadline)
+        if isinstance(found, AmbiguousUser):
+            raise found
+        return replace(found, facts=self._told()) if found and self._news else found
+
+    async def authenticate(self, user: User, password: Secret, deadline: float) -> Success | Failure:
+        """Bind with the user's DN (ports.Repository)."""
+        if not password:
+            return Failure(Reason.EMPTY_PASSWORD)
+
+        async def question(lines: Lines) -> Success | Failure:
+            return await self._proof(lines, user, password)
+
+        return await self._ask(lambda asker: asker.ask(question, deadline), deadline)
+
+    async def probe(self) -> str:
+        """Ask every server for the bases. Unavailable: none can be used."""
+        settings, account = self._settings, self._settings.bind_dn or "nobody"
+
+        async def question(lines: Lines) -> str:
+            for base in dict.fromkeys((settings.base_dn, settings.groups_below())):
+                result = await lines.base_found(base)
+                if result.code != SUCCESS:
+                    raise Refused(_search_words(base, result), ours=True)
+            seen = f", {await self._state_seen(lines)}" if self._account_state else ""
+            return f"bound as {account}, base found{seen}"
+
+        deadline = time.monotonic() + self._settings.timeout * (len(self._settings.servers) + 1)
+
+        async def every(asker: Asker) -> list[tuple[str, str, bool]]:
+            return [answer async for answer in asker.ask_each(question)]
+
+        answers = await self._ask(every, deadline)
+        words = "; ".join(f"{url}: {what}" for url, what, _ in answers)
+        if not any(could_tell for _, _, could_tell in answers):
+            raise Unavailable(words, where=self._where)
+        return words
+
+    async def look_up_group(self, group: str, deadline: float) -> GroupLookup:
+        """Look for a group (ports.LooksUpGroups)."""
+
+        async def question(lines: Lines) -> GroupLookup:
+            return await looked_up(lines, self._settings, group)
+
+        return await self._ask(lambda asker: asker.ask(question, deadline), deadline)
+
+    async def _ask(self, work: Callable[[Asker], Awaitable[A]], deadline: float) -> A:
+        try:
+            return await self._pool.do(work, deadline)
+        except Unavailable as error:
+            error.where, error.facts = "" if isinstance(error, Undecided) else self._where, self._told()
+            raise
+        except Late as late:
+            raise Unavailable(str(late), where=self._where) from late
+
+    async def _state_seen(self, lines: Lines) -> str:
+        """Say what is seen of accounts' states. Refused: so little that nobody is let in by it."""
+        try:
+            result, entries = await lines.search(self._reader.sample())
+        except ValueError:
+            return "user_filter finds no users to see account states of"
+        if result.code not in {SUCCESS, SIZE_LIMIT}:
+            return f"account states can't be looked at: {_search_words(self._settings.base_dn, result)}"
+        users = [entry.values for entry in entries]
+        words, enough = sight(users, self._settings.directory, self._settings.bind_dn or "nobody")
+        if not enough:
+            raise Refused(words)
+        return words
+
+    def _told(self) -> tuple[Fact, ...]:
+        """Return what is new about the servers, for whoever writes the log."""
+        return tuple(self._news.popleft() for _ in range(len(self._news)))
+
+    async def _with_groups(self, lines: Lines, user: User) -> User:
+        """Search the groups that the user's entry doesn't name, if they are wanted.
+
+        OneUsers: not all of them are known. A chain that is for members would be passed over for a weaker one.
+        """
+        if (wanted := self._reader.group_search(user)) is None:
+            return user
+        try:
+            result, entries = await lines.search(wanted)
+        except Unreadable as unreadable:
+            message = f"the search in {wanted.base} was answered with {unreadable}"
+            raise OneUsers(message) from None
+        if result.code != SUCCESS:
+            raise OneUsers(_search_words(wanted.base, result))
+        return replace(user, groups=user.groups.union(entry.dn for entry in entries))
+
+    async def _proof(self, lines: Lines, user: User, password: Secret) -> Success | Failure:
+        """Bind as the user. OneUsers: the server said neither yes nor no."""
+        if not user.handle:
+            message = "an entry without a DN"
+            raise OneUsers(message)
+        try:
+            result = await lines.bind(user.handle, password.reveal())
+        except Unreadable as unreadable:
+            message = f"the bind as the user was answered with {unreadable}"
+            raise OneUsers(message) from None
+        proof = verdict(result, self._settings.directory)
+        if proof is None:
+            message = f"the bind as the user was answered with {result}"
+            raise OneUsers(message)
+        return proof
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """Return what verifies the servers' certificates, chain and name; one for all, as it takes 25 ms to make."""
+        if not (self._settings.starttls or any(url.startswith("ldaps:") for url in self._settings.servers)):
+            return None
+        try:
+            return ssl.create_default_context(cafile=self._settings.ca_file)
+        except OSError as error:
+            message = f"{self._settings.ca_file} can't be used: {error}"
+            raise Unavailable(message, where=self._where) from error
+
+
+def _search_words(base: str, result: Result) -> str:
+    return f"the search in {base} was answered with {result}"

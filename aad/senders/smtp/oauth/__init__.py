@@ -1,0 +1,1 @@
+"""Access tokens for a mail server that wants OAuth 2."""

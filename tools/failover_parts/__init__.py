@@ -1,0 +1,1 @@
+"""What `tools/failover` is made of."""

@@ -1,0 +1,1 @@
+"""What `tools/flood` is made of."""
