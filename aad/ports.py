@@ -34,7 +34,7 @@ from aad.storing import Tally as Tally  # noqa: PLC0414
 M = TypeVar("M")
 
 
-class Unavailable(Exception):  # noqa: N818 - the word of the house
+class Unavailable(Exception):  # noqa: N818 - a word of the house
     """A back end could not tell: neither yes nor no. Never shown to the user; `what` names the culprit for the log."""
 
     def __init__(self, what: str, *, where: str = "", facts: tuple[Fact, ...] = ()) -> None:
@@ -53,7 +53,7 @@ class Unavailable(Exception):  # noqa: N818 - the word of the house
         return f"{self.where}: {self.what}" if self.where else self.what
 
 
-class Misbehaved(Unavailable):
+class MisbehavedError(Unavailable):
     """A plugin of another package did in a call what its contract forbids (`aad.guard`): the login at work ends.
 
     `why`: the same, without the plugin's name.
@@ -69,7 +69,7 @@ class Deferred(Unavailable):
     """A back end works, but doesn't take this now (4xx): the same may go well in a while."""
 
 
-class AmbiguousUser(Exception):  # noqa: N818 - the word of the house
+class AmbiguousUserError(Exception):
     """A repository holds two or more users of this name: nobody can say which one asks."""
 
 
@@ -104,7 +104,7 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
     Settings: ClassVar[type]
 
     async def find(self, name: str, password: Secret | None, admit: Admit, deadline: float) -> Found | None:
-        """Return the user called `name`, or None. AmbiguousUser: two or more. Unavailable: could not tell.
+        """Return the user called `name`, or None. AmbiguousUserError: two or more. Unavailable: could not tell.
 
         A disabled, locked or expired account is found too, with `User.barred`.
         If there is a `password` and `await admit(user)` says so, the password is checked on the way, so that search
@@ -127,7 +127,7 @@ class Pretends(Protocol):
         """Take as long as if the password were checked, for a user whose password must not be. Unavailable."""
 
 
-class AddressRefused(Exception):  # noqa: N818 - the word of the house
+class AddressRefusedError(Exception):
     """The message can't go to this address, now or ever (5xx, or no address at all): sending again won't help."""
 
 
@@ -135,13 +135,13 @@ class Later(Protocol):
     """A message that goes on after its caller's deadline."""
 
     async def receipt(self) -> Receipt:
-        """Wait until it is settled. AddressRefused, Deferred, Unavailable, Underway (nobody will know): as `send`."""
+        """Wait until it is settled. AddressRefusedError, Deferred, Unavailable, Underway (unknown): as `send`."""
 
     def withdraw(self) -> bool:
         """Stop it, if that is still possible; True: it won't arrive."""
 
 
-class Underway(Exception):  # noqa: N818 - the word of the house
+class Underway(Exception):  # noqa: N818 - a word of the house
     """The message was not taken by the deadline, and may still arrive: whoever sends another one may send two."""
 
     def __init__(self, what: str, later: Later | None = None) -> None:
@@ -174,7 +174,7 @@ class Sender(AbstractAsyncContextManager["Sender"], Protocol):
     async def send(self, message: Message, deadline: float) -> Receipt:
         """Send; return when the mail server took it.
 
-        AddressRefused: not to this address. Unavailable: it won't arrive; Deferred: nor now, but perhaps later.
+        AddressRefusedError: not to this address. Unavailable: it won't arrive; Deferred: nor now, but perhaps later.
         Underway: not taken by the `deadline` (`time.monotonic()` seconds), and still going on. Who is cancelled
         withdraws the message, if that is still possible.
         """
@@ -211,7 +211,7 @@ class Method(Protocol[M]):
         """Check what the user answered to this method's challenge."""
 
 
-class ForeignSeal(Exception):  # noqa: N818 - the word of the house
+class ForeignSealError(Exception):
     """What is held for a user was sealed with another installation's key, or for another user, or isn't whole."""
 
 
@@ -227,13 +227,13 @@ class Vault(Protocol):
     """What users are enrolled with for one method, sealed: a copy of the store gives nothing without the key."""
 
     async def find(self, user: User) -> Held | None:
-        """Return what is held for `user`; None: he isn't enrolled. ForeignSeal, Unavailable."""
+        """Return what is held for `user`; None: he isn't enrolled. ForeignSealError, Unavailable."""
 
     async def swap(self, user: User, old: Held | None, new: Secret | None) -> bool:
         """Hold `new` in the place of `old` (None: of nothing, or nothing); False: somebody else was first."""
 
 
-class Post(Protocol):
+class Messenger(Protocol):
     """How a method's message leaves: within the budgets, to the first address and by the first sender that takes it."""
 
     async def send(self, login: Login, senders: Sequence[str], draft: Draft, deadline: float) -> Sent:
@@ -276,7 +276,7 @@ class Wiring:
     name: str
     key: Secret
     repositories: Mapping[str, Repository] = field(default_factory=dict)
-    post: Post | None = None
+    post: Messenger | None = None
     vault: Vault | None = None
     attributes: tuple[str, ...] = ()
     account_state: bool = False

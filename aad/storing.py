@@ -80,13 +80,13 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     def now(self) -> float:
         """Return the time, in seconds."""
 
-    async def keep(self, kept: Kept, most: int) -> bool:
+    async def put_login(self, kept: Kept, most: int) -> bool:
         """Keep a waiting login, of `most` of its holder: the oldest goes, one without proof first.
 
         False: it isn't kept, as it is without proof and all the others have one.
         """
 
-    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+    async def take_login(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it, at once: of many who ask, one gets it. None: unknown, or expired long ago.
 
         `count`: what becomes of the login's row, at the same moment; if that changes nothing, the login isn't taken.
@@ -94,31 +94,31 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         For GRACE seconds after its end it is still given out: its method says that the answer came too late.
         """
 
-    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+    async def logins_of(self, holder: str) -> list[tuple[bytes, bytes]]:
         """Return tickets and logins that are kept for `holder` and still wait, the latest first; they go on waiting."""
 
-    async def waiting(self) -> int:
+    async def count_logins(self) -> int:
         """Count the waiting logins, about."""
 
-    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
+    async def increment(self, tally: Tally, limit: int, *, extend: bool) -> int:
         """Count one more, unless the counter is at its `limit` already; return the new count, or 0: not counted.
 
         `tally.count` is ignored; `until` holds for a new or expired counter, and, with `extend`, for any.
         """
 
-    async def refund(self, kind: str, scope: str, name: str) -> None:
+    async def decrement(self, kind: str, scope: str, name: str) -> None:
         """Take one back."""
 
-    async def forget(self, kind: str, scope: str, name: str) -> bool:
+    async def delete_counter(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter; say whether there was one. An empty `scope` means all of them."""
 
-    async def tallies(self, kind: str) -> list[Tally]:
+    async def counters(self, kind: str) -> list[Tally]:
         """Return the counters of a kind that still count."""
 
-    async def find(self, kind: str, name: str) -> bytes | None:
+    async def get(self, kind: str, name: str) -> bytes | None:
         """Return the value that is held for good under a kind and a name."""
 
-    async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
+    async def compare_and_set(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
         """Hold `new` where `old` is held; say whether it was: of many who ask at once, one gets True.
 
         `old` None: where nothing is held; `new` None: hold nothing any more. ValueError: `new` is over `LARGEST`.
@@ -127,22 +127,24 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     async def names(self, kind: str) -> list[str]:
         """Return the names that values of a kind are held under, in order."""
 
-    async def recall(self, kind: str, name: str) -> bytes | None:
+    async def get_expiring(self, kind: str, name: str) -> bytes | None:
         """Return a value that ends, and hasn't yet."""
 
-    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
+    async def compare_and_set_expiring(
+        self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float
+    ) -> bool:
         """Hold `new`, until then, where `old` is held; as `swap` for values that end. An ended one is none.
 
         ValueError: `new` is over `LARGEST_PASSING`.
         """
 
-    async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
+    async def update_expiring(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
         """Do with a value that ends, or none, what `rule` says. `expected`: what it probably is, which saves a look."""
 
-    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+    async def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         """Hold these values that end, by name, whatever is held; None: nothing any more. All at once."""
 
-    async def values(self, kind: str) -> dict[str, bytes]:
+    async def all_expiring(self, kind: str) -> dict[str, bytes]:
         """Return the values of a kind that end, and haven't yet, by name: for a command, as it walks through all."""
 
     async def probe(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from aad.canary.mail_matching import Letter, NoCode, reference_in
+from aad.canary.mail_matching import MailText, NoCodeError, reference_in
 from aad.canary.mailbox import Mail, Mailbox
 from aad.canary.settings import CanarySettings
 from aad.core.secret import Secret
@@ -18,7 +18,7 @@ from aad.radius.protocol.client_packets import Reply
 from aad.radius_client.nas import Nas, message
 
 
-class Fallen(Exception):  # noqa: N818 - it reads as a sentence
+class StepFailedError(Exception):
     """The login went wrong at a step. `unreachable`: nobody said no, a server just wasn't there."""
 
     def __init__(self, why: str, *, unreachable: bool = False) -> None:
@@ -28,7 +28,7 @@ class Fallen(Exception):  # noqa: N818 - it reads as a sentence
 
 
 @dataclass
-class Flight:
+class LoginRun:
     """How far a login came. `seconds`: of each step done, in order; the total once there was a request."""
 
     user: str
@@ -55,9 +55,9 @@ class Flight:
         self.fell_at = ""
 
 
-def fly(settings: CanarySettings) -> Flight:
+def fly(settings: CanarySettings) -> LoginRun:
     """Log in. Nothing is raised for what may go wrong on the way: the flight says it."""
-    flight, mailbox = Flight(settings.user), settings.mailbox()
+    flight, mailbox = LoginRun(settings.user), settings.mailbox()
     flight.fell_at = "mailbox"
     try:
         mailbox.open(settings.timeout)
@@ -68,7 +68,7 @@ def fly(settings: CanarySettings) -> Flight:
             flight.seconds["total"] = time.monotonic() - began
     except Unavailable as error:
         flight.why, flight.unreachable = error.told, True
-    except Fallen as fallen:
+    except StepFailedError as fallen:
         flight.why, flight.unreachable = str(fallen), fallen.unreachable
     finally:
         mailbox.close()
@@ -81,7 +81,7 @@ class _Login:
 
     settings: CanarySettings
     mailbox: Mailbox
-    flight: Flight
+    flight: LoginRun
     end: float
     others: int = 0
 
@@ -106,44 +106,44 @@ class _Login:
         reply = self._ask(nas, self.settings.password, None, "pap")
         if reply.code == constants.ACCESS_ACCEPT:
             why = "accepted without a code: this user isn't asked for a second factor"
-            raise Fallen(why)
+            raise StepFailedError(why)
         if reply.code != constants.ACCESS_CHALLENGE:
-            raise Fallen(_said("refused", reply))
+            raise StepFailedError(_said("refused", reply))
         return reply
 
-    def _accepted(self, nas: Nas, challenge: Reply, letter: Letter) -> None:
+    def _accepted(self, nas: Nas, challenge: Reply, letter: MailText) -> None:
         try:
             code = letter.code(self.flight.reference, self.settings.code_pattern)
-        except NoCode as error:
+        except NoCodeError as error:
             why = f"the mail arrived, but {error}"
-            raise Fallen(why) from None
+            raise StepFailedError(why) from None
         reply = self._ask(nas, code, challenge.first(constants.STATE), nas.protocol)
         if reply.code == constants.ACCESS_CHALLENGE:
-            raise Fallen(_said("not accepted but challenged again", reply))
+            raise StepFailedError(_said("not accepted but challenged again", reply))
         if reply.code != constants.ACCESS_ACCEPT:
-            raise Fallen(_said("refused", reply))
+            raise StepFailedError(_said("refused", reply))
 
     def _ask(self, nas: Nas, answer: Secret, state: bytes | None, protocol: str) -> Reply:
-        """Ask in what is left of the time. Fallen."""
+        """Ask in what is left of the time. StepFailedError."""
         patience = min(nas.timeout, max(self.end - time.monotonic(), 0.5) / nas.tries)
         try:
             reply = replace(nas, timeout=patience).ask(self.settings.user, answer, state, protocol)
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or error
             why = f"{self.settings.server}: {reason}"
-            raise Fallen(why, unreachable=isinstance(error, OSError)) from error
+            raise StepFailedError(why, unreachable=isinstance(error, OSError)) from error
         if reply is None:
             why = f"no answer of {self.settings.server} in {patience * nas.tries:.1f}s: nobody there, unknown client, "
             why += "wrong secret, or LDAP or mail is out of order"
-            raise Fallen(why, unreachable=True)
+            raise StepFailedError(why, unreachable=True)
         return reply
 
-    def _mail(self) -> tuple[Mail, Letter]:
-        """Wait for the login's mail. Fallen, Unavailable."""
+    def _mail(self) -> tuple[Mail, MailText]:
+        """Wait for the login's mail. StepFailedError, Unavailable."""
         while True:
             left = self.end - time.monotonic()
             for mail in self.mailbox.mails(left):
-                letter = Letter.parse(mail.octets)
+                letter = MailText.parse(mail.octets)
                 if self._ours(mail, letter):
                     return mail, letter
                 self.others += mail.new
@@ -153,9 +153,9 @@ class _Login:
         which = f" with the reference {self.flight.reference}" if self.flight.reference else ""
         others = f" ({self.others} other new: does the mail show {{reference}}?)" if self.others else ""
         why = f"no mail{which} in {self.mailbox.where} within {spoken(self.settings.timeout)}{others}"
-        raise Fallen(why)
+        raise StepFailedError(why)
 
-    def _ours(self, mail: Mail, letter: Letter) -> bool:
+    def _ours(self, mail: Mail, letter: MailText) -> bool:
         """Say whether it is the mail of this login.
 
         By the reference, a mail that was there before counts too: a login begun again soon is asked for the code sent

@@ -20,7 +20,7 @@ _NUMBER = re.compile(rf"(?<![\w/.+-])(?<!\d:)\d{{{SHORTEST},{LONGEST}}}(?![\w/-]
 _LINE = re.compile(rf"^[^\S\n]*(\d{{{SHORTEST},{LONGEST}}})[^\S\n]*$", re.ASCII | re.MULTILINE)
 
 
-class NoCode(ValueError):  # noqa: N818 - it reads as a sentence
+class NoCodeError(ValueError):
     """A mail in which the code can't be told; the text names no number of it, for one of them may be the code."""
 
 
@@ -33,7 +33,7 @@ def reference_in(prompt: str) -> str:
 
 
 @dataclass(frozen=True)
-class Letter:
+class MailText:
     """What a reader sees of a mail."""
 
     subject: str
@@ -56,13 +56,13 @@ class Letter:
         return any(re.search(rf"(?<![\w-]){re.escape(reference)}(?![\w-])", part) for part in (self.subject, self.text))
 
     def code(self, reference: str, pattern: str = "") -> Secret:
-        """Return the code; `pattern`: an expression whose first group it is, or that it matches whole. NoCode."""
+        """Return the code; `pattern`: an expression whose first group it is, or that it matches whole. NoCodeError."""
         if pattern:
             found = re.search(pattern, f"{self.subject}\n{self.text}", re.MULTILINE)
             code = found[1 if found.re.groups else 0] if found is not None else ""
             if not code:
                 message = "code_pattern matches nothing in it"
-                raise NoCode(message)
+                raise NoCodeError(message)
             return Secret(str(code))
         return Secret(_only(self.subject, self.text, reference))
 
@@ -70,7 +70,7 @@ class Letter:
         """Say whether a code can be told in it."""
         try:
             self.code("", pattern)
-        except NoCode:
+        except NoCodeError:
             return False
         return True
 
@@ -88,4 +88,4 @@ def _only(subject: str, text: str, reference: str) -> str:
             return str(numbers.pop())
     several = f"{len(in_text)} numbers, and it isn't plain which one is the code" if in_text else "no number"
     message = f"it has {several}: give a code_pattern"
-    raise NoCode(message)
+    raise NoCodeError(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from aad.canary.login_run import Flight
+from aad.canary.login_run import LoginRun
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)  # of the monitoring plugins' convention
 _FINE, _FAILED, _UNAVAILABLE = 0, 1, 69  # of the house
@@ -14,7 +14,7 @@ Limits = Mapping[str, float]
 """Step -> the seconds from which on it is slow; 0: never."""
 
 
-def slow(flight: Flight, limits: Limits) -> list[str]:
+def slow(flight: LoginRun, limits: Limits) -> list[str]:
     """Return what took longer than it should, "mail 3.2s, over 2s"."""
     seconds = flight.seconds
     return [
@@ -24,14 +24,14 @@ def slow(flight: Flight, limits: Limits) -> list[str]:
     ]
 
 
-def failure(flight: Flight) -> str:
+def failure(flight: LoginRun) -> str:
     """Say in one line which step went wrong, why, and how the daemon's log is asked about it."""
     search = f"--login {flight.reference}" if flight.reference else f"--user {flight.user}"
     seek = "" if flight.fell_at == "mailbox" else f"; the daemon knows more: aad log {search}"
     return f"{flight.fell_at}: {flight.why}{seek}"
 
 
-def status(flight: Flight, form: str, limits: Limits) -> int:
+def status(flight: LoginRun, form: str, limits: Limits) -> int:
     """Return the exit status: the house's, or with nagios the plugins'."""
     if form == "nagios":
         return CRITICAL if not flight.accepted else WARNING if slow(flight, limits) else OK
@@ -40,7 +40,7 @@ def status(flight: Flight, form: str, limits: Limits) -> int:
     return _UNAVAILABLE if flight.unreachable else _FAILED
 
 
-def report(flight: Flight, form: str, limits: Limits, timeout: float, now: float) -> str:
+def report(flight: LoginRun, form: str, limits: Limits, timeout: float, now: float) -> str:
     """Write it in one of `FORMATS`. `now`: Unix seconds."""
     forms: dict[str, Callable[[], str]] = {
         "text": lambda: _text(flight),
@@ -56,13 +56,13 @@ def unknown(why: str) -> str:
     return f"AAD CANARY UNKNOWN - {_plain(why)}\n"
 
 
-def _text(flight: Flight) -> str:
+def _text(flight: LoginRun) -> str:
     said = {"password": f"challenged: {flight.prompt}", "mail": "arrived", "code": "accepted"}
     lines = [f"{step:9}{seconds:7.3f} s  {said.get(step, '')}".rstrip() for step, seconds in flight.seconds.items()]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _json(flight: Flight, limits: Limits) -> str:
+def _json(flight: LoginRun, limits: Limits) -> str:
     said = {
         "accepted": flight.accepted,
         "user": flight.user,
@@ -75,7 +75,7 @@ def _json(flight: Flight, limits: Limits) -> str:
     return json.dumps(said, ensure_ascii=False) + "\n"
 
 
-def _nagios(flight: Flight, limits: Limits, timeout: float) -> str:
+def _nagios(flight: LoginRun, limits: Limits, timeout: float) -> str:
     """Write the line of the plugins' guidelines: words, then after | the figures: value;warning;critical;least."""
     number = status(flight, "nagios", limits)
     words = failure(flight)
@@ -91,7 +91,7 @@ def _nagios(flight: Flight, limits: Limits, timeout: float) -> str:
     return f"{line} | {' '.join(figures)}\n" if figures else f"{line}\n"
 
 
-def _prometheus(flight: Flight, now: float) -> str:
+def _prometheus(flight: LoginRun, now: float) -> str:
     """Write what node_exporter's textfile collector reads."""
     user = flight.user.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
     lines = [

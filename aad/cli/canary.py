@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from aad.canary import report
-from aad.canary.login_run import Flight, fly
+from aad.canary.login_run import LoginRun, fly
 from aad.canary.settings import CanarySettings
 from aad.cli.exits import EX_USAGE, failed
 from aad.config.decode import Decoder
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     return _told(fly(settings), settings)
 
 
-def _told(flight: Flight, settings: CanarySettings) -> int:
+def _told(flight: LoginRun, settings: CanarySettings) -> int:
     limits, form = settings.limits(), settings.format
     said = report.report(flight, form, limits, settings.timeout, time.time())
     if settings.output is None:

@@ -17,7 +17,7 @@ from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 
 if TYPE_CHECKING:
-    from aad.cli.mailbox import Letter, Mailbox
+    from aad.cli.mailbox import Mailbox, ReceivedMail
 
 HELPER = "helen"
 CONFIGURATION = """\
@@ -79,7 +79,7 @@ class Inbox:
 
     def __init__(self) -> None:
         """Be empty."""
-        self._letters: list[Letter] = []
+        self._letters: list[ReceivedMail] = []
 
     def gather(self, mailbox: Mailbox, patience: float) -> None:
         """Take the next mail, if there is one so soon."""

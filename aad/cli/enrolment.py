@@ -24,12 +24,12 @@ from aad.login.randomness import Randomness
 from aad.logs.log import Log
 from aad.notices.kept import By, Notices, What
 from aad.portal.sessions import Sessions
-from aad.ports import AmbiguousUser, Repository, Store, Unavailable, without_password
+from aad.ports import AmbiguousUserError, Repository, Store, Unavailable, without_password
 
 PATIENCE = 15.0  # seconds
 
 
-class Refusal(Exception):  # noqa: N818 - what an administrator asked for can't be done
+class CommandRefusedError(Exception):
     """Says so in one line; `code` is the exit code."""
 
     def __init__(self, what: str, code: int = EX_FAILED) -> None:
@@ -57,7 +57,7 @@ def done(action: Action, options: argparse.Namespace, types: Collection[str]) ->
     config = configured_for_daemon(options)
     try:
         return asyncio.run(action(config, _method(config, options.method, types), options))
-    except Refusal as error:
+    except CommandRefusedError as error:
         return failed(str(error), error.code)
     except Unavailable as error:
         return failed(error.told, os.EX_UNAVAILABLE)
@@ -69,14 +69,14 @@ def _method(config: Config, wanted: str | None, types: Collection[str]) -> Plugi
     kinds = " or ".join(sorted(types))
     if not known:
         message = f'no method of type {kinds} in {config.file}: name one in a chain, methods = ["password", "..."]'
-        raise Refusal(message)
+        raise CommandRefusedError(message)
     if wanted is None and len(known) > 1:
         message = f"there are several methods of type {kinds}: say --method {' or '.join(known)}"
-        raise Refusal(message, EX_USAGE)
+        raise CommandRefusedError(message, EX_USAGE)
     name = wanted or next(iter(known))
     if name not in known:
         message = f"no method {name!r} of type {kinds}: {did_you_mean(name, known)}"
-        raise Refusal(message, EX_USAGE)
+        raise CommandRefusedError(message, EX_USAGE)
     return known[name]
 
 
@@ -96,13 +96,13 @@ class Directory:
             asked = named.name if named else name
             try:
                 found = await self._opened[place].find(asked, None, without_password, time.monotonic() + PATIENCE)
-            except AmbiguousUser:
+            except AmbiguousUserError:
                 message = f"{name}: two or more entries of repository {place} have this name"
-                raise Refusal(message) from None
+                raise CommandRefusedError(message) from None
             if found is not None:
                 return found.user
         message = f"{name} is in none of the repositories {', '.join(places)}"
-        raise Refusal(message)
+        raise CommandRefusedError(message)
 
 
 @asynccontextmanager
@@ -114,7 +114,7 @@ async def directory(config: Config, options: argparse.Namespace) -> AsyncIterato
     ):
         if name is not None and name not in known:
             message = f"no {kind} {name!r}: {did_you_mean(name, known)}"
-            raise Refusal(message, EX_USAGE)
+            raise CommandRefusedError(message, EX_USAGE)
     names = [options.repository] if options.repository else list(config.repositories)
     if options.event:
         names = list(config.events[options.event].repositories)
@@ -145,7 +145,7 @@ class Enrolled:
             await self.sessions.end_all(user.repository, user.key)
         try:
             yield
-        except Refusal:
+        except CommandRefusedError:
             if row:
                 await self.notices.take_back(user, row)
             raise
@@ -174,7 +174,7 @@ def told(config: Config, name: str, **fields: object) -> None:
             log.record(name, **fields)
     except OSError as error:
         message = f"done, but the log can't be written: {error}"
-        raise Refusal(message) from None
+        raise CommandRefusedError(message) from None
 
 
 async def remove(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
@@ -184,7 +184,7 @@ async def remove(config: Config, plugin: Plugin, options: argparse.Namespace) ->
     async with enrolled(config, plugin) as known, known.telling(user, What.REMOVED):
         if not await known.enrolment.vault.remove(user.repository, user.key):
             message = f"{user.name} is not enrolled for {plugin.name}"
-            raise Refusal(message)
+            raise CommandRefusedError(message)
     told(config, "user.unenrolled", user=user.name, method=plugin.name, repository=user.repository)
     say(f"{user.name}: no longer enrolled for {plugin.name}")
     return EX_FINE

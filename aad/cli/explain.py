@@ -27,7 +27,7 @@ from aad.daemon import assembly
 from aad.daemon.daemon import granting
 from aad.login.identify import asked_of, not_ready, open_to
 from aad.login.lockout import told
-from aad.ports import AmbiguousUser, Store, Unavailable, without_password
+from aad.ports import AmbiguousUserError, Store, Unavailable, without_password
 
 EXAMPLE = "aad explain alice --event vpn --client vpn-gateway"
 PATIENCE = 15.0  # seconds
@@ -48,9 +48,11 @@ def run(options: argparse.Namespace) -> int:
     config = configured_for_daemon(options)
     if options.event not in config.events:
         return failed(f"no event {options.event!r}: {did_you_mean(options.event, config.events)}", EX_USAGE)
-    if options.client and options.client not in config.endpoints:
-        return failed(f"no client {options.client!r}: {did_you_mean(options.client, config.endpoints)}", EX_USAGE)
-    if options.client and options.event not in (known := config.endpoints[options.client]):
+    if options.client and options.client not in config.events_by_client:
+        return failed(
+            f"no client {options.client!r}: {did_you_mean(options.client, config.events_by_client)}", EX_USAGE
+        )
+    if options.client and options.event not in (known := config.events_by_client[options.client]):
         say(f"client: {options.client} asks for event {known[0]}, not {options.event}")
     return asyncio.run(_explain(config, options))
 
@@ -66,7 +68,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
         user = await _found(config, event, named)
         async with assembly.opened_store(config) as store:
             standings = await _standings(config, store, user)
-    except AmbiguousUser:
+    except AmbiguousUserError:
         return failed(f"{named.name}: two or more entries have this name, so it is refused")
     except Unavailable as error:
         return failed(error.told, os.EX_UNAVAILABLE)
@@ -79,11 +81,11 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     say(f"groups: {', '.join(sorted(user.groups)) or 'none'}")
     attempt = Attempt(
         event=event.name,
-        endpoint=options.client or "any client",
+        client=options.client or "any client",
         name=options.user,
         answer=NOTHING,
         deadline=0.0,
-        place=_place(options.address),
+        user_address=_place(options.address),
     )
     try:
         chosen = await _chains(config, event, user, attempt, named.chain)
@@ -157,7 +159,7 @@ def _stronger(config: Config, event: Event, asked: Sequence[Chain]) -> Iterator[
 def _unfit(chain: Chain, user: User, attempt: Attempt) -> str:
     """Say why a chain isn't asked; and where nothing is known of the user's groups, that it may be for this."""
     why = chain.misfit(user, attempt) or "not the one whose short name was typed"
-    elsewhere = chain.clients and attempt.endpoint not in chain.clients
+    elsewhere = chain.clients and attempt.client not in chain.clients
     unknown = chain.groups and not user.groups and not elsewhere
     return f"{why}: no group of {user.name} is known" if unknown else why
 

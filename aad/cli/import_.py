@@ -13,7 +13,7 @@ from aad.cli.exits import EX_FINE, EX_USAGE, failed
 from aad.core.secret import Secret
 from aad.filesystem import folders
 from aad.migrate import duo, freeradius
-from aad.migrate.toml_writer import BadFile, Page, Secrets
+from aad.migrate.toml_writer import BadFileError, Secrets, TomlWriter
 
 EXAMPLE = "aad import /etc/freeradius/3.0/clients.conf --secrets-dir /etc/aad/secrets >/etc/aad/aad.toml"
 _DUO = re.compile(r"(?mi)^\s*\[\s*(main|cloud|ad_client\d*|radius_(client|server_\w+)|ldap_server_\w+)\s*\]")
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     keeping, folder = Secrets.SHOWN if options.show_secrets else Secrets.LEFT_OUT, ""
     if options.secrets_dir:
         keeping, folder = Secrets.FILES, str(options.secrets_dir.absolute())
-    page = Page(keeping, folder)
+    page = TomlWriter(keeping, folder)
     try:
         text = _read(options.file)
         origin = options.origin or ("duo" if _DUO.search(text) else "freeradius" if _FREERADIUS.search(text) else "")
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             freeradius.imported(str(options.file), text, _Files(options.file).included, page)
         _write(options.secrets_dir, page.secrets)
-    except BadFile as error:
+    except BadFileError as error:
         return failed(str(error))
     except OSError as error:
         return failed(f"{error.filename}: {error.strerror}")

@@ -17,8 +17,8 @@ from aad.config import ConfigError
 from aad.filesystem import privileges
 from aad.filesystem.privileges import PrivilegesError
 from aad.logs import journal_writer
-from aad.logs.entry import Book, Entry, Unreadable, Wanted
-from aad.logs.file_reader import FileBook
+from aad.logs.entry import Entry, LogReader, UnreadableLogError, Wanted
+from aad.logs.file_reader import FileReader
 from aad.logs.login_story import Story, Telling, last, stories
 from aad.logs.since import since
 
@@ -56,12 +56,12 @@ def run(options: argparse.Namespace) -> int:
         for line in _lines(options, _entries(options, book, wanted)):
             print(line, flush=options.follow)
             found = True
-    except Unreadable as error:
+    except UnreadableLogError as error:
         return failed(str(error))
     return EX_FINE if found else failed(f"nothing found in {book.name}")
 
 
-def _book(options: argparse.Namespace) -> Book:
+def _book(options: argparse.Namespace) -> LogReader:
     """Return the journal or the file, wherever `serve` writes to."""
     if options.file is not None:
         return _file(options.file)
@@ -76,30 +76,30 @@ def _book(options: argparse.Namespace) -> Book:
         return _journal()
     if log.to == "stderr" or log.file is None:
         message = f"records go to stderr, {options.config} says; what keeps them can be read by --file, if it is JSON"
-        raise Unreadable(message)
+        raise UnreadableLogError(message)
     return _file(log.file)
 
 
-def _file(path: Path) -> Book:
-    """Return a file's records, which root reads as the owner of its folder. Unreadable."""
+def _file(path: Path) -> LogReader:
+    """Return a file's records, which root reads as the owner of its folder. UnreadableLogError."""
     try:
         privileges.become_owner(path.parent, shared=True)  # in a folder such as /tmp links aren't followed
     except PrivilegesError as error:
         message = f"{path} can't be read: {error}"
-        raise Unreadable(message) from None
-    return FileBook(path)
+        raise UnreadableLogError(message) from None
+    return FileReader(path)
 
 
-def _journal() -> Book:
+def _journal() -> LogReader:
     try:
-        book: Book = import_module("aad.logs.journal_reader").JournalBook()
+        book: LogReader = import_module("aad.logs.journal_reader").JournalReader()
     except ImportError:
         message = "the journal can't be read without systemd-python: pip install aad[journal], or journalctl -t aad"
-        raise Unreadable(message) from None
+        raise UnreadableLogError(message) from None
     return book
 
 
-def _entries(options: argparse.Namespace, book: Book, wanted: Wanted) -> Iterable[Entry]:
+def _entries(options: argparse.Namespace, book: LogReader, wanted: Wanted) -> Iterable[Entry]:
     moment = options.since.timestamp() if options.since else 0.0
     number = options.number
     if number is None and not (options.since or options.login or options.user or options.json or options.follow):

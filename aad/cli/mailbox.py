@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 @dataclass(frozen=True)
-class Letter:
+class ReceivedMail:
     """A mail that arrived."""
 
     recipient: str
@@ -25,7 +25,7 @@ class Mailbox:
 
     def __init__(self, port: int) -> None:
         """Listen on `port` from the start."""
-        self.letters: queue.Queue[Letter] = queue.Queue()
+        self.letters: queue.Queue[ReceivedMail] = queue.Queue()
         self._controller = Controller(self, hostname="127.0.0.1", port=port)
         self._controller.start()
 
@@ -38,5 +38,5 @@ class Mailbox:
         content = envelope.original_content or b""
         letter = email.message_from_bytes(content, policy=email.policy.default)
         body = letter.get_body(("plain",))
-        self.letters.put(Letter(envelope.rcpt_tos[0], str(letter["Subject"]), body.get_content() if body else ""))
+        self.letters.put(ReceivedMail(envelope.rcpt_tos[0], str(letter["Subject"]), body.get_content() if body else ""))
         return "250 2.0.0 Ok: queued as DEMO"

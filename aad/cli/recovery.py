@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from aad.cli.enrolment import Refusal, directory, done, enrolled, remove, takes_enrolment, told
+from aad.cli.enrolment import CommandRefusedError, directory, done, enrolled, remove, takes_enrolment, told
 from aad.cli.exits import EX_FINE, EX_USAGE, failed, say
 from aad.config import Config, Plugin
 from aad.core.identity import User
 from aad.core.recovery import CODES
 from aad.enrolment.enrolment import Enrolment
 from aad.notices.kept import What
-from aad.ports import ForeignSeal
+from aad.ports import ForeignSealError
 
 EXAMPLE = "aad recovery make alice"
 TYPES = ("recovery_codes",)
@@ -39,7 +39,7 @@ async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
         made = await known.enrolment.make_codes(user)
         if made is None:
             message = f"somebody else makes codes for {user.name} at this moment"
-            raise Refusal(message)
+            raise CommandRefusedError(message)
     codes, before = made
     print(*(code.text() for code in codes), sep="\n")
     say(f"{user.name}: {CODES} codes, each good once" + (", and none of before" if before else ""))
@@ -59,7 +59,7 @@ async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
 async def _left(enrolment: Enrolment, repository: str, user: str) -> str:
     try:
         left = await enrolment.left(User(name=user, repository=repository, handle=""))
-    except ForeignSeal:
+    except ForeignSealError:
         return "made with another installation's key"
     return "removed at this moment" if left is None else f"{left} codes left"
 

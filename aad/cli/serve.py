@@ -8,7 +8,7 @@ import os
 from aad.cli.become import become_daemon
 from aad.cli.exits import EX_FINE, configured, failed, takes_config, unavailable
 from aad.daemon.daemon import serve
-from aad.daemon.systemd import BadSocket
+from aad.daemon.systemd import BadSocketError
 from aad.daemon.workers import Workers
 from aad.filesystem.privileges import keep_memory_private
 from aad.ports import Unavailable
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         serve(config)
     except Unavailable as error:
         return unavailable(error.what)
-    except BadSocket as error:
+    except BadSocketError as error:
         return failed(str(error), os.EX_CONFIG)
     except OSError as error:  # a port that is taken, or not ours to open; the log's file
         return failed(str(error))

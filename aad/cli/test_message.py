@@ -13,7 +13,7 @@ from aad.config.faults import did_you_mean
 from aad.core.message import Message, Template
 from aad.core.secret import Secret
 from aad.daemon import assembly
-from aad.ports import AddressRefused, Unavailable, Underway
+from aad.ports import AddressRefusedError, Unavailable, Underway
 
 EXAMPLE = "aad test-message --to alice@example.com"
 PATIENCE = 60.0  # seconds
@@ -47,7 +47,7 @@ async def _send(config: Config, name: str, options: argparse.Namespace) -> int:
         try:
             print(f"{name}: {await sender.probe()}")
             receipt = await sender.send(message, began + PATIENCE)
-        except AddressRefused as error:
+        except AddressRefusedError as error:
             return failed(f"{name}: address refused: {error}")
         except Underway:
             return unavailable(f"{name}: no answer within {PATIENCE:.0f} s")

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from aad.cli.enrolment import Enrolled, Refusal, directory, done, enrolled, remove, takes_enrolment, told
+from aad.cli.enrolment import CommandRefusedError, Enrolled, directory, done, enrolled, remove, takes_enrolment, told
 from aad.cli.exits import EX_FAILED, EX_FINE, EX_USAGE, failed, say
 from aad.config import Config, Plugin
 from aad.core.answer import Plain
 from aad.core.identity import User
-from aad.core.otp_token import Token, base32, from_base32
+from aad.core.otp_token import OtpToken, base32, from_base32
 from aad.core.secret import Secret
 from aad.enrolment import qr_code
 from aad.enrolment.enrolment import Enrolment
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         # The caller's own file: read before root becomes another user.
         options.rows = list(_rows(Path(options.user))) if options.action == "import" else []
-    except Refusal as error:
+    except CommandRefusedError as error:
         return failed(str(error), error.code)
     return done(_ACTIONS[options.action], options, TYPES)
 
@@ -59,7 +59,7 @@ async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -
         enrolment = known.enrolment
         if not options.force and await enrolment.enrolled(user):
             message = f"{user.name} is enrolled for {plugin.name} already; --force makes a new secret and ends the old"
-            raise Refusal(message)
+            raise CommandRefusedError(message)
         token = enrolment.token()
         _shown(enrolment, token, user, draw=options.qr or sys.stdout.isatty())
     value = token.encoded() if options.no_confirm else _confirmed(enrolment, user, token)
@@ -77,10 +77,10 @@ async def _held(
     there = options.force and await known.enrolment.enrolled(user)
     async with known.telling(user, What.REPLACED if there else What.SET_UP, telling=telling):
         if not await known.enrolment.hold(user, value, instead=options.force):
-            raise Refusal(otherwise)
+            raise CommandRefusedError(otherwise)
 
 
-def _shown(enrolment: Enrolment, token: Token, user: User, *, draw: bool) -> None:
+def _shown(enrolment: Enrolment, token: OtpToken, user: User, *, draw: bool) -> None:
     """Print the secret: here and now, and never again."""
     address = enrolment.address(token, user)
     if draw:
@@ -91,7 +91,7 @@ def _shown(enrolment: Enrolment, token: Token, user: User, *, draw: bool) -> Non
     print(f"{address.text()}\nor typed: {base32(token.secret)}", flush=True)
 
 
-def _confirmed(enrolment: Enrolment, user: User, token: Token) -> Secret:
+def _confirmed(enrolment: Enrolment, user: User, token: OtpToken) -> Secret:
     """Ask for a code of the app, and return the token as it is behind that. Refusal: nothing is kept."""
     for _ in range(TRIES):
         with contextlib.suppress(EOFError):
@@ -100,7 +100,7 @@ def _confirmed(enrolment: Enrolment, user: User, token: Token) -> Secret:
                 return after
             print("Wrong: is the clock of the phone right?")
     message = f"no right code, so {user.name} is not enrolled"
-    raise Refusal(message)
+    raise CommandRefusedError(message)
 
 
 async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
@@ -121,7 +121,7 @@ async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -
                 user = await users.user(row[0].strip())
                 there = f"{user.name} is enrolled already; --force ends that"
                 await _held(known, user, token.encoded(), options, there, telling=options.notify)
-            except (Refusal, ValueError) as error:
+            except (CommandRefusedError, ValueError) as error:
                 failed(f"{path}:{number}: {error}")
                 wrong += 1
             else:
@@ -137,16 +137,16 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         rows = list(csv.reader(path.read_text("utf-8").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         message = f"{path}: {getattr(error, 'strerror', None) or 'is no CSV file in UTF-8'}"
-        raise Refusal(message) from None
+        raise CommandRefusedError(message) from None
     yield from ((n, row) for n, row in enumerate(rows, 1) if any(row) and not row[0].startswith("#"))
 
 
-def _token(row: list[str]) -> Token:
+def _token(row: list[str]) -> OtpToken:
     """Read one line. ValueError, which doesn't quote the secret."""
     if len(row) not in {2, 3} or not (row[2:] or ["0"])[0].strip().isdecimal():
         message = "should be USER,SECRET or USER,SECRET,COUNTER"
         raise ValueError(message)
-    return Token(from_base32(row[1]), int(row[2]) if row[2:] else 0)
+    return OtpToken(from_base32(row[1]), int(row[2]) if row[2:] else 0)
 
 
 _ACTIONS = {"enroll": _enroll, "remove": remove, "list": _list, "import": _import}

@@ -10,7 +10,7 @@ from aad.config import decoys, selectors, strength
 from aad.config.asked import Asked
 from aad.config.client import Client
 from aad.config.decode import Decoder
-from aad.config.https import endpoints
+from aad.config.https import events_by_client
 from aad.config.sections import Log, Radius
 from aad.core.strength import Trait
 from aad.core.user_address import network
@@ -42,7 +42,7 @@ def traits(plugin_class: Callable[[str, str], Any], parts: Parts) -> dict[str, T
 def compare(decoder: Decoder, parts: Parts) -> None:
     """Hold each event against those who ask for it, and its chains against each other; nothing is missing here."""
     asking = defaultdict[str, dict[str, None]](dict)  # sets, in order
-    for client, asked in endpoints(parts["clients"], parts["https"]).items():
+    for client, asked in events_by_client(parts["clients"], parts["https"]).items():
         for event in asked:
             asking[event][client] = None
     events = {

@@ -48,7 +48,7 @@ class ApiKey:
         yield from networks_faults("networks", self.networks)
 
 
-def endpoints(clients: Mapping[str, Client], https: Https | None) -> dict[str, tuple[str, ...]]:
+def events_by_client(clients: Mapping[str, Client], https: Https | None) -> dict[str, tuple[str, ...]]:
     """Return who may ask, each with the events it asks for, the usual one first: clients, websites, and the portal."""
     found: dict[str, tuple[str, ...]] = {name: (client.event,) for name, client in clients.items()}
     if https is None:

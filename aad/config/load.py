@@ -13,8 +13,8 @@ from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
 from aad.config.groups import hold_groups
-from aad.config.https import Https, endpoints
-from aad.config.replies import Reply, Vocabulary, vocabulary
+from aad.config.https import Https, events_by_client
+from aad.config.replies import AttributeDictionary, Reply, vocabulary
 from aad.core.secret import Secret
 from aad.core.strength import Traits
 from aad.filesystem import secure_path
@@ -78,7 +78,7 @@ class Config:
     metrics: sections.Metrics
     https: Https | None = None
     traits: Traits = field(default_factory=dict)
-    vocabulary: Vocabulary | None = None
+    vocabulary: AttributeDictionary | None = None
     warnings: tuple[Fault, ...] = ()
 
     @property
@@ -87,9 +87,9 @@ class Config:
         return _state_folder(self.store)
 
     @property
-    def endpoints(self) -> dict[str, tuple[str, ...]]:
+    def events_by_client(self) -> dict[str, tuple[str, ...]]:
         """Who may ask, each with the events it asks for, the usual one first: clients, websites, and the portal."""
-        return endpoints(self.clients, self.https)
+        return events_by_client(self.clients, self.https)
 
 
 def _state_folder(store: Plugin | None) -> Path | None:

@@ -15,7 +15,7 @@ from aad.core.grants import MOST_OCTETS, Table, Value, value
 from aad.core.settings import Pairs, option
 
 
-class Vocabulary(Protocol):
+class AttributeDictionary(Protocol):
     """What can be said in a reply; `aad.radius.protocol.attribute_dictionary` has one."""
 
     def names(self) -> Iterable[str]:
@@ -95,7 +95,7 @@ def asked_for(replies: Mapping[str, Reply]) -> tuple[str, ...]:
 
 def vocabulary(
     decoder: Decoder, read: Any, radius: Radius | None, clients: Mapping[str, Client], replies: Mapping[str, Reply]
-) -> Vocabulary | None:
+) -> AttributeDictionary | None:
     """Read the dictionary, if anything needs it, and hold names and values against it; `decoder` has what is wrong."""
     elsewhere = {name: client.address_attribute for name, client in clients.items()}
     elsewhere = {name: attribute for name, attribute in elsewhere.items() if attribute != CALLING_STATION}
@@ -103,7 +103,7 @@ def vocabulary(
     if not (replies or elsewhere or further):
         return None
     try:
-        known: Vocabulary = read(further)
+        known: AttributeDictionary = read(further)
     except ValueError as error:
         decoder.fault(("radius", "dictionary"), str(error))
         return None
@@ -119,7 +119,7 @@ def vocabulary(
     return known
 
 
-def _hold(decoder: Decoder, known: Vocabulary, table: str, reply: Reply) -> None:
+def _hold(decoder: Decoder, known: AttributeDictionary, table: str, reply: Reply) -> None:
     octets = 0
     for name, texts in reply.attributes:
         at = ("replies", table, "attributes", name)
@@ -134,7 +134,7 @@ def _hold(decoder: Decoder, known: Vocabulary, table: str, reply: Reply) -> None
         decoder.fault(("replies", table), f"has {octets} octets of attributes, and a reply has room for {MOST_OCTETS}")
 
 
-def _encoded(decoder: Decoder, at: tuple[str, ...], known: Vocabulary, each: Value) -> int:
+def _encoded(decoder: Decoder, at: tuple[str, ...], known: AttributeDictionary, each: Value) -> int:
     """Say how many octets a value takes; with macros, nobody knows."""
     if each.literal is None:
         return 0
@@ -145,7 +145,7 @@ def _encoded(decoder: Decoder, at: tuple[str, ...], known: Vocabulary, each: Val
         return 0
 
 
-def _meant(name: str, known: Vocabulary) -> str:
+def _meant(name: str, known: AttributeDictionary) -> str:
     """Say what name was meant; there are too many to list."""
     said = did_you_mean(name.partition(":")[0], known.names())
     return (

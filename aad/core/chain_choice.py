@@ -25,19 +25,19 @@ class Choice:
 
 def ask(running: Running, now: float) -> Challenge[Choice]:
     """Ask which of the chains it should be."""
-    return _asked(running.fork, Choice(now + LIFE, TRIES))
+    return _asked(running.choices, Choice(now + LIFE, TRIES))
 
 
 def answered(running: Running, memo: Choice, answer: Answer, now: float) -> Running | Challenge[Choice] | Failure:
     """Go on with the chain that the user named, by its number or its short name; ask again otherwise."""
     if now >= memo.expires:
         return Failure(Reason.EXPIRED)
-    for number, chain in enumerate(running.fork, 1):
+    for number, chain in enumerate(running.choices, 1):
         if _means(answer, number, chain):
-            return running.along(chain)
+            return running.choose(chain)
     if memo.tries <= 1:
         return Failure(Reason.NO_CHOICE)
-    return replace(_asked(running.fork, replace(memo, tries=memo.tries - 1)), because=Reason.NO_CHOICE)
+    return replace(_asked(running.choices, replace(memo, tries=memo.tries - 1)), because=Reason.NO_CHOICE)
 
 
 def _asked(chains: tuple[Chain, ...], memo: Choice) -> Challenge[Choice]:

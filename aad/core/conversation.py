@@ -58,9 +58,9 @@ class Login:
     name: str
     user: User
     event: str
-    endpoint: str
+    client: str
     chain: Chain
-    caller: str = ""
+    calling_station: str = ""
     others: tuple[Chain, ...] = ()
     proof: Success | Failure | None = None
     proven: bool = False
@@ -90,12 +90,12 @@ class Running:
         return self.login.chain.methods[self.position]
 
     @property
-    def begins(self) -> bool:
+    def needs_no_answer(self) -> bool:
         """Whether the method begins, and nothing came with the attempt that it could check."""
         return self.memo is None and (self.answer is None or self.answer.empty)
 
     @property
-    def fork(self) -> tuple[Chain, ...]:
+    def choices(self) -> tuple[Chain, ...]:
         """The chains that the user may choose from now: all that was asked so far is the same, what comes is not."""
         if not self.login.others:
             return ()
@@ -107,9 +107,9 @@ class Running:
         ]
         return tuple(alive) if len({chain.methods[self.position] for chain in alive}) > 1 else ()
 
-    def along(self, chain: Chain) -> Running:
+    def choose(self, chain: Chain) -> Running:
         """Go on along one of the fork's chains, with the method that is next there."""
-        if chain not in self.fork:
+        if chain not in self.choices:
             message = f"chain {chain.name!r} asks for something else before"
             raise ValueError(message)
         return Running(login=replace(self.login, chain=chain, others=()), position=self.position)
@@ -143,7 +143,7 @@ class Waiting:
         """Return what follows an answer: a code belongs to its user, client and event (ASVS 6.6.2)."""
         if attempt.key != self.login.key:
             return Rejected(Reason.OTHER_USER)
-        if (attempt.endpoint, attempt.event) != (self.login.endpoint, self.login.event):
+        if (attempt.client, attempt.event) != (self.login.client, self.login.event):
             return Rejected(Reason.OTHER_ENDPOINT)
         return Running(
             login=self.login,
@@ -152,14 +152,14 @@ class Waiting:
             memo=self.challenge.memo,
         )
 
-    def serves(self, running: Running, now: float) -> bool:
+    def is_fresh_for(self, running: Running, now: float) -> bool:
         """Say whether `running`, the same login begun again, gets this challenge instead of a new one (and mail).
 
         A NAS that retries or fails over begins again; its user has a good code already (RFC 5080 2.2.2).
         """
-        return now < self.challenge.fresh_until and self.same(running, now)
+        return now < self.challenge.fresh_until and self.belongs_to(running, now)
 
-    def same(self, running: Running, now: float) -> bool:
+    def belongs_to(self, running: Running, now: float) -> bool:
         """Say whether `running` is the same login begun again, while this challenge may still be answered.
 
         The user is compared, not what was typed for a name.
@@ -170,7 +170,7 @@ class Waiting:
             and self.position == running.position
             and mine.mark == again.mark
             and (mine.mark or (mine.user.key, mine.user.repository) == (again.user.key, again.user.repository))
-            and (mine.event, mine.endpoint) == (again.event, again.endpoint)
+            and (mine.event, mine.client) == (again.event, again.client)
             # A store keeps no groups: whom the chain is for was decided when the login began.
             and (
                 mine.decoy

@@ -100,25 +100,25 @@ def _apart(typed: str, realms: Mapping[str, str], short_names: Collection[str]) 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What a front reports: somebody at `endpoint` wants in, as `name`, for `event`, and gave `answer`.
+    """What a front reports: somebody at `client` wants in, as `name`, for `event`, and gave `answer`.
 
     `deadline`: until when the front needs an outcome, in `time.monotonic()` seconds.
-    `caller`: where the user is, as the endpoint tells it (Calling-Station-Id); may be empty, is never trusted.
-    `place`: the user's network address, as far as the endpoint is trusted to tell it; else it is unknown.
-    `counted`: the place whose turns it takes at its endpoint; empty: which that is, is unknown.
-    `code`: what came behind the password in one field; `perhaps`: password and code, if `answer` holds both.
+    `calling_station`: where the user is, as the client tells it (Calling-Station-Id); may be empty, is never trusted.
+    `user_address`: the user's network address, as far as the client is trusted to tell it; else it is unknown.
+    `counted`: the place whose turns it takes at its client; empty: which that is, is unknown.
+    `appended_code`: what came behind the password in one field; `maybe_split`: password and code, if both may be in it.
     """
 
     event: str
-    endpoint: str
+    client: str
     name: str
     answer: Answer
     deadline: float
-    caller: str = ""
-    place: UserAddress = UNKNOWN
+    calling_station: str = ""
+    user_address: UserAddress = UNKNOWN
     counted: str = ""
-    code: Answer | None = None
-    perhaps: tuple[Answer, Answer] | None = None
+    appended_code: Answer | None = None
+    maybe_split: tuple[Answer, Answer] | None = None
 
     @cached_property
     def key(self) -> str:

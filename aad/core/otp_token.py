@@ -19,7 +19,7 @@ LEAST_OCTETS, MOST_OCTETS = 16, 64  # R6: "MUST be at least 128 bits"
 
 
 @dataclass(frozen=True)
-class Token:
+class OtpToken:
     """A secret, and the first counter (for TOTP: time step) whose code hasn't been used, nor passed over."""
 
     secret: Secret
@@ -51,7 +51,7 @@ class Form:
     period: int = 0
 
 
-def shown_at(token: Token, answer: Answer, counters: Iterable[int], form: Form) -> int | None:
+def shown_at(token: OtpToken, answer: Answer, counters: Iterable[int], form: Form) -> int | None:
     """Return which of `counters` gives the code that was answered: an unused one, if there is any; None: none does."""
     typed = bare(answer)
     found = [at for at in counters if typed.matches(one_time_code.at(token.secret, at, form.digits, form.algorithm))]
@@ -65,7 +65,7 @@ def bare(answer: Answer, others: bytes = b"") -> Answer:
     return Plain(Secret(answer.text.reveal().translate(None, b" " + others)))
 
 
-def uri(token: Token, form: Form, account: str, issuer: str) -> Secret:
+def uri(token: OtpToken, form: Form, account: str, issuer: str) -> Secret:
     """Return the otpauth URI that apps read out of a QR code (the Key URI Format)."""
     kind, last = ("totp", f"period={form.period}") if form.period else ("hotp", f"counter={token.next}")
     label = f"{quote(issuer, safe='')}:{quote(account, safe='')}"

@@ -37,7 +37,7 @@ class Chain:
 
         Groups are compared as directories do (`aad.core.group_name`).
         """
-        if self.clients and attempt.endpoint not in self.clients:
+        if self.clients and attempt.client not in self.clients:
             return f"only through {', '.join(sorted(self.clients))}"
         if self.groups and not (member := user.is_member(self._group_keys)):
             unknown = f", and {user.unknown_group}" if member is None else ""
@@ -45,10 +45,10 @@ class Chain:
         if not self.networks:
             return ""
         where = f"only from {', '.join(self.networks)}"
-        if isinstance(attempt.place, Unknown):
-            why = f" ({attempt.place.why})" if attempt.place.why else ""
-            return f"{where}, and {attempt.endpoint} doesn't say where the user is{why}"
-        return "" if attempt.place in self._inside else f"{where}, not from {attempt.place}"
+        if isinstance(attempt.user_address, Unknown):
+            why = f" ({attempt.user_address.why})" if attempt.user_address.why else ""
+            return f"{where}, and {attempt.client} doesn't say where the user is{why}"
+        return "" if attempt.user_address in self._inside else f"{where}, not from {attempt.user_address}"
 
     def unknown(self, user: User, attempt: Attempt) -> bool:
         """Say that nobody can tell whether this chain is for `user`: one of their groups can't be read.

@@ -28,12 +28,12 @@ from aad.filesystem.privileges import PrivilegesError
 from aad.login.engine import Engine, Reply
 from aad.login.identify import Identify
 from aad.login.lockout import Lockout
-from aad.login.message_sending import Post
+from aad.login.message_sending import Messenger
 from aad.login.outages import Outages
 from aad.login.pending import Pending, Places
 from aad.login.randomness import Randomness
 from aad.login.signer import Signer
-from aad.login.single_flight import Same
+from aad.login.single_flight import SingleFlight
 from aad.notices.kept import Notices, What
 from aad.notices.mailing import Route
 from aad.ports import Method, Record, Repository, Sender, Store, Unavailable, Wiring
@@ -153,7 +153,7 @@ class Lasting:
     record: Record
     store: Store
     outages: Outages
-    same: Same[Reply] = field(default_factory=Same)
+    same: SingleFlight[Reply] = field(default_factory=SingleFlight)
 
 
 class Parts(NamedTuple):
@@ -162,14 +162,14 @@ class Parts(NamedTuple):
     repositories: Mapping[str, Repository]
     senders: Mapping[str, Sender]
     methods: Mapping[str, Method[Any]]
-    post: Post
+    post: Messenger
 
 
 def made(config: Config, lasting: Lasting, key: Secret) -> Parts:
     """Make repositories, senders and methods; nothing is opened yet. ConfigError: one of a package can't be made."""
     users = repositories(config, key, lasting.outages)
     mailers = senders(config, key, lasting.outages)
-    post = Post(mailers, lasting.store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
+    post = Messenger(mailers, lasting.store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
     wired = {name: wiring(name, lasting.store, key, repositories=users, post=post) for name in config.methods}
     methods = {name: built(plugin, wired[name], lasting.outages) for name, plugin in config.methods.items()}
     return Parts(users, mailers, methods, post)

@@ -22,21 +22,21 @@ from aad.core.seldom import Seldom
 from aad.daemon import assembly, garbage, plugin_registry, radius_clients, sockets
 from aad.daemon.assembly import Lasting
 from aad.daemon.event_loop import run
-from aad.daemon.metrics import Watch
+from aad.daemon.metrics import MetricsService
 from aad.daemon.sockets import Worker
-from aad.daemon.systemd import Service
+from aad.daemon.systemd import Notifier
 from aad.login.outages import Outages
 from aad.logs.log import Log
-from aad.logs.login_history import History
+from aad.logs.login_history import LoginHistory
 from aad.notices.mailing import Mailing
 from aad.ports import Record, Sender, Store, Unavailable
 from aad.radius.accountant import Accountant
 from aad.radius.front import Front
-from aad.radius.reply_attributes import Granting
+from aad.radius.reply_attributes import ReplyAttributes
 from aad.radius.server import Server, Setup
 
 if TYPE_CHECKING:
-    from aad.daemon.https import WebFront
+    from aad.daemon.https import HttpsService
 
 FIXED = "radius.listen, radius.accounting_listen, https.listen, https.portal.history, store, log and metrics"
 TEN_MINUTES = 600.0  # seconds
@@ -67,13 +67,13 @@ class Daemon:
         self._worker = worker
         self._log = Log(to=config.log.to, level=config.log.level, layout=config.log.format, file=config.log.file)
         number = worker.number if worker else 0
-        self._watch = Watch(config, self._log, number) if config.metrics.listen else None
+        self._watch = MetricsService(config, self._log, number) if config.metrics.listen else None
         self._record: Record = self._watch.record if self._watch else self._log.record
         self._plugins = AsyncExitStack()
         self._reloading = asyncio.Lock()
-        self._service = worker.service if worker else Service(os.environ, os.getpid())
+        self._service = worker.service if worker else Notifier(os.environ, os.getpid())
         self._remark = ""  # what an administrator should see in the status
-        self._web: WebFront | None = None
+        self._web: HttpsService | None = None
         self._escapes = Seldom(TEN_MINUTES)
         self._mailing = Mailing(self._record, idle=bool(number))  # of several workers, the first one mails
         self._history = _history(config, self._record)
@@ -107,9 +107,9 @@ class Daemon:
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
         opened = self._worker.opened() if self._worker else sockets.opened(self._config, self._service)
         if opened.streams:
-            from aad.daemon.https import WebFront  # noqa: PLC0415 - only who configures it needs its libraries
+            from aad.daemon.https import HttpsService  # noqa: PLC0415 - only who configures it needs its libraries
 
-            self._web = WebFront(self._record, store, self._mailing.woken)
+            self._web = HttpsService(self._record, store, self._mailing.woken)
         made = await self._made(self._config, lasting, self._plugins)
         server = Server(made.setup, self._record, random.SystemRandom().random)
         self._exchange(self._config, made, server)
@@ -152,7 +152,7 @@ class Daemon:
         """Say in a line how things stand."""
         standing = f"clients: {len(self._config.clients)}, events: {len(self._config.events)}"
         with contextlib.suppress(Unavailable):
-            return f"{standing}, waiting logins: {await store.waiting()}{self._remark}"
+            return f"{standing}, waiting logins: {await store.count_logins()}{self._remark}"
         return f"{standing}, the store is out of order{self._remark}"
 
     def _ailing(self, server: Server) -> str:
@@ -236,21 +236,21 @@ class Daemon:
             self._record("configuration.warning", reason=str(warning))
 
 
-def granting(config: Config) -> Granting | None:
+def granting(config: Config) -> ReplyAttributes | None:
     """Return what says what clients are told of users; None: nothing."""
     if not config.replies or config.vocabulary is None:
         return None
-    return Granting([reply.table(name) for name, reply in config.replies.items()], config.vocabulary)
+    return ReplyAttributes([reply.table(name) for name, reply in config.replies.items()], config.vocabulary)
 
 
 def _nothing(_login: Login) -> Granted:
     return Granted()
 
 
-def _history(config: Config, record: Record) -> History | None:
+def _history(config: Config, record: Record) -> LoginHistory | None:
     """Return what remembers logins on their way to the log; None: there is no portal to show them."""
     remembered = _remembered(config)
-    return History(record, most=remembered[0], lasts=remembered[1]) if remembered else None
+    return LoginHistory(record, most=remembered[0], lasts=remembered[1]) if remembered else None
 
 
 def _remembered(config: Config) -> tuple[int, float] | None:

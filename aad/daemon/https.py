@@ -15,11 +15,11 @@ from aad.core.user_address import Networks
 from aad.daemon import assembly
 from aad.https import problems
 from aad.https.api import Api
-from aad.https.idempotency import Once
+from aad.https.idempotency import IdempotentPosts
 from aad.https.keys import Key, Keys
-from aad.https.login_front import Front
+from aad.https.login_front import LoginFront
 from aad.https.messages import Response, Route
-from aad.https.router import Showing, Site
+from aad.https.router import Router, Showing
 from aad.https.server import Server, Setup
 from aad.https.slowing import Slowing
 from aad.login.engine import Engine
@@ -31,7 +31,7 @@ from aad.ports import Record, Store
 SLACK = 1.0  # seconds: what a request at work may take beyond its deadline and the delay of a refusal
 
 
-class WebFront:
+class HttpsService:
     """Serves HTTPS; a reload exchanges what it serves and the certificate, its sockets stay."""
 
     def __init__(self, record: Record, store: Store, woken: asyncio.Event) -> None:
@@ -57,7 +57,7 @@ class WebFront:
             raise OSError(message) from None
         routes, show = self._routes(config, https, engine)
         return Setup(
-            site=Site(routes, self._record, show),
+            site=Router(routes, self._record, show),
             tls=tls,
             trusted=Networks(https.trusted_proxies),
             connections=https.connections,
@@ -87,7 +87,7 @@ class WebFront:
 
     def _routes(self, config: Config, https: Https, engine: Engine) -> tuple[list[Route], Showing]:
         """Return all that there is, and how a problem is shown."""
-        front = Front(
+        front = LoginFront(
             engine=engine,
             record=self._record,
             reject_message=config.radius.reject_message,
@@ -107,7 +107,7 @@ class WebFront:
             routes += pages
         return routes, show
 
-    def _api(self, https: Https, front: Front, key: Secret) -> Api:
+    def _api(self, https: Https, front: LoginFront, key: Secret) -> Api:
         keys = Keys(
             Key(
                 name=name,
@@ -122,7 +122,7 @@ class WebFront:
         return Api(
             front=front,
             keys=keys,
-            once=Once(self._store, key, self._randomness, rejection.latest(front.reject_delay) + SLACK),
+            once=IdempotentPosts(self._store, key, self._randomness, rejection.latest(front.reject_delay) + SLACK),
             key=key,
             randomness=self._randomness,
             discards=self._discards,

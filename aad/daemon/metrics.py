@@ -12,12 +12,12 @@ from aad.config import Config
 from aad.config.sections import metrics_place
 from aad.daemon import plugin_registry
 from aad.logs.log import Log
-from aad.metrics.counters import Counts, Names
+from aad.metrics.counters import Counters, Names
 from aad.metrics.exposition import CONTENT_TYPE
 from aad.metrics.families import families
-from aad.metrics.gauges import Moment, Queueing, Reloads
-from aad.metrics.http_server import Front, Said
-from aad.metrics.listen_address import Place
+from aad.metrics.gauges import Gauges, Queueing, Reloads
+from aad.metrics.http_server import HttpServer, Response
+from aad.metrics.listen_address import ListenAddress
 from aad.ports import Sender, Store, Unavailable
 from aad.radius.server import Server
 
@@ -26,15 +26,15 @@ AT_A_TIME = 200  # lines of a page, a third of a millisecond; then it is the log
 STORE = 2.0  # seconds that the store gets to show that it works
 
 
-class Watch:
+class MetricsService:
     """Counts from the first record on; `record` is the port `Record`."""
 
     def __init__(self, config: Config, log: Log, number: int = 0) -> None:
         """Count the records that go to `log`. `number`: of several processes, each of which has a page of its own."""
-        self.record = Counts(log.record)
+        self.record = Counters(log.record)
         self._log = log
         self._reloads = Reloads(last=time.time())
-        self._place = Place(**metrics_place(config.metrics.listen)).of(number)
+        self._place = ListenAddress(**metrics_place(config.metrics.listen)).of(number)
         self._senders: Mapping[str, Sender] = {}
 
     def follow(self, config: Config, senders: Mapping[str, Sender]) -> None:
@@ -50,33 +50,33 @@ class Watch:
     async def serving(self, server: Server, store: Store) -> AsyncIterator[None]:
         """Answer whoever asks. OSError: the address can't be had, and why."""
 
-        async def metrics() -> Said:
+        async def metrics() -> Response:
             lines: list[str] = []
             for family in families(self.record, await self._moment(server, store)):
                 for line in family.lines():
                     lines.append(line)
                     if len(lines) % AT_A_TIME == 0:
                         await asyncio.sleep(0)
-            return Said(body="".join(lines).encode(), kind=CONTENT_TYPE)
+            return Response(body="".join(lines).encode(), kind=CONTENT_TYPE)
 
-        async def healthy() -> Said:
+        async def healthy() -> Response:
             try:
                 async with asyncio.timeout(STORE):
                     await store.probe()
             except (Unavailable, TimeoutError):  # why is in the log
-                return Said(status=HTTPStatus.SERVICE_UNAVAILABLE, body=b"the store is out of order\n")
-            return Said(body=b"fine\n")
+                return Response(status=HTTPStatus.SERVICE_UNAVAILABLE, body=b"the store is out of order\n")
+            return Response(body=b"fine\n")
 
         paths = {"/metrics": Lately(metrics), "/-/healthy": Lately(healthy)}
-        async with Front(self._place, paths, self.record):
+        async with HttpServer(self._place, paths, self.record):
             yield
 
-    async def _moment(self, server: Server, store: Store) -> Moment:
+    async def _moment(self, server: Server, store: Store) -> Gauges:
         try:
-            waiting: int | None = await store.waiting()
+            waiting: int | None = await store.count_logins()
         except Unavailable:
             waiting = None
-        return Moment(
+        return Gauges(
             waiting=waiting,
             queued={name: each.queued for name, each in self._senders.items() if isinstance(each, Queueing)},
             at_work=len(server.at_work()),
@@ -92,14 +92,14 @@ class Watch:
 class Lately:
     """What was said a moment ago is said again."""
 
-    def __init__(self, say: Callable[[], Awaitable[Said]]) -> None:
+    def __init__(self, say: Callable[[], Awaitable[Response]]) -> None:
         """Ask `say` at most once in `FRESH` seconds."""
         self._say = say
         self._until = 0.0
-        self._said: Said
+        self._said: Response
         self._lock = asyncio.Lock()
 
-    async def __call__(self) -> Said:
+    async def __call__(self) -> Response:
         """Return it."""
         async with self._lock:
             if time.monotonic() >= self._until:
@@ -116,7 +116,7 @@ def _names(config: Config) -> Names:
     for plugin in config.methods.values():
         back_ends += [("server", server) for server in getattr(plugin.settings, "servers", ())]
     return Names(
-        clients={name: events[0] for name, events in config.endpoints.items()},
+        clients={name: events[0] for name, events in config.events_by_client.items()},
         senders=tuple(config.senders),
         proofs=frozenset(
             plugin_registry.plugin_class("methods", plugin.type).proves for plugin in config.methods.values()

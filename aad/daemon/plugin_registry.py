@@ -110,7 +110,7 @@ def plugin_class(kind: str, name: str) -> Any:
 
 def vocabulary(further: Path | None) -> Any:
     """Return what can be said in replies, by name; read when it is asked for. ValueError: `further` can't be read."""
-    return import_module("aad.radius.protocol.attribute_dictionary").Vocabulary(further)
+    return import_module("aad.radius.protocol.attribute_dictionary").AttributeDictionary(further)
 
 
 def settings(kind: str, name: str) -> type:

@@ -13,9 +13,9 @@ from aad.core.policy import Chain, Event
 from aad.daemon import assembly, plugin_registry
 from aad.enrolment.enrolment import Enrolment
 from aad.https import problems
-from aad.https.login_front import Front
+from aad.https.login_front import LoginFront
 from aad.https.messages import Request, Response, Route
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 from aad.https.router import Showing
 from aad.login.engine import Engine
 from aad.login.randomness import Randomness
@@ -23,10 +23,10 @@ from aad.logs.login_history import TEST
 from aad.notices.kept import Notices
 from aad.portal import routes
 from aad.portal.forms import Forms
-from aad.portal.page_request import Parts
+from aad.portal.page_request import PortalContext
 from aad.portal.pages import Pages
 from aad.portal.sessions import Sessions
-from aad.portal.user_status import Means, People
+from aad.portal.user_status import MethodConfig, UserStatus
 from aad.ports import Record, Sender, Store
 
 PROOF = "before a change"
@@ -34,12 +34,12 @@ PROOF = "before a change"
 
 
 def added(
-    config: Config, portal: Portal, front: Front, store: Store, record: Record, notices: Notices
+    config: Config, portal: Portal, front: LoginFront, store: Store, record: Record, notices: Notices
 ) -> tuple[list[Route], Showing]:
     """Return the portal's routes, and what shows a problem: a page, except to programs. Unavailable."""
     made = _parts(config, portal, front, store, record, notices)
 
-    def show(request: Request | None, problem: Problem) -> Response:
+    def show(request: Request | None, problem: ProblemError) -> Response:
         if request is None or request.path.startswith(("/v1/", "/openapi")):
             return problems.shown(request, problem)
         return routes.shown(made, request, problem)
@@ -47,24 +47,26 @@ def added(
     return list(routes.routes(made, Randomness())), show
 
 
-def _parts(config: Config, portal: Portal, front: Front, store: Store, record: Record, notices: Notices) -> Parts:
+def _parts(
+    config: Config, portal: Portal, front: LoginFront, store: Store, record: Record, notices: Notices
+) -> PortalContext:
     """Return what the pages are made with; the engine is that of `front`, and knows the tests too. Unavailable."""
     key, randomness = assembly.installation_key(config), Randomness()
     event = front.engine.identify.events[portal.event]
     means = list(_means(config, event, assembly.enrolling(config, store), assembly.senders(config, key)))
     engine = _testing(front.engine, means)
     signer = assembly.signer(key, store, engine.outages)
-    return Parts(
+    return PortalContext(
         front=replace(front, engine=engine),
         engine=engine,
         store=store,
         pages=Pages(portal.title, portal.contact),
         forms=Forms(store, key, randomness),
         sessions=Sessions(store, signer, randomness, idle=portal.idle, lifetime=portal.lifetime),
-        people=People(engine.identify.repositories, event, means),
+        people=UserStatus(engine.identify.repositories, event, means),
         record=record,
         notices=notices,
-        endpoint=NAME,
+        client=NAME,
         event=portal.event,
         helpers=frozenset(map(group_key, (*portal.helpdesk_groups, *portal.helpdesk_admins))),
         admins=frozenset(map(group_key, portal.helpdesk_admins)),
@@ -77,14 +79,14 @@ def _parts(config: Config, portal: Portal, front: Front, store: Store, record: R
 
 def _means(
     config: Config, event: Event, enrolments: Mapping[str, Enrolment], senders: Mapping[str, Sender]
-) -> Iterator[Means]:
+) -> Iterator[MethodConfig]:
     """Yield the methods that ask for a code: whoever is signed in has given his password already."""
     for name, plugin in config.methods.items():
         if _proves(config, name) != "code":
             continue
         settings = plugin.settings
         named = getattr(settings, "senders", ()) if hasattr(settings, "address_attribute") else ()
-        yield Means(
+        yield MethodConfig(
             name=name,
             type=plugin.type,
             resends=hasattr(settings, "resend_after"),
@@ -106,7 +108,7 @@ def _test(method: str, repository: str, event: Event) -> str:
     return f"{TEST}{method}" if len(event.repositories) == 1 else f"{TEST}{method} ({repository})"
 
 
-def _testing(engine: Engine, means: list[Means]) -> Engine:
+def _testing(engine: Engine, means: list[MethodConfig]) -> Engine:
     """Return an engine that knows the tests, beside the events there are; it grants nothing, as nobody is told."""
     tests = {
         test: Event(test, (repository,), (Chain(each.name, (each.name,)),), test=True)

@@ -6,7 +6,7 @@ from aad.config import Config
 from aad.radius.clients import Client, Clients
 from aad.radius.password_with_code import OneField
 from aad.radius.prompt_encoding import Wording
-from aad.radius.protocol.user_address import Source
+from aad.radius.protocol.user_address import UserAddressAttribute
 
 
 def clients(config: Config) -> Clients:
@@ -31,9 +31,9 @@ def clients(config: Config) -> Clients:
     )
 
 
-def _source(config: Config, event: str, attribute: str) -> Source | None:
+def _source(config: Config, event: str, attribute: str) -> UserAddressAttribute | None:
     """Return where a client's requests tell the user's address; None: no chain of its event asks for it."""
     if not any(config.chains[chain].networks for chain in config.events[event].chains):
         return None
-    found: Source = config.vocabulary.source(attribute) if config.vocabulary else Source()
+    found: UserAddressAttribute = config.vocabulary.source(attribute) if config.vocabulary else UserAddressAttribute()
     return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from aad.config import Config
 from aad.config.sections import host_and_port
-from aad.daemon.systemd import Service
+from aad.daemon.systemd import Notifier
 from aad.radius.udp import UdpSocket
 from aad.radius.worker_relay import Relayed
 
@@ -26,7 +26,7 @@ class Worker:
     number: int
     count: int
     sockets: Mapping[str, Sequence[Socket]]
-    service: Service
+    service: Notifier
     streams: Sequence[socket.socket] = ()
 
     @property
@@ -55,7 +55,7 @@ class Opened:
         return [*datagrams, *(f"{named(each)} (HTTPS)" for each in self.streams)]
 
 
-def opened(config: Config, service: Service) -> Opened:
+def opened(config: Config, service: Notifier) -> Opened:
     """Take what systemd has handed over, else open what is to be listened on. OSError, BadSocket: it can't be had."""
     found = Opened()
     for kind, key in KINDS.items():

@@ -28,11 +28,11 @@ _VARIABLES = (
 )
 
 
-class BadSocket(ValueError):  # noqa: N818 - it is what was handed over
+class BadSocketError(ValueError):
     """A socket was handed over that can't be used; says which, and what would be right."""
 
 
-class Service:
+class Notifier:
     """The daemon as systemd knows it."""
 
     def __init__(self, environment: MutableMapping[str, str], pid: int) -> None:
@@ -58,7 +58,7 @@ class Service:
         return service
 
     def sockets(self, name: str) -> list[socket.socket]:
-        """Return the UDP sockets handed over under this name, the listening ones for "https". BadSocket.
+        """Return the UDP sockets handed over under this name, the listening ones for "https". BadSocketError.
 
         Those that have no name that is known are for logins: "radius".
         """
@@ -128,7 +128,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Told:
+class WorkerStatus:
     """What a worker told his parent."""
 
     ready: bool = False
@@ -166,4 +166,4 @@ def _handed(descriptor: int, kind: socket.SocketKind, right: str) -> socket.sock
             return handed
         handed.detach()
     message = f"systemd hands over descriptor {descriptor}, which is {right}"
-    raise BadSocket(message)
+    raise BadSocketError(message)

@@ -22,7 +22,7 @@ from aad.config import Config, ConfigError, load
 from aad.daemon import assembly, plugin_registry
 from aad.daemon.daemon import Daemon
 from aad.daemon.sockets import Worker, opened
-from aad.daemon.systemd import Service, Told
+from aad.daemon.systemd import Notifier, WorkerStatus
 from aad.ports import Unavailable
 from aad.radius import worker_relay
 from aad.radius.udp import UdpSocket
@@ -53,7 +53,7 @@ class Workers:
         """Keep the configuration; nothing is opened yet."""
         self._config = config
         self._count = count
-        self._service = Service(os.environ, os.getpid())
+        self._service = Notifier(os.environ, os.getpid())
         self._sockets: dict[str, Sequence[UdpSocket]] = {}
         self._streams: Sequence[socket.socket] = ()
         self._children: dict[int, Child] = {}
@@ -143,7 +143,7 @@ class Workers:
         }
         # The first one serves HTTPS: nobody hands out a user's connections to the worker that has his other logins.
         streams = () if number else self._streams
-        worker = Worker(number, self._count, sockets, Service.of(said, self._patience), streams)
+        worker = Worker(number, self._count, sockets, Notifier.of(said, self._patience), streams)
         try:
             Daemon(self._config, worker).serve()
         except ConfigError as error:
@@ -161,7 +161,7 @@ class Workers:
     def _hear(self, child: Child) -> None:
         """Take in what a worker says of itself, as it would say it to systemd."""
         with contextlib.suppress(OSError):
-            while said := Told.of(child.said.recv(4096)):
+            while said := WorkerStatus.of(child.said.recv(4096)):
                 child.heard = time.monotonic()
                 child.ready = (child.ready or said.ready) and not said.reloading
                 child.status = said.status or child.status

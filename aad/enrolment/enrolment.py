@@ -13,11 +13,11 @@ from typing import Any
 
 from aad.core.answer import Answer
 from aad.core.identity import User
-from aad.core.otp_token import SECRET_OCTETS, Token, uri
+from aad.core.otp_token import SECRET_OCTETS, OtpToken, uri
 from aad.core.recovery import SALT_OCTETS, Batch, spelled
 from aad.core.secret import Secret
 from aad.enrolment.vault import Vault
-from aad.ports import ForeignSeal
+from aad.ports import ForeignSealError
 
 FOREIGN, SPENT, OTHER = "foreign", "spent", "held"
 """Identities: it can't be opened; no recovery code is left; something that a method of another package holds."""
@@ -40,7 +40,7 @@ class Enrolment:
         """Say whether anything is held for `user`, whether it can be opened or not."""
         try:
             return await self.vault.find(user) is not None
-        except ForeignSeal:
+        except ForeignSealError:
             return True
 
     async def identity(self, user: User) -> str:
@@ -50,7 +50,7 @@ class Enrolment:
         """
         try:
             held = await self.vault.find(user)
-        except ForeignSeal:
+        except ForeignSealError:
             return FOREIGN
         return self.identity_of(held.value) if held else ""
 
@@ -62,21 +62,21 @@ class Enrolment:
                 return SPENT
             lasting = batch.salt
         elif self.type in {"totp", "hotp"}:
-            lasting = Token.decoded(value).secret.reveal()
+            lasting = OtpToken.decoded(value).secret.reveal()
         else:
             return OTHER
         bound = f"aad enrolled\0{self.name}\0".encode()
         return hmac.digest(self.key.reveal(), bound + lasting, hashlib.sha256)[:16].hex()
 
-    def token(self) -> Token:
+    def token(self) -> OtpToken:
         """Make a secret that nobody has yet."""
-        return Token(Secret(self.randomness(SECRET_OCTETS)))
+        return OtpToken(Secret(self.randomness(SECRET_OCTETS)))
 
-    def address(self, token: Token, user: User) -> Secret:
+    def address(self, token: OtpToken, user: User) -> Secret:
         """Return the otpauth URI that the user's app reads."""
         return uri(token, self.settings.form, user.name, self.settings.issuer)
 
-    def confirmed(self, token: Token, user: User, code: Answer) -> Secret | None:
+    def confirmed(self, token: OtpToken, user: User, code: Answer) -> Secret | None:
         """Return what to hold once the app has shown a right code: the token behind it. None: the code is wrong."""
         after: Secret | None = self.method.judged(user, token.encoded(), code).after
         return after
@@ -90,7 +90,7 @@ class Enrolment:
         for _ in range(RACES):
             try:
                 held = await self.vault.find(user)
-            except ForeignSeal:
+            except ForeignSealError:
                 if before != FOREIGN or not await self.vault.remove(user.repository, user.key):
                     return False
                 return value is None or await self.vault.swap(user, None, value)
@@ -115,6 +115,6 @@ class Enrolment:
         return [spelled(code) for code in batch.codes(self.key).values()]
 
     async def left(self, user: User) -> int | None:
-        """Count the recovery codes that are left; None: there never were any. ForeignSeal."""
+        """Count the recovery codes that are left; None: there never were any. ForeignSealError."""
         held = await self.vault.find(user)
         return len(Batch.decoded(held.value).left) if held else None

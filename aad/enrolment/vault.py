@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aad.core import sealed_box
 from aad.core.identity import User
 from aad.core.secret import Secret
-from aad.ports import ForeignSeal, Held, Store
+from aad.ports import ForeignSealError, Held, Store
 
 
 class Vault:
@@ -23,26 +23,26 @@ class Vault:
         self._randomness = randomness
 
     async def find(self, user: User) -> Held | None:
-        """Return what is held for `user`, opened. ForeignSeal: it can't be."""
-        kept = await self._store.find(self._kind, _name(user))
+        """Return what is held for `user`, opened. ForeignSealError: it can't be."""
+        kept = await self._store.get(self._kind, _name(user))
         if kept is None:
             return None
         try:
             return Held(sealed_box.opened(self._key, self._bound(user), kept), kept)
         except ValueError:
-            raise ForeignSeal(user.name) from None
+            raise ForeignSealError(user.name) from None
 
     async def swap(self, user: User, old: Held | None, new: Secret | None) -> bool:
         """Hold `new` in the place of `old`."""
         nonce = self._randomness(sealed_box.NONCE_OCTETS)
         after = None if new is None else sealed_box.seal(self._key, self._bound(user), new, nonce)
-        return await self._store.swap(self._kind, _name(user), old.sealed if old else None, after)
+        return await self._store.compare_and_set(self._kind, _name(user), old.sealed if old else None, after)
 
     async def remove(self, repository: str, key: str) -> bool:
         """Remove what is held for the user of this key, whether it can be opened or not; say whether there was any."""
         name = f"{repository}\0{key}"
-        kept = await self._store.find(self._kind, name)
-        return kept is not None and await self._store.swap(self._kind, name, kept, None)
+        kept = await self._store.get(self._kind, name)
+        return kept is not None and await self._store.compare_and_set(self._kind, name, kept, None)
 
     async def users(self) -> list[tuple[str, str]]:
         """Return who is enrolled: repository, and the user's key."""

@@ -15,8 +15,8 @@ from aad.core.conversation import Login
 from aad.core.identity import User
 from aad.core.outcome import Challenge
 from aad.ports import (
-    AddressRefused,
-    AmbiguousUser,
+    AddressRefusedError,
+    AmbiguousUserError,
     Later,
     LooksUpGroups,
     Method,
@@ -61,11 +61,11 @@ _PORTS: dict[str, tuple[Any, ...]] = {
     "later": (Later,),
 }
 _RAISES: dict[str, tuple[type[Exception], ...]] = {
-    "find": (AmbiguousUser,),
-    "send": (AddressRefused, Underway),
-    "receipt": (AddressRefused, Underway),
-    "swap": (ValueError,),
-    "exchange": (ValueError,),
+    "find": (AmbiguousUserError,),
+    "send": (AddressRefusedError, Underway),
+    "receipt": (AddressRefusedError, Underway),
+    "compare_and_set": (ValueError,),
+    "compare_and_set_expiring": (ValueError,),
 }
 _SECONDS = {"probe": TRYING, "receipt": FOLLOWING}
 

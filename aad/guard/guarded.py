@@ -12,7 +12,7 @@ from aad.core.raised import raised
 from aad.guard.contract import Call, calls
 from aad.guard.held import Held
 from aad.login.outages import Outages
-from aad.ports import Misbehaved, Unavailable, Underway, Wiring
+from aad.ports import MisbehavedError, Unavailable, Underway, Wiring
 
 OPENING, CLOSING = 30.0, 5.0  # seconds to be entered, and to be left
 _ENTER = Call("__aenter__", Any, (Unavailable,), waits=True, deadline=None, seconds=OPENING)
@@ -40,7 +40,7 @@ class Guarded:
         self._held = held
 
     def __getattr__(self, name: str) -> Any:
-        """Return what isn't a call: `proves`, `Memo`, `queued`. AttributeError; Misbehaved: it raised another one."""
+        """Return what isn't a call: `proves`, `Memo`, `queued`. AttributeError, MisbehavedError."""
         try:
             return getattr(self._plugin, name)
         except AttributeError:
@@ -56,7 +56,7 @@ class Opened(Guarded):
         """Enter it. Unavailable: its own words; ConfigError: it can't be entered."""
         try:
             found = await self._held.awaited(_ENTER, self._plugin.__aenter__, (), {}, OPENING)
-        except Misbehaved as error:
+        except MisbehavedError as error:
             raise self._held.not_opened(error.why) from error
         if lacks := [name for name in vars(type(self)) if name in calls(self._held.kind) and not hasattr(found, name)]:
             words = f"__aenter__ returned {type(found).__name__}, which has no {lacks[0]}; should return the plugin"
@@ -66,7 +66,7 @@ class Opened(Guarded):
 
     async def __aexit__(self, *error: object) -> None:
         """Leave it. Whatever becomes of that is in the log, and those that were entered before are left too."""
-        with suppress(Misbehaved):
+        with suppress(MisbehavedError):
             await self._held.awaited(_LEAVE, self._plugin.__aexit__, error, {}, CLOSING)
 
 

@@ -19,7 +19,7 @@ from aad.core.outcome import Challenge, Fact
 from aad.core.raised import raised
 from aad.guard.contract import Call, fits
 from aad.login.outages import Outages
-from aad.ports import Found, Misbehaved, Unavailable, Underway
+from aad.ports import Found, MisbehavedError, Unavailable, Underway
 
 SLACK = 0.04  # seconds beyond a deadline, in which whoever keeps it is back; twice that for who calls another plugin
 BLOCKED = 0.5  # seconds in which nobody else was served
@@ -51,12 +51,12 @@ class Held:
         """Return the fault that it can't be opened."""
         return self._fault(f"{self._brought} can't be opened: {why}")
 
-    def misbehaved(self, call: str, why: str) -> Misbehaved:
+    def misbehaved(self, call: str, why: str) -> MisbehavedError:
         """Write what it did in a call, once in a while; return it as that call's end."""
         why = f"{call} {why}"
         if self._outages:
             self._outages.misbehaved(self._name, f"{self._brought}: {why}")
-        return Misbehaved(f"{self._name}, {self._brought}: {why}", why)
+        return MisbehavedError(f"{self._name}, {self._brought}: {why}", why)
 
     def timed(self, call: str, work: Callable[[], Any]) -> Any:
         """Do what doesn't wait, and note if it held up all others."""
@@ -67,7 +67,7 @@ class Held:
             self._took(call, time.monotonic() - began)
 
     def called(self, call: Call, function: Callable[..., Any], given: Given, named: dict[str, Any]) -> Any:
-        """Make a call that doesn't wait. Misbehaved, and what its contract allows."""
+        """Make a call that doesn't wait. MisbehavedError, and what its contract allows."""
         try:
             return self._checked(call, self.timed(call.name, lambda: function(*given, **named)))
         except BaseException as error:
@@ -78,7 +78,7 @@ class Held:
     async def awaited(
         self, call: Call, function: Callable[..., Any], given: Given, named: dict[str, Any], seconds: float
     ) -> Any:
-        """Make a call that waits, for so long and a little more. Misbehaved, and what its contract allows."""
+        """Make a call that waits, for so long and a little more. MisbehavedError, and what its contract allows."""
         if len(self._left_behind) >= LEFT_BEHIND:
             raise self.misbehaved(call.name, f"isn't called: {LEFT_BEHIND} calls before never ended")
         task = asyncio.get_running_loop().create_task(self._contained(call, function, given, named))
@@ -113,15 +113,17 @@ class Held:
             raise allowed from error
 
     def _allowed(self, call: Call, error: BaseException) -> Exception:
-        """Return an exception that the contract allows, as long as what is in it can be read; else Misbehaved."""
+        """Return an exception that the contract allows, as long as what is in it can be read; else MisbehavedError."""
         if not isinstance(error, call.raises):
-            return error if isinstance(error, Misbehaved) else self.misbehaved(call.name, f"raised {raised(error)}")
+            return (
+                error if isinstance(error, MisbehavedError) else self.misbehaved(call.name, f"raised {raised(error)}")
+            )
         if isinstance(error, Unavailable) and not fits((error.what, error.where, error.facts), _WORDS):
             return self.misbehaved(call.name, f"raised {type(error).__name__} without words")
         return error
 
     def _checked(self, call: Call, result: Any) -> Any:
-        """Return a result that is what the contract says. Misbehaved."""
+        """Return a result that is what the contract says. MisbehavedError."""
         if call.returns is not Any and not fits(result, call.returns):
             shown = "None" if result is None else type(result).__name__
             raise self.misbehaved(call.name, f"returned {shown}, or something in it is of a wrong type")

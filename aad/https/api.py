@@ -16,12 +16,12 @@ from aad.core.outcome import Reason
 from aad.core.secret import Secret
 from aad.core.user_address import UNKNOWN, place_of, read
 from aad.https import openapi, problems, schemas
-from aad.https.idempotency import Document, Once, Post, key_of
-from aad.https.keys import Elsewhere, Key, Keys
-from aad.https.login_front import Asking, Front, Told
-from aad.https.messages import OtherKind, Request, Response, Route, Unreadable, written
+from aad.https.idempotency import Document, IdempotentPost, IdempotentPosts, key_of
+from aad.https.keys import Key, Keys, WrongNetworkError
+from aad.https.login_front import Asking, LoginFront, Told
+from aad.https.messages import OtherMediaTypeError, Request, Response, Route, UnreadableBodyError, written
 from aad.https.openapi import Operation
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 from aad.https.schemas import Field
 from aad.login.engine import Asked
 from aad.logs.discards import Discards
@@ -52,9 +52,9 @@ _ANSWER = (
 class Api:
     """Answers websites. `key`: the installation's; a handle that it sealed for one API key opens for no other."""
 
-    front: Front
+    front: LoginFront
     keys: Keys
-    once: Once
+    once: IdempotentPosts
     key: Secret
     randomness: Callable[[int], bytes]
     discards: Discards
@@ -77,7 +77,7 @@ class Api:
                 key = self.keys.of(request)
                 body = schemas.checked(request.json, operation.fields)
                 return written(await self._once(operation, request, key, lambda: work(self, request, key, body)))
-            except (Problem, OtherKind, Unreadable) as error:
+            except (ProblemError, OtherMediaTypeError, UnreadableBodyError) as error:
                 self._turned_away(error, request, key)
                 raise
 
@@ -90,16 +90,16 @@ class Api:
         if header is None:
             return await work()
         deadline = request.received + key.deadline
-        post = Post(key.name, operation.path, key_of(header), request.body, deadline)
+        post = IdempotentPost(key.name, operation.path, key_of(header), request.body, deadline)
         return await self.once.answered(post, work)
 
     def _turned_away(self, error: Exception, request: Request, key: Key | None) -> None:
         """Note it, in one record for many: a website that is set up wrongly, or somebody who tries keys."""
-        if isinstance(error, Problem) and error.sort in {problems.UNAVAILABLE, problems.UNDER_WAY}:
+        if isinstance(error, ProblemError) and error.sort in {problems.UNAVAILABLE, problems.UNDER_WAY}:
             return
-        reason = error.sort.title if isinstance(error, Problem) else str(error)
+        reason = error.sort.title if isinstance(error, ProblemError) else str(error)
         name = key.name if key else ""
-        if isinstance(error, Elsewhere):
+        if isinstance(error, WrongNetworkError):
             name, reason = error.name, error.why
         self.discards.discard(reason, time.monotonic(), client=name, source=request.source)
 
@@ -107,7 +107,7 @@ class Api:
         """Begin a login."""
         event = body.get("event", key.events[0])
         if event not in key.events:
-            raise Problem(problems.OTHER_EVENT)
+            raise ProblemError(problems.OTHER_EVENT)
         asking = _asking(key, event, body)
         told = await self.front.begin(asking, body["name"], Secret(body.get("password", "")), request.received)
         return self._said(told, key, event, body["name"])
@@ -155,7 +155,7 @@ def _bound(key: Key) -> bytes:
 
 def _asking(key: Key, event: str, body: Mapping[str, str]) -> Asking:
     place = read(body["caller"]) if "caller" in body else UNKNOWN
-    return Asking(endpoint=key.name, event=event, deadline=key.deadline, place=place, counted=place_of(place))
+    return Asking(client=key.name, event=event, deadline=key.deadline, user_address=place, counted=place_of(place))
 
 
 def _refused(words: str) -> Document:

@@ -19,7 +19,7 @@ from aad.core.user_address import Networks
 from aad.https import problems
 from aad.https.client_address import caller
 from aad.https.messages import Request, Response
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 from aad.https.router import headers as headers_of
 
 HEAD_OCTETS = 16 * 1024
@@ -33,7 +33,7 @@ _CHUNK = 64 * 1024
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-class Line:
+class Connection:
     """One connection. `at_work`: a request is here, and its response not yet sent; `ending`: none shall follow."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, trusted: Networks) -> None:
@@ -43,7 +43,7 @@ class Line:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_OCTETS)
         self.at_work = self.ending = False
 
-    async def serve(self, answer: Answer, problem: Callable[[Problem], Response]) -> None:
+    async def serve(self, answer: Answer, problem: Callable[[ProblemError], Response]) -> None:
         """Serve until either side ends. `problem()`: the response to what was no request."""
         try:
             patience = HEAD
@@ -56,7 +56,7 @@ class Line:
         except (OSError, TimeoutError, h11.LocalProtocolError):
             pass  # it is gone, or reads nothing
 
-    async def _turn(self, answer: Answer, problem: Callable[[Problem], Response], patience: float) -> bool:
+    async def _turn(self, answer: Answer, problem: Callable[[ProblemError], Response], patience: float) -> bool:
         """Answer one request; say whether another one may follow."""
         try:
             head = await self._head(patience)
@@ -69,10 +69,10 @@ class Line:
         except h11.RemoteProtocolError as error:
             large = error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             sort = problems.HEAD_TOO_LARGE if large else problems.NO_HTTP
-            return await self._refuse(problem(Problem(sort)))
+            return await self._refuse(problem(ProblemError(sort)))
         except TimeoutError:
-            return await self._refuse(problem(Problem(problems.TOO_SLOW)))
-        except Problem as error:
+            return await self._refuse(problem(ProblemError(problems.TOO_SLOW)))
+        except ProblemError as error:
             return await self._refuse(problem(error))
         self.at_work = True
         try:
@@ -82,7 +82,7 @@ class Line:
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     async def _head(self, patience: float) -> h11.Request | None:
-        """Return the head of the next request; None: there is none. TimeoutError: no end of it. Problem: too large."""
+        """Return the head of the next request; None: there is none. TimeoutError; ProblemError: too large."""
         event = self._http.next_event()
         if event is h11.NEED_DATA:
             try:
@@ -96,9 +96,9 @@ class Line:
             return None
         # h11 bounds what is incomplete; a head that came in one piece may be larger.
         if len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers) > HEAD_OCTETS:
-            raise Problem(problems.HEAD_TOO_LARGE)
+            raise ProblemError(problems.HEAD_TOO_LARGE)
         if event.http_version not in {b"1.0", b"1.1"}:
-            raise Problem(problems.NO_HTTP)
+            raise ProblemError(problems.NO_HTTP)
         if any(name == b"content-length" and int(value) > BODY_OCTETS for name, value in event.headers):
             raise _too_large()
         return event
@@ -111,7 +111,7 @@ class Line:
         return event
 
     async def _body(self) -> bytes:
-        """Return the whole body. Problem: it is too large."""
+        """Return the whole body. ProblemError: it is too large."""
         body = b""
         while isinstance(event := await self._event(), h11.Data):
             body += event.data
@@ -169,5 +169,5 @@ class Line:
             await self._writer.drain()
 
 
-def _too_large() -> Problem:
-    return Problem(problems.TOO_LARGE, f"A body has at most {BODY_OCTETS} octets.")
+def _too_large() -> ProblemError:
+    return ProblemError(problems.TOO_LARGE, f"A body has at most {BODY_OCTETS} octets.")

@@ -19,8 +19,8 @@ from typing import Any
 from aad.core import sealed_box
 from aad.core.secret import Secret
 from aad.https import problems
-from aad.https.problems import Problem, again_in
-from aad.login.lease import Claim, Taken
+from aad.https.problems import ProblemError, again_in
+from aad.login.lease import Lease, LeaseTakenError
 from aad.ports import Change, Store, Unavailable
 
 KIND = "once"
@@ -31,10 +31,10 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Post:
-    """What is posted: who (`endpoint`) posts what (`body`) where. `deadline`: `time.monotonic()` seconds."""
+class IdempotentPost:
+    """What is posted: who (`client`) posts what (`body`) where. `deadline`: `time.monotonic()` seconds."""
 
-    endpoint: str
+    client: str
     path: str
     key: str
     body: bytes
@@ -43,18 +43,18 @@ class Post:
     @property
     def owner(self) -> str:
         """What tells it from all others, as a hash: a key may be long, and says nothing to us."""
-        return hashlib.sha256(json.dumps([self.endpoint, self.path, self.key]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([self.client, self.path, self.key]).encode()).hexdigest()
 
 
 def key_of(header: str) -> str:
-    """Return the key in a header, with or without the quotes that the draft wants. Problem: it is none."""
+    """Return the key in a header, with or without the quotes that the draft wants. ProblemError: it is none."""
     match = _FORM.fullmatch(header)
     if not match:
-        raise Problem(problems.BAD_IDEMPOTENCY_KEY)
+        raise ProblemError(problems.BAD_IDEMPOTENCY_KEY)
     return match[1]
 
 
-class Once:
+class IdempotentPosts:
     """Remembers what was answered to a post."""
 
     def __init__(self, store: Store, key: Secret, randomness: Callable[[int], bytes], slack: float = 2.0) -> None:
@@ -65,12 +65,12 @@ class Once:
         """
         self._store, self._key, self._randomness, self._slack = store, key, randomness, slack
 
-    async def answered(self, post: Post, work: Callable[[], Awaitable[Document]]) -> Document:
+    async def answered(self, post: IdempotentPost, work: Callable[[], Awaitable[Document]]) -> Document:
         """Return what `work` answers, or what it answered before. What it raises is kept by nobody: it is tried anew.
 
-        Problem: another body came with this key; another request is at work on it for too long.
+        ProblemError: another body came with this key; another request is at work on it for too long.
         """
-        claim = Claim(self._store, post.deadline, kind=KIND, slack=self._slack, always=True)
+        claim = Lease(self._store, post.deadline, kind=KIND, slack=self._slack, always=True)
         try:
             before = await claim.unless(post.owner, partial(self._kept, post))
             if before is not None:
@@ -78,16 +78,16 @@ class Once:
             document = await work()
             with contextlib.suppress(Unavailable):  # it is done, and said; only a repetition would begin anew
                 await self._keep(post, document)
-        except Taken:
-            raise Problem(problems.UNDER_WAY, headers=again_in(1)) from None
+        except LeaseTakenError:
+            raise ProblemError(problems.UNDER_WAY, headers=again_in(1)) from None
         except Unavailable:
-            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
+            raise ProblemError(problems.UNAVAILABLE, headers=again_in(2)) from None
         finally:
             await claim.end()
         return document
 
-    async def _kept(self, post: Post) -> Document | None:
-        found = await self._store.recall(KIND, post.owner)
+    async def _kept(self, post: IdempotentPost) -> Document | None:
+        found = await self._store.get_expiring(KIND, post.owner)
         if found is None:
             return None
         try:
@@ -95,24 +95,24 @@ class Once:
         except ValueError:  # by another installation: nothing that we could say again
             return None
         if not hmac.compare_digest(kept["body"], _digest(post)):
-            raise Problem(problems.KEY_REUSED)
+            raise ProblemError(problems.KEY_REUSED)
         document: Document = kept["document"]
         if "expires_in" in document:
             document["expires_in"] = max(0, document["expires_in"] - int(self._store.now() - kept["at"]))
         return document
 
-    async def _keep(self, post: Post, document: Document) -> None:
+    async def _keep(self, post: IdempotentPost, document: Document) -> None:
         now = self._store.now()
         kept = {"body": _digest(post), "document": document, "at": now}
         octets = sealed_box.seal(
             self._key, _bound(post), Secret(json.dumps(kept)), self._randomness(sealed_box.NONCE_OCTETS)
         )
-        await self._store.write(KIND, {post.owner: Change(octets, now + KEPT)})
+        await self._store.put_expiring(KIND, {post.owner: Change(octets, now + KEPT)})
 
 
-def _bound(post: Post) -> bytes:
+def _bound(post: IdempotentPost) -> bytes:
     return f"{KIND}\0{post.owner}".encode()
 
 
-def _digest(post: Post) -> str:
+def _digest(post: IdempotentPost) -> str:
     return hashlib.sha256(post.body).hexdigest()

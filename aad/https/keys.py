@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aad.core.user_address import Networks, Unknown, UserAddress
 from aad.https import problems
 from aad.https.messages import Request
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 
 _CHALLENGE = (("WWW-Authenticate", 'Bearer realm="aad"'),)
 
@@ -42,17 +42,17 @@ class Keys:
         self._keys = {each: key for key in keys for each in key.hashes}
 
     def of(self, request: Request) -> Key:
-        """Return whose request it is. Problem: nobody's; what is said doesn't tell a wrong key from a wrong address."""
+        """Return whose request it is. ProblemError: nobody's; wrong key and wrong address look alike."""
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         key = self._keys.get(hashlib.sha256(credentials.strip().encode()).hexdigest())
         if scheme.lower() != "bearer" or key is None:
-            raise Problem(problems.NO_KEY, headers=_CHALLENGE)
+            raise ProblemError(problems.NO_KEY, headers=_CHALLENGE)
         if key.networks is not None and request.caller not in key.networks:
-            raise Elsewhere(key.name, request.caller)
+            raise WrongNetworkError(key.name, request.caller)
         return key
 
 
-class Elsewhere(Problem):
+class WrongNetworkError(ProblemError):
     """A good key, from an address that it isn't for; `name`: whose. It isn't said to the sender that the key is good.
 
     `why`: in words for the log, of which there are few.

@@ -18,7 +18,7 @@ from aad.core.secret import Secret
 from aad.core.turns import Source, share
 from aad.core.user_address import UNKNOWN, Networks, Unknown, UserAddress, written
 from aad.https import problems
-from aad.https.problems import Problem, TooManyFailures, again_in
+from aad.https.problems import ProblemError, TooManyFailuresError, again_in
 from aad.https.slowing import Slowing
 from aad.login.engine import Asked, Engine
 from aad.ports import Record, Unavailable
@@ -28,33 +28,33 @@ MARGIN = 0.1  # seconds of a deadline that the response needs to get there
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """Who asks, and for what. `endpoint`: the API key's name, or the portal's own; `deadline`: seconds it waits.
+    """Who asks, and for what. `client`: the API key's name, or the portal's own; `deadline`: seconds it waits.
 
-    `place`: the user's own address, as far as it is known. `counted`: whose turns it takes, as Attempt has it.
+    `user_address`: the user's own address, as far as it is known. `counted`: whose turns it takes, as Attempt has it.
     """
 
-    endpoint: str
+    client: str
     event: str
     deadline: float
-    place: UserAddress = UNKNOWN
+    user_address: UserAddress = UNKNOWN
     counted: str = ""
 
 
 @dataclass(frozen=True)
-class Refused:
+class Refusal:
     """Somebody isn't let in; `words` are all that he may learn."""
 
     words: str
 
 
-Told = Asked | Accepted | Refused
+Told = Asked | Accepted | Refusal
 
 
 @dataclass(kw_only=True)
-class Front:
+class LoginFront:
     """Translates between HTTPS and the conversation. It decides nothing about who gets in.
 
-    `reject_delay`: seconds; `at_work`: new logins of one endpoint at the same time, at most; `random()`: from 0 to 1;
+    `reject_delay`: seconds; `at_work`: new logins of one client at the same time, at most; `random()`: from 0 to 1;
     `telling`: the events whose users learn why they are refused, once they have proved who they are. `slowing`: of the
     places that fail, but for those in `never_slowed`; it may outlive the front.
     """
@@ -73,42 +73,42 @@ class Front:
     async def begin(self, asking: Asking, name: str, password: Secret, received: float) -> Told:
         """Begin a login. `received`: `time.monotonic()` seconds.
 
-        Problem: nobody could tell, too many are at work, or too many from there have failed.
+        ProblemError: nobody could tell, too many are at work, or too many from there have failed.
         An empty password is none at all: who gives none is asked for what his chain begins with, or refused.
         """
         source = self._source(asking)
         if source and (seconds := self.slowing.left(source)):
             await self._late(received)  # a flood of them costs the sender connections that wait
-            raise TooManyFailures(seconds)
+            raise TooManyFailuresError(seconds)
         if odd(name):
             self._failed(source, Failed.LOGIN)
-            who = {"user": presentable(name), "client": asking.endpoint, "login_event": asking.event}
+            who = {"user": presentable(name), "client": asking.client, "login_event": asking.event}
             self.record("login.rejected", reason="a name that nobody could have", **who)
             return await self.refused(received)
-        with self._working(asking.endpoint, self.at_work), self._working(source, share(self.at_work)):
+        with self._working(asking.client, self.at_work), self._working(source, share(self.at_work)):
             return await self._told(self._attempt(asking, name, password, received), None, received, source)
 
     async def answer(self, asking: Asking, name: str, ticket: bytes, answer: Secret, received: float) -> Told:
-        """Answer a challenge by the ticket of `Asked`, with the same `asking` and name as it was begun. Problem."""
+        """Answer a challenge by the ticket of `Asked`, with the `asking` and name it was begun with. ProblemError."""
         return await self._told(self._attempt(asking, name, answer, received), ticket, received, self._source(asking))
 
-    async def refused(self, received: float, words: str = "") -> Refused:
+    async def refused(self, received: float, words: str = "") -> Refusal:
         """Return a refusal, no sooner than any other one leaves."""
         await self._late(received)
-        return Refused(words or self.reject_message)
+        return Refusal(words or self.reject_message)
 
     async def _late(self, received: float) -> None:
         await asyncio.sleep(received + rejection.delay(self.reject_delay, self.random()) - time.monotonic())
 
     @contextmanager
     def _working(self, whose: str | Source | None, most: int) -> Iterator[None]:
-        """Count a login that is at work for an endpoint, or for one place of it. Problem: there are too many."""
+        """Count a login that is at work for a client, or for one place of it. ProblemError: there are too many."""
         if whose is None:
             yield
             return
         if self._at_work[whose] >= most:
             # One flood would make all others wait for the directory; who answers a challenge always passes.
-            raise Problem(problems.TOO_MANY_LOGINS, headers=again_in(1))
+            raise ProblemError(problems.TOO_MANY_LOGINS, headers=again_in(1))
         self._at_work[whose] += 1
         try:
             yield
@@ -119,8 +119,8 @@ class Front:
 
     def _source(self, asking: Asking) -> Source | None:
         """Return who is slowed down for what fails; None: nobody, as it can't be told from others who are right."""
-        nobody = isinstance(asking.place, Unknown) or asking.place in self.never_slowed
-        return None if nobody else Source(asking.endpoint, asking.counted)
+        nobody = isinstance(asking.user_address, Unknown) or asking.user_address in self.never_slowed
+        return None if nobody else Source(asking.client, asking.counted)
 
     def _failed(self, source: Source | None, what: Failed) -> None:
         if source:
@@ -130,7 +130,7 @@ class Front:
         try:
             reply = await (self.engine.begin(attempt) if ticket is None else self.engine.answer(ticket, attempt))
         except Unavailable:
-            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
+            raise ProblemError(problems.UNAVAILABLE, headers=again_in(2)) from None
         if isinstance(reply, Rejected):
             self._failed(source, Failed.ANSWER if ticket else Failed.LOGIN)
             telling = attempt.event in self.telling
@@ -145,11 +145,11 @@ class Front:
     def _attempt(asking: Asking, name: str, typed: Secret, received: float) -> Attempt:
         return Attempt(
             event=asking.event,
-            endpoint=asking.endpoint,
+            client=asking.client,
             name=name,
             answer=Plain(typed),
             deadline=received + asking.deadline - MARGIN,
-            place=asking.place,
-            caller=written(asking.place),
+            user_address=asking.user_address,
+            calling_station=written(asking.user_address),
             counted=asking.counted,
         )

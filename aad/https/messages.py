@@ -21,11 +21,11 @@ HTML = "text/html; charset=utf-8"
 _MOST_FIELDS = 50
 
 
-class Unreadable(ValueError):  # noqa: N818 - it says what the body is
+class UnreadableBodyError(ValueError):
     """The body or query isn't what it should be; says what is wrong, and quotes nothing."""
 
 
-class OtherKind(ValueError):  # noqa: N818
+class OtherMediaTypeError(ValueError):
     """The body is of another kind than the one that is taken here; says which that is."""
 
 
@@ -64,7 +64,7 @@ class Request:
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The query's fields. Unreadable."""
+        """The query's fields. UnreadableBodyError."""
         return _fields(self.raw_query, "the query")
 
     @cached_property
@@ -79,28 +79,28 @@ class Request:
 
     @cached_property
     def form(self) -> dict[str, str]:
-        """The form's fields. OtherKind, Unreadable."""
+        """The form's fields. OtherMediaTypeError, UnreadableBodyError."""
         if self.kind != FORM:
             message = f"the body should be {FORM}"
-            raise OtherKind(message)
+            raise OtherMediaTypeError(message)
         try:
             text = self.body.decode("ascii")
         except UnicodeDecodeError:
             message = "the form isn't encoded"
-            raise Unreadable(message) from None
+            raise UnreadableBodyError(message) from None
         return _fields(text, "the form")
 
     @cached_property
     def json(self) -> Any:
-        """The body's JSON. OtherKind, Unreadable: it is none, names something twice, or goes too deep."""
+        """The body's JSON. OtherMediaTypeError, UnreadableBodyError: no JSON, a name twice, or too deep."""
         if self.kind != JSON:
             message = f"the body should be {JSON}"
-            raise OtherKind(message)
+            raise OtherMediaTypeError(message)
         try:
             return json.loads(self.body.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             message = "the body isn't JSON (RFC 8259), or names something twice"
-            raise Unreadable(message) from None
+            raise UnreadableBodyError(message) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,11 +163,11 @@ def _fields(text: str, what: str) -> dict[str, str]:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except ValueError:
         message = f"{what} isn't encoded as UTF-8, or has too many fields"
-        raise Unreadable(message) from None
+        raise UnreadableBodyError(message) from None
     found = dict(pairs)
     if len(found) != len(pairs):
         message = f"{what} has a field twice"
-        raise Unreadable(message)
+        raise UnreadableBodyError(message)
     return found
 
 

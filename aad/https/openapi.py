@@ -9,7 +9,7 @@ from typing import Any
 
 from aad.https import problems, schemas
 from aad.https.messages import JSON
-from aad.https.problems import KIND, Sort
+from aad.https.problems import KIND, ProblemType
 from aad.https.schemas import Field
 
 _ALWAYS = (
@@ -40,7 +40,7 @@ class Operation:
     name: str
     doc: str
     fields: Sequence[Field]
-    problems: tuple[Sort, ...] = ()
+    problems: tuple[ProblemType, ...] = ()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     }
 
 
-def _responses(sorts: Iterable[Sort]) -> dict[str, Any]:
+def _responses(sorts: Iterable[ProblemType]) -> dict[str, Any]:
     """Return a response for each status that these problems have."""
     found: dict[str, Any] = {}
     for status, alike in groupby(sorted(sorts, key=lambda sort: sort.status), key=lambda sort: sort.status):

@@ -12,7 +12,7 @@ KIND = "application/problem+json"
 
 
 @dataclass(frozen=True)
-class Sort:
+class ProblemType:
     """One sort. `name` stands for ever, for programs; `detail` is for people, and quotes nothing of the request."""
 
     name: str
@@ -30,37 +30,43 @@ class Sort:
         return f"urn:aad:problem:{self.name}"
 
 
-NO_HTTP = Sort("no-http", HTTPStatus.BAD_REQUEST, "This is no request of HTTP/1.1.")
-UNREADABLE = Sort("unreadable", HTTPStatus.BAD_REQUEST, "The request can't be read.")
-BAD_IDEMPOTENCY_KEY = Sort(
+NO_HTTP = ProblemType("no-http", HTTPStatus.BAD_REQUEST, "This is no request of HTTP/1.1.")
+UNREADABLE = ProblemType("unreadable", HTTPStatus.BAD_REQUEST, "The request can't be read.")
+BAD_IDEMPOTENCY_KEY = ProblemType(
     "bad-idempotency-key", HTTPStatus.BAD_REQUEST, "Idempotency-Key should have 1 to 128 printable characters of ASCII."
 )
-NO_KEY = Sort("no-key", HTTPStatus.UNAUTHORIZED, "Authorization should be: Bearer, and an API key that is good here.")
-OTHER_EVENT = Sort("other-event", HTTPStatus.FORBIDDEN, "This key isn't for this event.")
-NOTHING_HERE = Sort("nothing-here", HTTPStatus.NOT_FOUND, "There is nothing at this path.")
-OTHER_METHOD = Sort("other-method", HTTPStatus.METHOD_NOT_ALLOWED, "This path doesn't take this method.")
-TOO_SLOW = Sort("too-slow", HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.")
-UNDER_WAY = Sort("under-way", HTTPStatus.CONFLICT, "A request with this Idempotency-Key is at work. Ask again.")
-TOO_LARGE = Sort("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
-OTHER_KIND = Sort("other-kind", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is of another kind than is taken here.")
-WRONG_SHAPE = Sort("wrong-shape", HTTPStatus.UNPROCESSABLE_ENTITY, "The body isn't what the document asks for.")
-KEY_REUSED = Sort(
+NO_KEY = ProblemType(
+    "no-key", HTTPStatus.UNAUTHORIZED, "Authorization should be: Bearer, and an API key that is good here."
+)
+OTHER_EVENT = ProblemType("other-event", HTTPStatus.FORBIDDEN, "This key isn't for this event.")
+NOTHING_HERE = ProblemType("nothing-here", HTTPStatus.NOT_FOUND, "There is nothing at this path.")
+OTHER_METHOD = ProblemType("other-method", HTTPStatus.METHOD_NOT_ALLOWED, "This path doesn't take this method.")
+TOO_SLOW = ProblemType("too-slow", HTTPStatus.REQUEST_TIMEOUT, "The request took too long to arrive.")
+UNDER_WAY = ProblemType("under-way", HTTPStatus.CONFLICT, "A request with this Idempotency-Key is at work. Ask again.")
+TOO_LARGE = ProblemType("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large.")
+OTHER_KIND = ProblemType(
+    "other-kind", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is of another kind than is taken here."
+)
+WRONG_SHAPE = ProblemType("wrong-shape", HTTPStatus.UNPROCESSABLE_ENTITY, "The body isn't what the document asks for.")
+KEY_REUSED = ProblemType(
     "idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY, "This Idempotency-Key came with another request before."
 )
-HEAD_TOO_LARGE = Sort("head-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large.")
-TOO_MANY_LOGINS = Sort("too-many-logins", HTTPStatus.TOO_MANY_REQUESTS, "Too many logins of this key are at work.")
-TOO_MANY_FAILURES = Sort(
+HEAD_TOO_LARGE = ProblemType("head-too-large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large.")
+TOO_MANY_LOGINS = ProblemType(
+    "too-many-logins", HTTPStatus.TOO_MANY_REQUESTS, "Too many logins of this key are at work."
+)
+TOO_MANY_FAILURES = ProblemType(
     "too-many-failures",
     HTTPStatus.TOO_MANY_REQUESTS,
     "Too many logins from the user's address have failed; for a while none may begin from there.",
 )
-FAULT = Sort("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here. It is in the log.")
-UNAVAILABLE = Sort(
+FAULT = ProblemType("fault", HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here. It is in the log.")
+UNAVAILABLE = ProblemType(
     "unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "Nobody can tell now: a server that is asked is out of order."
 )
 
 
-class Problem(Exception):  # noqa: N818 - the word of RFC 9457
+class ProblemError(Exception):
     """What is wrong with this request. `headers` go with the response: Retry-After, Allow, WWW-Authenticate.
 
     `errors`: what is wrong where in the body (JSON Pointer).
@@ -68,7 +74,7 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
 
     def __init__(
         self,
-        sort: Sort,
+        sort: ProblemType,
         detail: str = "",
         headers: tuple[tuple[str, str], ...] = (),
         errors: tuple[tuple[str, str], ...] = (),
@@ -90,7 +96,7 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
         return said
 
 
-class TooManyFailures(Problem):
+class TooManyFailuresError(ProblemError):
     """Logins from one place have failed too often. `seconds`: until another one may begin there."""
 
     def __init__(self, seconds: int) -> None:
@@ -99,7 +105,7 @@ class TooManyFailures(Problem):
         self.seconds = seconds
 
 
-def shown(_request: Request | None, problem: Problem) -> Response:
+def shown(_request: Request | None, problem: ProblemError) -> Response:
     """Return a problem as JSON."""
     body = json.dumps(problem.document).encode()
     return Response(status=problem.sort.status, body=body, kind=KIND, headers=problem.headers)

@@ -9,8 +9,8 @@ from aad.core.raised import raised
 from aad.core.seldom import Seldom
 from aad.core.user_address import Unknown
 from aad.https import problems
-from aad.https.messages import OtherKind, Request, Response, Route, Unreadable
-from aad.https.problems import Problem, shown
+from aad.https.messages import OtherMediaTypeError, Request, Response, Route, UnreadableBodyError
+from aad.https.problems import ProblemError, shown
 from aad.ports import Record
 
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -28,12 +28,12 @@ HEADERS = {
 }
 """What every response has, unless it says otherwise itself."""
 
-Showing = Callable[[Request | None, Problem], Response]
+Showing = Callable[[Request | None, ProblemError], Response]
 _SAME = {"HEAD": "GET"}
 _A_DAY = 86400.0  # seconds
 
 
-class Site:
+class Router:
     """All that can be asked for. Whatever goes wrong, there is a response, and nobody is let in by it."""
 
     def __init__(self, routes: Iterable[Route], record: Record, show: Showing = shown) -> None:
@@ -54,17 +54,17 @@ class Site:
         """Answer one request."""
         try:
             return await self._answer(request)
-        except Problem as problem:
+        except ProblemError as problem:
             return self.problem(problem, request)
-        except OtherKind as error:
-            return self.problem(Problem(problems.OTHER_KIND, str(error)), request)
-        except Unreadable as error:
-            return self.problem(Problem(problems.UNREADABLE, str(error)), request)
+        except OtherMediaTypeError as error:
+            return self.problem(ProblemError(problems.OTHER_KIND, str(error)), request)
+        except UnreadableBodyError as error:
+            return self.problem(ProblemError(problems.UNREADABLE, str(error)), request)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and nobody is let in
             self._record("fault", reason=f"{request.method} {request.path}: {raised(error)}")
-            return self.problem(Problem(problems.FAULT), request)
+            return self.problem(ProblemError(problems.FAULT), request)
 
-    def problem(self, problem: Problem, request: Request | None = None) -> Response:
+    def problem(self, problem: ProblemError, request: Request | None = None) -> Response:
         """Return a problem's response; without a request: what came was none."""
         return self._show(request, problem)
 
@@ -75,9 +75,9 @@ class Site:
                 self._tell(request.peer, request.caller)
             return await route.answer(request)
         if request.path not in self._methods:
-            raise Problem(problems.NOTHING_HERE)
+            raise ProblemError(problems.NOTHING_HERE)
         allow = ", ".join(sorted(self._methods[request.path]))
-        raise Problem(problems.OTHER_METHOD, f"This path takes {allow}.", (("Allow", allow),))
+        raise ProblemError(problems.OTHER_METHOD, f"This path takes {allow}.", (("Allow", allow),))
 
     def _tell(self, peer: str, caller: Unknown) -> None:
         """Say once a day of a proxy, and of each way in which what it says can't be read, that this is so."""

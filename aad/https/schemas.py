@@ -8,7 +8,7 @@ from typing import Any
 
 from aad.core.user_address import literal
 from aad.https import problems
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +59,11 @@ def schema(fields: Sequence[Field]) -> dict[str, Any]:
 
 
 def checked(body: object, fields: Sequence[Field]) -> dict[str, str]:
-    """Return the fields of a body. Problem: it hasn't this shape; every fault at once, none of them quoting a value."""
+    """Return the fields of a body. ProblemError: every fault of its shape at once, quoting no value."""
     if not isinstance(body, dict):
-        raise Problem(problems.WRONG_SHAPE, errors=(("", "should be an object"),))
+        raise ProblemError(problems.WRONG_SHAPE, errors=(("", "should be an object"),))
     if faults := tuple(_faults(body, fields)):
-        raise Problem(problems.WRONG_SHAPE, errors=faults)
+        raise ProblemError(problems.WRONG_SHAPE, errors=faults)
     return body
 
 

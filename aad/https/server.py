@@ -12,10 +12,10 @@ from functools import partial
 
 from aad.core.turns import share
 from aad.core.user_address import Address, Networks, literal, place_of
-from aad.https.connection import HEAD_OCTETS, Line
+from aad.https.connection import HEAD_OCTETS, Connection
 from aad.https.messages import Request, Response
-from aad.https.problems import Problem
-from aad.https.router import Site
+from aad.https.problems import ProblemError
+from aad.https.router import Router
 
 HANDSHAKE = 5.0  # seconds for TLS
 PAUSE = 0.2  # seconds, when no more files may be opened
@@ -26,7 +26,7 @@ _GOODBYE = 1.0  # seconds to take leave
 class Setup:
     """What a reload exchanges as a whole. `connections`: at the same time, at most."""
 
-    site: Site
+    site: Router
     tls: ssl.SSLContext
     trusted: Networks
     connections: int
@@ -40,7 +40,7 @@ class Server:
         self.setup = setup
         self._accepting: list[asyncio.Task[None]] = []
         self._sockets: Sequence[socket.socket] = []
-        self._lines: dict[asyncio.Task[None], Line | None] = {}  # the oldest first; None: no TLS yet
+        self._lines: dict[asyncio.Task[None], Connection | None] = {}  # the oldest first; None: no TLS yet
         self._held: Counter[str] = Counter()
         self._at_work: set[asyncio.Task[Response]] = set()
 
@@ -121,7 +121,7 @@ class Server:
         task.add_done_callback(self._at_work.discard)
         return await asyncio.shield(task)
 
-    def _problem(self, problem: Problem) -> Response:
+    def _problem(self, problem: ProblemError) -> Response:
         return self.setup.site.problem(problem)
 
     async def _serve(self, accepted: socket.socket) -> None:
@@ -138,7 +138,7 @@ class Server:
                 ssl_handshake_timeout=HANDSHAKE,
                 ssl_shutdown_timeout=_GOODBYE,
             )
-            line = Line(reader, asyncio.StreamWriter(transport, protocol, reader, loop), self.setup.trusted)
+            line = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), self.setup.trusted)
             me = asyncio.current_task()
             if me in self._lines:
                 self._lines[me] = line

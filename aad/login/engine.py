@@ -21,14 +21,14 @@ from aad.core.row import Kind
 from aad.core.turns import Source
 from aad.core.user_address import written
 from aad.login.identify import Identify
-from aad.login.lease import Claim
+from aad.login.lease import Lease
 from aad.login.lockout import Count, Lockout
-from aad.login.login_log import Story
+from aad.login.login_log import LoginLog
 from aad.login.outages import Outages
 from aad.login.pending import NoRoomError, Pending, owner
-from aad.login.single_flight import Same
-from aad.login.write_ahead import Ahead
-from aad.ports import Method, Misbehaved, Record, Unavailable
+from aad.login.single_flight import SingleFlight
+from aad.login.write_ahead import WriteAhead
+from aad.ports import Method, MisbehavedError, Record, Unavailable
 
 REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another
 REFERENCE_LENGTH = 6
@@ -65,9 +65,9 @@ class Turn:
     """
 
     attempt: Attempt
-    story: Story
-    claim: Claim
-    ahead: Ahead
+    story: LoginLog
+    claim: Lease
+    ahead: WriteAhead
     began: float
     count: Count | None = None
     right: list[Count] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Engine:
     now: Callable[[], float]
     randomness: Callable[[int], bytes]
     grant: Granter = lambda _login: Granted()
-    same: Same[Reply] = field(default_factory=Same)
+    same: SingleFlight[Reply] = field(default_factory=SingleFlight)
     warn: Callable[[User, str], Awaitable[None]] = _nobody_is_warned
 
     async def begin(self, attempt: Attempt) -> Reply:
@@ -106,7 +106,7 @@ class Engine:
 
     async def answer(self, ticket: bytes, attempt: Attempt) -> Reply:
         """Go on with a waiting login. Unavailable: nobody could tell; the login goes on waiting."""
-        count, story = self.lockout.guess(attempt.answer), Story(self.record, "", attempt)
+        count, story = self.lockout.guess(attempt.answer), LoginLog(self.record, "", attempt)
         try:
             taken = await self.pending.take(ticket, None if attempt.answer.empty else count.in_row)
         except Unavailable as error:
@@ -133,7 +133,7 @@ class Engine:
                 return await self._answered(ticket, waiting, turn)
         except Unavailable as error:
             self._unavailable(story, error)
-            if not isinstance(error, Misbehaved):  # else it could be asked about one code after the other
+            if not isinstance(error, MisbehavedError):  # else it could be asked about one code after the other
                 with suppress(NoRoomError):
                     await self.pending.put_back(ticket, waiting)
             raise
@@ -151,8 +151,8 @@ class Engine:
         return await self._settled(state, turn)
 
     async def _begin(self, attempt: Attempt) -> Reply:
-        story = Story(self.record, self._reference(), attempt)
-        story.tell("login.started", caller=attempt.caller)
+        story = LoginLog(self.record, self._reference(), attempt)
+        story.tell("login.started", caller=attempt.calling_station)
         if mangled(attempt.answer):
             return _rejected(story, Rejected(Reason.NAME_MANGLED))
         try:
@@ -163,7 +163,7 @@ class Engine:
             raise
         # Password and code in one field: the code answers what was asked before, or what needs nothing sent.
         if isinstance(reply, Asked) and (code := self._follows(reply, turn)):
-            return await self.answer(reply.ticket, replace(turn.attempt, answer=code, code=None))
+            return await self.answer(reply.ticket, replace(turn.attempt, answer=code, appended_code=None))
         return reply
 
     async def _first(self, turn: Turn) -> Reply:
@@ -186,9 +186,9 @@ class Engine:
         return await self._settled(state, turn)
 
     @asynccontextmanager
-    async def _turn(self, attempt: Attempt, story: Story) -> AsyncIterator[Turn]:
-        ASKER.set(Source(attempt.endpoint, attempt.counted))
-        turn = Turn(attempt, story, self.pending.claim(attempt.deadline), Ahead(self.pending), self.now())
+    async def _turn(self, attempt: Attempt, story: LoginLog) -> AsyncIterator[Turn]:
+        ASKER.set(Source(attempt.client, attempt.counted))
+        turn = Turn(attempt, story, self.pending.claim(attempt.deadline), WriteAhead(self.pending), self.now())
         try:
             try:
                 yield turn
@@ -241,7 +241,7 @@ class Engine:
         if isinstance(running.memo, Choice) and running.answer is not None:
             chosen = chain_choice.answered(running, running.memo, running.answer, now)
             return chosen if isinstance(chosen, Running) else running.after(chosen)
-        if running.memo is None and running.fork:
+        if running.memo is None and running.choices:
             return running.after(chain_choice.ask(running, now))
         try:
             return running.after(await self._judged(running, turn, now))
@@ -264,7 +264,7 @@ class Engine:
                 turn.story.locked(count.kind, count.failures)
                 if count.kind is Kind.CODES:
                     with suppress(Unavailable):  # it is in the log
-                        await self.warn(running.login.user, written(turn.attempt.place))
+                        await self.warn(running.login.user, written(turn.attempt.user_address))
             count.by = self.identify.compares(running.method)  # of an answer it wasn't known before
             await self.lockout.wrong(count)
         elif count and running.position + 1 < len(running.login.chain.methods):
@@ -313,12 +313,12 @@ class Engine:
 
     async def _served(self, running: Running, turn: Turn) -> tuple[bytes, Waiting] | None:
         """Return the challenge that waits already, if a method would begin that would send another one."""
-        serving = partial(self.pending.serving, running, self.now, answerable=turn.attempt.code is not None)
+        serving = partial(self.pending.serving, running, self.now, answerable=turn.attempt.appended_code is not None)
         return await turn.claim.unless(owner(running.login), serving) if self._begins(running) else None
 
     def _begins(self, running: Running) -> bool:
         """Say whether a method begins: nothing came that it could check. One that sends a message never looks."""
-        return running.begins or (running.memo is None and self._foresees(running.method) is not None)
+        return running.needs_no_answer or (running.memo is None and self._foresees(running.method) is not None)
 
     def _foresees(self, method: str) -> Callable[..., Any] | None:
         found: Callable[..., Any] | None = getattr(self.methods[method], "foreseen", None)
@@ -327,7 +327,7 @@ class Engine:
     def _foreseen(self, running: Running, now: float) -> Waiting | None:
         """Return what the login will wait for, if a method begins that knows it before it has sent anything."""
         foreseen = self._foresees(running.method)
-        if foreseen is None or running.memo is not None or running.fork:
+        if foreseen is None or running.memo is not None or running.choices:
             return None
         challenge = foreseen(running.login, now)
         waiting = running.after(challenge) if challenge else None
@@ -364,9 +364,9 @@ class Engine:
 
     def _follows(self, asked: Asked, turn: Turn) -> Answer | None:
         """Return the answer to a challenge that came with the password."""
-        return turn.attempt.code if asked.again or self.identify.unasked(asked.method) else None
+        return turn.attempt.appended_code if asked.again or self.identify.unasked(asked.method) else None
 
-    def _unavailable(self, story: Story, error: Unavailable) -> None:
+    def _unavailable(self, story: LoginLog, error: Unavailable) -> None:
         self.outages.down(error)
         story.facts(error.facts)
         story.end("login.unavailable", reason=error.what)
@@ -376,6 +376,6 @@ class Engine:
         return "".join(REFERENCE_LETTERS[octet % len(REFERENCE_LETTERS)] for octet in octets)
 
 
-def _rejected(story: Story, rejected: Rejected) -> Rejected:
+def _rejected(story: LoginLog, rejected: Rejected) -> Rejected:
     story.end("login.rejected", reason=": ".join(filter(None, (rejected.reason, rejected.because))))
     return rejected

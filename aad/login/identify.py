@@ -14,9 +14,9 @@ from aad.core.policy import Chain, Event
 from aad.core.row import Kind, row_name
 from aad.core.secret import Secret
 from aad.login.lockout import Count, Lockout
-from aad.login.login_log import Story
+from aad.login.login_log import LoginLog
 from aad.login.outages import Outages
-from aad.ports import AmbiguousUser, Found, Method, Pretends, Repository, Unavailable, without_password
+from aad.ports import AmbiguousUserError, Found, Method, Pretends, Repository, Unavailable, without_password
 
 NONCE_OCTETS = 16
 Waits = Callable[[Running], Awaitable[bool]]
@@ -85,12 +85,12 @@ class Identify:
         event = self.events[attempt.event]
         return Guess(self.lockout, event, attempt, named, partial(self._asks_password, choose=event.choose))
 
-    async def running(self, attempt: Attempt, named: Named, guess: Guess, story: Story) -> Running | Rejected:
+    async def running(self, attempt: Attempt, named: Named, guess: Guess, story: LoginLog) -> Running | Rejected:
         """Find the user and his chain. Unavailable: nobody could tell."""
         event = self.events[attempt.event]
         try:
             found = await self._found(event, attempt, named, guess)
-        except AmbiguousUser:
+        except AmbiguousUserError:
             return await self._nobody(Reason.AMBIGUOUS_USER, named)
         if guess.trouble is not None:
             raise guess.trouble
@@ -114,9 +114,9 @@ class Identify:
             name=attempt.name,
             user=found.user,
             event=attempt.event,
-            endpoint=attempt.endpoint,
+            client=attempt.client,
             chain=chains[0],
-            caller=attempt.caller,
+            calling_station=attempt.calling_station,
             others=chains[1:],
             proof=found.proof if guess.count else None,  # without our yes it isn't counted, so it isn't believed
             proven=event.test,
@@ -126,7 +126,7 @@ class Identify:
         )
         return Running(login=login, answer=attempt.answer)
 
-    def decoy(self, attempt: Attempt, named: Named, story: Story) -> Running:
+    def decoy(self, attempt: Attempt, named: Named, story: LoginLog) -> Running:
         """Return a login that asks what a right password leads to, for somebody who isn't let in (ASVS 6.3.8)."""
         chain = self.events[attempt.event].chains[0]
         mark = self._mark(attempt, named)
@@ -136,9 +136,9 @@ class Identify:
             name=attempt.name,
             user=User(name=mark, repository="", handle=""),
             event=attempt.event,
-            endpoint=attempt.endpoint,
+            client=attempt.client,
             chain=chain,
-            caller=attempt.caller,
+            calling_station=attempt.calling_station,
             discreet=True,
             decoy=True,
             mark=mark,
@@ -179,7 +179,7 @@ class Identify:
             return True
         try:
             found = await repository.find(named.name, None, without_password, attempt.deadline)
-        except AmbiguousUser:
+        except AmbiguousUserError:
             return False
         return found is not None and user.repository in event.repositories and found.user.key == user.key
 
@@ -189,7 +189,7 @@ class Identify:
 
     async def _found(self, event: Event, attempt: Attempt, named: Named, guess: Guess) -> Found | None:
         """Ask the event's repositories, in order; the password is checked on the way where it comes first."""
-        password = None if attempt.answer.empty or attempt.perhaps else attempt.answer.text
+        password = None if attempt.answer.empty or attempt.maybe_split else attempt.answer.text
         for name in [named.repository] if named.repository else event.repositories:
             repository = self.repositories[name]
             found = await repository.find(named.name, password, guess.admit, attempt.deadline)
@@ -243,17 +243,17 @@ class Identify:
 
         It does if one is waited for, or the next method takes one unasked.
         """
-        if attempt.perhaps is None:
+        if attempt.maybe_split is None:
             return running, attempt
-        password, code = attempt.perhaps
+        password, code = attempt.maybe_split
         methods = running.login.chain.methods
-        apart = replace(attempt, answer=password, code=code, perhaps=None)
+        apart = replace(attempt, answer=password, appended_code=code, maybe_split=None)
         login = running.login
         if login.mark:
             login = replace(login, mark=self._mark(apart, self.named(apart)))
         if len(methods) > 1 and (self.unasked(methods[1]) or await waits(Running(login=login, position=1))):
             return replace(running, login=login, answer=password), apart
-        return running, replace(attempt, perhaps=None)
+        return running, replace(attempt, maybe_split=None)
 
 
 async def asked_of(methods: Mapping[str, Any], user: User, fits: Sequence[Chain], *, choose: bool) -> tuple[Chain, ...]:

@@ -21,11 +21,11 @@ PAUSE = 0.05  # seconds from one look for another node's challenge to the next
 SLACK, LONGEST = 1.0, 60.0  # seconds: what a claim lasts beyond its deadline, which is taken to be this far at most
 
 
-class Taken(Unavailable):
+class LeaseTakenError(Unavailable):
     """Somebody else is at work on the same for longer than we have."""
 
 
-class Claim:
+class Lease:
     """The claim of one piece of work, until `deadline` (`time.monotonic()` seconds) and `slack` seconds more.
 
     A login needs none where the store is our own (`same.py` sees to it); what claims `always` has nothing else.
@@ -50,7 +50,7 @@ class Claim:
                 return await served()
             if time.monotonic() + PAUSE >= self._deadline:
                 what = "another node is at work on the same login"
-                raise Taken(what)
+                raise LeaseTakenError(what)
             await asyncio.sleep(PAUSE)
 
     async def end(self) -> None:
@@ -58,10 +58,10 @@ class Claim:
         if self._owner:
             owner, self._owner = self._owner, ""
             with contextlib.suppress(Unavailable):
-                await self._store.forget(self._kind, "", owner)
+                await self._store.delete_counter(self._kind, "", owner)
 
     async def _claimed(self, owner: str) -> bool:
         life = min(max(self._deadline - time.monotonic(), 0.0), LONGEST) + self._slack
         until = self._store.now() + life
         tally = Tally(kind=self._kind, scope="", name=owner, count=0, until=until)
-        return bool(await self._store.spend(tally, 1, extend=False))
+        return bool(await self._store.increment(tally, 1, extend=False))

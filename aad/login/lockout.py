@@ -14,7 +14,7 @@ from aad.core.identity import User
 from aad.core.outcome import Reason
 from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name, whose
 from aad.core.secret import Secret
-from aad.ports import ROW, Change, Misbehaved, Store, Tally, Unavailable
+from aad.ports import ROW, Change, MisbehavedError, Store, Tally, Unavailable
 
 UNKNOWN = "lockout"  # the counters of names that no repository has: they end by themselves
 ENDED = 60.0  # seconds for which it is known that a row was ended: far longer than any request is at work
@@ -112,7 +112,7 @@ class Lockout:
         await self._pay(name)
         count = self.guess(answer)
         count.by = by
-        await self._store.change(ROW, name, partial(count.in_row, name))
+        await self._store.update_expiring(ROW, name, partial(count.in_row, name))
         return count
 
     async def take_back(self, count: Count) -> None:
@@ -135,13 +135,13 @@ class Lockout:
                 return None
             return self._back(count, kept) if row.knows(known) else Change(*row.with_digest(known).kept())
 
-        await self._store.change(ROW, count.name, noted)
+        await self._store.update_expiring(ROW, count.name, noted)
 
     async def row(self, kind: Kind, user: User) -> Row:
         """Return a row as it is now."""
         name = row_name(kind, user.repository, user.key)
         await self._pay(name)
-        return Row.decoded(kind, await self._store.recall(ROW, name)).at(self._store.now())
+        return Row.decoded(kind, await self._store.get_expiring(ROW, name)).at(self._store.now())
 
     def locked(self, row: Row) -> bool:
         """Say whether a row refuses everything."""
@@ -159,8 +159,8 @@ class Lockout:
         for name in ended:
             self._owed.pop(name, None)
         try:
-            await self._store.write(ROW, ended)
-        except Misbehaved:  # not out of order for a while: nobody is let in by what went wrong
+            await self._store.put_expiring(ROW, ended)
+        except MisbehavedError:  # not out of order for a while: nobody is let in by what went wrong
             raise
         except Unavailable:
             for name, change in ended.items():
@@ -174,7 +174,7 @@ class Lockout:
         """Count a failure of a name that nobody has; 0: it has failed too often of late."""
         until = self._store.now() + self._rules.period
         tally = Tally(kind=UNKNOWN, scope="", name=key, count=1, until=until)
-        return await self._store.spend(tally, self._rules.attempts, extend=True)
+        return await self._store.increment(tally, self._rules.attempts, extend=True)
 
     async def standings(self, user: User) -> list[Standing]:
         """Return the rows of one user that have any failures in them."""
@@ -184,11 +184,11 @@ class Lockout:
     async def all_standings(self) -> list[Standing]:
         """Return every row that has any failures in it: for a command, as it walks through all."""
         now, found = self._store.now(), list[Standing]()
-        for name, kept in sorted((await self._store.values(ROW)).items()):
+        for name, kept in sorted((await self._store.all_expiring(ROW)).items()):
             if (owner := whose(name)) is not None:  # else it is no row of ours, and locks nobody
                 kind, repository, key = owner
                 found += self._stand(repository, key, [Row.decoded(kind, kept).at(now)])
-        for tally in await self._store.tallies(UNKNOWN):
+        for tally in await self._store.counters(UNKNOWN):
             until = tally.until if tally.count >= self._rules.attempts else 0.0
             since, of_nobody = tally.until - self._rules.period, partial(Standing, kind=Kind.PASSWORDS, repository="")
             found.append(of_nobody(key=tally.name, count=tally.count, since=since, until=until))
@@ -198,10 +198,10 @@ class Lockout:
         """End all rows of a user of these repositories; say whether there was anything to end."""
         users = [User(name=key, repository=repository, handle="") for repository in repositories]
         found = any([await self.standings(user) for user in users])
-        await self._store.write(
+        await self._store.put_expiring(
             ROW, {row_name(kind, user.repository, user.key): None for user in users for kind in Kind}
         )
-        return await self._store.forget(UNKNOWN, "", key) or found
+        return await self._store.delete_counter(UNKNOWN, "", key) or found
 
     def _stand(self, repository: str, key: str, rows: Iterable[Row]) -> Iterator[Standing]:
         for row in rows:
@@ -221,7 +221,7 @@ class Lockout:
         self, name: str, rule: Callable[[bytes | None], Change | None], expected: bytes | None = None
     ) -> None:
         try:
-            await self._store.change(ROW, name, rule, expected)
+            await self._store.update_expiring(ROW, name, rule, expected)
         except Unavailable:
             self._owe(name, rule)
             raise
@@ -236,7 +236,7 @@ class Lockout:
             return
         async with self._paying:  # else two guesses at the same moment would pay the same twice
             while owed := self._owed.get(name):
-                await self._store.change(ROW, name, rule := owed[0])
+                await self._store.update_expiring(ROW, name, rule := owed[0])
                 if rule in owed:  # else `end` has ended the row meanwhile
                     owed.remove(rule)
                 if not owed and self._owed.get(name) is owed:

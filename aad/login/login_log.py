@@ -10,7 +10,7 @@ from aad.core.outcome import Challenge, Fact, Failure, Outcome, Reason, Success
 from aad.ports import Record
 
 
-class Story:
+class LoginLog:
     """Writes the records of one login: every one has its reference, user, client and event."""
 
     def __init__(self, record: Record, reference: str, attempt: Attempt) -> None:
@@ -20,7 +20,7 @@ class Story:
         self._known = {
             "login": reference,
             "user": attempt.name,
-            "client": attempt.endpoint,
+            "client": attempt.client,
             "login_event": attempt.event,
         }
         self.began = time.monotonic()

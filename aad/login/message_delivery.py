@@ -15,7 +15,7 @@ from enum import IntEnum
 from aad.core.message import Message, Receipt
 from aad.core.outcome import Fact
 from aad.login.outages import Outages
-from aad.ports import AddressRefused, Deferred, Later, Sender, Unavailable, Underway
+from aad.ports import AddressRefusedError, Deferred, Later, Sender, Unavailable, Underway
 
 _SLOW = "not taken in time; withdrawn"
 
@@ -109,7 +109,7 @@ class Delivery:
         """Wait for a sender, note what it says, and return what that means."""
         try:
             receipt = await sending
-        except AddressRefused as error:
+        except AddressRefusedError as error:
             self._tell("failed", name, began, str(error))
             fate = Fate.REFUSED
         except Underway as error:

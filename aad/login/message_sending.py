@@ -23,7 +23,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until a deferred message is tr
 FOLLOWED = 10_000  # messages whose fate is waited for after their challenge, at most
 
 
-class Post:
+class Messenger:
     """Gives messages to senders, and counts them per user, per client and altogether."""
 
     def __init__(
@@ -138,7 +138,7 @@ class Post:
         for number, (scope, rate) in enumerate(budgets):
             until = self._store.now() + rate.seconds
             tally = Tally(kind=KIND, scope=scope, name=_spender(scope, login), count=1, until=until)
-            if not await self._store.spend(tally, rate.count or 0, extend=False):
+            if not await self._store.increment(tally, rate.count or 0, extend=False):
                 # There is no mail: a client's flood must not eat up what its users may get.
                 await self._give_back(budgets[:number], login)
                 return f"{rate} for this {scope}"
@@ -152,7 +152,7 @@ class Post:
 
     async def _give_back(self, budgets: Sequence[tuple[str, Rate]], login: Login) -> None:
         for scope, _ in budgets:
-            await self._store.refund(KIND, scope, _spender(scope, login))
+            await self._store.decrement(KIND, scope, _spender(scope, login))
 
 
 def first_address(sender: Sender, user: User, attribute: str) -> str:
@@ -162,7 +162,7 @@ def first_address(sender: Sender, user: User, attribute: str) -> str:
 
 def _spender(scope: str, login: Login) -> str:
     kind = scope.partition(" ")[0]
-    return {"user": f"{login.user.repository}\0{login.user.key}", "client": login.endpoint}.get(kind, "")
+    return {"user": f"{login.user.repository}\0{login.user.key}", "client": login.client}.get(kind, "")
 
 
 def _telling(record: Record, login: Login) -> Callable[[Fact], None]:
@@ -170,7 +170,7 @@ def _telling(record: Record, login: Login) -> Callable[[Fact], None]:
     known = {
         "login": login.reference,
         "user": login.name,
-        "client": login.endpoint,
+        "client": login.client,
         "login_event": login.event,
     }
     return lambda fact: record(fact.name, **known, **fact.fields)

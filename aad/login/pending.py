@@ -14,11 +14,22 @@ from aad.core.identity import User
 from aad.core.outcome import Challenge
 from aad.core.policy import Chain
 from aad.core.row import Kind, row_name
-from aad.login.lease import Claim
+from aad.login.lease import Lease
 from aad.login.signer import Signer
 from aad.ports import GRACE, Kept, Method, RowRule, Store, Tally
 
-_OF_A_LOGIN = ("reference", "name", "event", "endpoint", "caller", "proven", "signed_in", "discreet", "decoy", "mark")
+_OF_A_LOGIN = (
+    "reference",
+    "name",
+    "event",
+    "client",
+    "calling_station",
+    "proven",
+    "signed_in",
+    "discreet",
+    "decoy",
+    "mark",
+)
 DECOYS = "decoys"  # the counters of each client's, and of all together
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
 PURPOSE = "waiting login"
@@ -70,7 +81,7 @@ class Pending:
 
     async def full(self) -> bool:
         """Say whether no further login may begin; those that wait go on."""
-        return await self._store.waiting() >= self._places.most
+        return await self._store.count_logins() >= self._places.most
 
     async def keep(self, waiting: Waiting) -> bytes:
         """Keep a waiting login and return its ticket. NoRoomError."""
@@ -85,9 +96,9 @@ class Pending:
         quarter: as such times follow one another, at most twice as many wait, and the others' logins find a place.
         """
         until = self._store.now() + self._places.decoys_last
-        for name, most in ((login.endpoint, self._places.most // 10), ("", self._places.most // 4)):
+        for name, most in ((login.client, self._places.most // 10), ("", self._places.most // 4)):
             tally = Tally(kind=DECOYS, scope="", name=name, count=1, until=until)
-            if not await self._store.spend(tally, max(most, 1), extend=False):
+            if not await self._store.increment(tally, max(most, 1), extend=False):
                 return False
         return True
 
@@ -106,7 +117,7 @@ class Pending:
             proven=waiting.login.proven,
             row=self.row(waiting),
         )
-        if not await self._store.keep(kept, self._places.of_a_user):
+        if not await self._store.put_login(kept, self._places.of_a_user):
             raise NoRoomError
 
     async def take(self, ticket: bytes, count: RowRule | None = None) -> TakenLogin | None:
@@ -114,12 +125,12 @@ class Pending:
 
         None: no such ticket, used already, expired long ago; then nothing was counted, whatever `count` was asked.
         """
-        taken = await self._store.take(ticket, count)
+        taken = await self._store.take_login(ticket, count)
         return TakenLogin(self._decoded(ticket, taken.login), taken.refused) if taken else None
 
-    def claim(self, deadline: float) -> Claim:
+    def claim(self, deadline: float) -> Lease:
         """Return what keeps a login from being begun by two nodes at once; nothing is claimed yet."""
-        return Claim(self._store, deadline)
+        return Lease(self._store, deadline)
 
     async def serving(
         self, running: Running, now: Callable[[], float], *, answerable: bool = False
@@ -128,9 +139,9 @@ class Pending:
 
         `answerable`: an answer came with it, so the challenge need not be fresh.
         """
-        for ticket, login in await self._store.again(_holder(running.login)):
+        for ticket, login in await self._store.logins_of(_holder(running.login)):
             waiting = self._decoded(ticket, login)
-            if waiting and (waiting.same(running, now()) if answerable else waiting.serves(running, now())):
+            if waiting and (waiting.belongs_to(running, now()) if answerable else waiting.is_fresh_for(running, now())):
                 return ticket, waiting
         return None
 
@@ -150,7 +161,7 @@ class Pending:
         """Return the row of the codes that may be asked for now, by a method the user may choose too; None: none."""
         if running.login.decoy:
             return None
-        chains = running.fork or (running.login.chain,)
+        chains = running.choices or (running.login.chain,)
         kinds = {self._row_of(running.login, chain, running.position) for chain in chains} - {Kind.PASSWORDS}
         return next(iter(kinds), None)
 
@@ -244,7 +255,7 @@ def _chain(kept: Mapping[str, Any]) -> Chain:
 
 def owner(login: Login) -> str:
     """Return what two logins have in common of which one serves the other."""
-    return f"{_holder(login)}\0{login.endpoint}"
+    return f"{_holder(login)}\0{login.client}"
 
 
 def _holder(login: Login) -> str:

@@ -14,7 +14,7 @@ R = TypeVar("R")
 Key = tuple[str, ...]
 
 
-class Same(Generic[R]):
+class SingleFlight(Generic[R]):
     """The logins that are begun now, by what would make another one the same. It may outlive a configuration."""
 
     def __init__(self) -> None:
@@ -42,9 +42,9 @@ class Same(Generic[R]):
 
 def _key(attempt: Attempt) -> Key:
     """Return what two attempts have in common that are one login begun twice. The password isn't kept, a digest is."""
-    given = [each.text for each in (attempt.answer, attempt.code) if each is not None]
+    given = [each.text for each in (attempt.answer, attempt.appended_code) if each is not None]
     octets = [text.reveal() for text in given if text is not None]
     alike = len(octets) == len(given)
     digests = [hashlib.sha256(each).hexdigest() for each in octets] if alike else [str(id(attempt))]
     # The place too: from elsewhere another chain may be asked.
-    return (attempt.event, attempt.endpoint, attempt.name, str(attempt.place), *digests)
+    return (attempt.event, attempt.client, attempt.name, str(attempt.user_address), *digests)

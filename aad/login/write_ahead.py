@@ -15,7 +15,7 @@ from aad.login.pending import Pending
 from aad.ports import Unavailable
 
 
-class Ahead:
+class WriteAhead:
     """The challenge of one login at work, kept ahead of its time, or none."""
 
     def __init__(self, pending: Pending) -> None:

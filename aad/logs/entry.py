@@ -13,7 +13,7 @@ from aad.logs.records import LEVELS, clean
 _OWN = frozenset({"time", "priority", "event", "message"})
 
 
-class Unreadable(Exception):  # noqa: N818 - the word of the house
+class UnreadableLogError(Exception):
     """The book can't be read: the text says why, and what helps."""
 
 
@@ -76,13 +76,13 @@ class Wanted:
         return value.upper() == wanted.upper() if name == "login" else value == wanted
 
 
-class Book(Protocol):
+class LogReader(Protocol):
     """Where records were written to."""
 
     name: str
 
     def records(self, since: float, wanted: Wanted, *, follow: bool = False) -> Iterator[Entry]:
-        """Yield what was written since then, oldest first; `follow`: and wait for more, for ever. Unreadable."""
+        """Yield what was written since then, oldest first; `follow`: and wait for more. UnreadableLogError."""
 
     def latest(self, wanted: Wanted) -> Iterator[Entry]:
-        """Yield all there is, newest first. Unreadable."""
+        """Yield all there is, newest first. UnreadableLogError."""

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import IO, cast
 
 from aad.filesystem import folders
-from aad.logs.entry import Entry, Unreadable, Wanted, entry
+from aad.logs.entry import Entry, UnreadableLogError, Wanted, entry
 
 _MOVED_AWAY = re.compile(r"[.-][0-9]+(\.gz)?")  # aad.log.1, aad.log.2.gz, aad.log-20261124
 _GIVEN = {Path("/dev/stdin"), Path("/dev/fd"), Path("/proc/self/fd")}
 _POLL = 0.2  # seconds between two looks at a file that is followed
 
 
-class FileBook:
+class FileReader:
     """Reads a file as it grows, also when another one gets its name."""
 
     def __init__(self, path: Path) -> None:
@@ -117,7 +117,7 @@ def _wanted(lines: Iterable[bytes], since: float, wanted: Wanted) -> Iterator[En
             yield one
 
 
-def _unreadable(path: Path, error: OSError | EOFError) -> Unreadable:
+def _unreadable(path: Path, error: OSError | EOFError) -> UnreadableLogError:
     if isinstance(error, PermissionError):
-        return Unreadable(f"{path} can't be read: be root, or in the group it belongs to")
-    return Unreadable(f"{path} can't be read: {getattr(error, 'strerror', None) or error}")
+        return UnreadableLogError(f"{path} can't be read: be root, or in the group it belongs to")
+    return UnreadableLogError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}")

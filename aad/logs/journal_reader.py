@@ -10,14 +10,14 @@ from typing import Any
 
 from systemd.journal import Reader
 
-from aad.logs.entry import Entry, Unreadable, Wanted, entry
+from aad.logs.entry import Entry, UnreadableLogError, Wanted, entry
 
 _PLACES = ("/var/log/journal", "/run/log/journal")
 _WAIT = 1.0  # seconds until a signal is looked at
 _PREFIX = "AAD_"
 
 
-class JournalBook:
+class JournalReader:
     """Reads what `aad` wrote to the journal of this machine."""
 
     name = "the journal"
@@ -53,7 +53,7 @@ def _reader() -> Any:
         reader.add_match(SYSLOG_IDENTIFIER="aad")
     except OSError as error:
         message = f"the journal can't be read: {error.strerror}"
-        raise Unreadable(message) from None
+        raise UnreadableLogError(message) from None
     return reader
 
 
@@ -62,7 +62,7 @@ def _may_read() -> None:
     files = [file for place in _PLACES for file in Path(place).glob("*/system*.journal")]
     if not any(os.access(file, os.R_OK) for file in files):
         message = "the journal can't be read: be root, or in the group systemd-journal or adm"
-        raise Unreadable(message if files or os.geteuid() else "there is no journal on this machine")
+        raise UnreadableLogError(message if files or os.geteuid() else "there is no journal on this machine")
 
 
 def _narrowed(reader: Any, wanted: Wanted) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from aad.logs import journal_writer
 from aad.logs.file_writer import LogFile
 from aad.logs.journal_writer import Journal
-from aad.logs.records import KINDS, LEVELS, Kind, clean, kind
+from aad.logs.records import KINDS, LEVELS, RecordKind, clean, kind
 
 _QUOTED = json.encoder.encode_basestring  # json.dumps makes an encoder for each record, which takes longer than it
 
@@ -26,7 +26,7 @@ class _Blank(dict[str, object]):
         return "-"
 
 
-def _head(name: str, what: Kind) -> str:
+def _head(name: str, what: RecordKind) -> str:
     return f"PRIORITY={what.priority}\nSYSLOG_IDENTIFIER=aad\nMESSAGE_ID={what.message_id}\nAAD_EVENT={name}\nMESSAGE="
 
 
@@ -90,7 +90,7 @@ class Log:
             if writer is not None:
                 writer.close()
 
-    def _to_file(self, file: LogFile, name: str, what: Kind, known: Mapping[str, str]) -> None:
+    def _to_file(self, file: LogFile, name: str, what: RecordKind, known: Mapping[str, str]) -> None:
         if file.write(_json(name, what, known)) and file.unsaid and name != "records.dropped":
             count, file.unsaid = file.unsaid, 0
             self.record("records.dropped", count=count, reason="the log file could not be written")
@@ -100,7 +100,7 @@ class Log:
         return _datagram("records.dropped", KINDS["records.dropped"], known)
 
 
-def _datagram(name: str, what: Kind, known: Mapping[str, str]) -> bytes:
+def _datagram(name: str, what: RecordKind, known: Mapping[str, str]) -> bytes:
     """Write a record as journald reads it: one field a line; no value has a line break."""
     text = (_HEADS.get(name) or _head(name, what)) + _message(what, known)
     for key, value in known.items():
@@ -112,7 +112,7 @@ def _field(key: str) -> str:
     return _FIELDS.setdefault(key, f"\nAAD_{key.upper()}=")
 
 
-def _json(name: str, what: Kind, known: Mapping[str, str]) -> str:
+def _json(name: str, what: RecordKind, known: Mapping[str, str]) -> str:
     text = f'{{"time": {time.time():.3f}, "priority": {what.priority}, "event": {_QUOTED(name)}'
     text += f', "message": {_QUOTED(_message(what, known))}'
     for key, value in known.items():
@@ -124,14 +124,14 @@ def _label(key: str) -> str:
     return _LABELS.setdefault(key, f", {_QUOTED(key)}: ")
 
 
-def _message(what: Kind, known: Mapping[str, str]) -> str:
+def _message(what: RecordKind, known: Mapping[str, str]) -> str:
     try:
         return what.text.format_map(known)
     except KeyError:  # a field that its text names isn't known
         return what.text.format_map(_Blank(known))
 
 
-def _text(name: str, what: Kind, known: Mapping[str, str]) -> str:
+def _text(name: str, what: RecordKind, known: Mapping[str, str]) -> str:
     """Write a record for people; journald reads the priority (sd-daemon(3))."""
     message = _message(what, known)
     rest = {key: value for key, value in known.items() if value not in message}

@@ -45,7 +45,7 @@ _NOBODY = frozenset(
 
 
 @dataclass(frozen=True)
-class Past:
+class PastLogin:
     """One login that has ended. `at`: seconds since 1970; `outcome`: "accepted", "rejected" or "unavailable"."""
 
     at: int
@@ -56,7 +56,7 @@ class Past:
     reference: str
 
 
-class History:
+class LoginHistory:
     """A `ports.Record` that passes on, and remembers the ends of logins."""
 
     def __init__(self, pass_on: Record, *, most: int, lasts: float) -> None:
@@ -98,7 +98,7 @@ class History:
     async def _written(self, store: Store) -> None:
         self._any.clear()
         found, self._waiting = self._waiting, []
-        by_user: dict[str, list[Past]] = defaultdict(list)
+        by_user: dict[str, list[PastLogin]] = defaultdict(list)
         for outcome, at, fields in found:
             reason = str(fields.get("reason", "")).partition(":")[0]
             if reason not in _NOBODY and not str(fields.get("login_event", "")).startswith(TEST):
@@ -107,45 +107,45 @@ class History:
             with suppress(Unavailable):  # whoever needs the store is told; a login goes on without being remembered
                 await self._add(store, key, news)
 
-    async def _add(self, store: Store, key: str, news: Sequence[Past]) -> None:
+    async def _add(self, store: Store, key: str, news: Sequence[PastLogin]) -> None:
         for _ in range(RACES):
-            kept = await store.recall(KIND, key)
+            kept = await store.get_expiring(KIND, key)
             # Any name is locked out after some failures: only who has failed as somebody there is, is somebody.
             if kept is None and all(past.reason == Reason.LOCKED for past in news):
                 return
             least = time.time() - self._lasts
             everything = [past for past in (*news[::-1], *_read(kept)) if past.at >= least][: self._most]
-            if await store.exchange(KIND, key, kept, _encoded(everything), store.now() + self._lasts):
+            if await store.compare_and_set_expiring(KIND, key, kept, _encoded(everything), store.now() + self._lasts):
                 return
 
 
-async def last_logins(store: Store, key: str) -> list[Past]:
+async def last_logins(store: Store, key: str) -> list[PastLogin]:
     """Return the last logins of the user of this key, the latest first. Unavailable."""
-    return _read(await store.recall(KIND, key))
+    return _read(await store.get_expiring(KIND, key))
 
 
-def _past(outcome: str, at: float, fields: Mapping[str, object]) -> Past:
+def _past(outcome: str, at: float, fields: Mapping[str, object]) -> PastLogin:
     said = {key: str(fields.get(field, ""))[: _LONGEST[key]] for key, field in _FIELDS.items()}
-    return Past(at=int(at), outcome=outcome, **said)
+    return PastLogin(at=int(at), outcome=outcome, **said)
 
 
-def _encoded(everything: Sequence[Past]) -> bytes:
+def _encoded(everything: Sequence[PastLogin]) -> bytes:
     rows = [astuple(past) for past in everything]
     while len(octets := json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()) > LARGEST_PASSING:
         rows.pop()
     return octets
 
 
-def _read(kept: bytes | None) -> list[Past]:
+def _read(kept: bytes | None) -> list[PastLogin]:
     """Read what was kept. What others wrote there instead is no history."""
     try:
-        found = [Past(*each) for each in json.loads(kept)] if kept else []
+        found = [PastLogin(*each) for each in json.loads(kept)] if kept else []
         return found if all(_sound(past) for past in found) else []
     except (TypeError, ValueError, RecursionError):
         return []
 
 
-def _sound(past: Past) -> bool:
+def _sound(past: PastLogin) -> bool:
     """Say whether it can be shown. TypeError, ValueError: no."""
     at, *texts = astuple(past)
     "".join(texts).encode()

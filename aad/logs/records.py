@@ -73,7 +73,7 @@ _TABLE = {
 }
 
 
-class Kind(NamedTuple):
+class RecordKind(NamedTuple):
     """What all records of one name have in common. `text` has macros of the record's fields."""
 
     priority: int
@@ -86,9 +86,9 @@ def message_id(name: str) -> str:
     return uuid.uuid5(_NAMESPACE, name).hex
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> RecordKind:
     """Return what is known of a record; of one that is in no table, a plugin's own, that it says its name."""
-    return KINDS.get(name) or Kind(LEVELS["info"], name.replace("{", "{{").replace("}", "}}"), message_id(name))
+    return KINDS.get(name) or RecordKind(LEVELS["info"], name.replace("{", "{{").replace("}", "}}"), message_id(name))
 
 
 def clean(value: object) -> str:
@@ -101,4 +101,4 @@ def clean(value: object) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-KINDS = {name: Kind(LEVELS[level], text, message_id(name)) for name, (level, text) in _TABLE.items()}
+KINDS = {name: RecordKind(LEVELS[level], text, message_id(name)) for name, (level, text) in _TABLE.items()}

@@ -13,7 +13,7 @@ from aad.core.settings import Duration, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class TypedPasswordSettings:
+class AnyPasswordSettings:
     """What may be set for each of them."""
 
     prompt: str = option("Password: ", "What the user is asked, where the password isn't the first of its chain.")
@@ -31,13 +31,13 @@ class Asked:
     expires: float
 
 
-class TypedPassword:
+class AnyPassword:
     """Something the user knows."""
 
     Memo: ClassVar[type] = Asked
     proves: ClassVar[str] = "password"
 
-    def __init__(self, settings: TypedPasswordSettings) -> None:
+    def __init__(self, settings: AnyPasswordSettings) -> None:
         """Keep what it gets."""
         self._asking = settings
 

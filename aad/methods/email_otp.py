@@ -15,7 +15,7 @@ from aad.core.message import Draft
 from aad.core.outcome import Challenge, Fact, Failure, Outcome, Reason, Success
 from aad.core.settings import Duration, option
 from aad.methods.email_texts import TextSettings, Words, missing, words
-from aad.ports import Post, Unavailable, Wiring
+from aad.ports import Messenger, Unavailable, Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class EmailOtp:
             raise ValueError(message)
         self._settings = settings
         self._key = wiring.key
-        self._post: Post = wiring.post
+        self._post: Messenger = wiring.post
         self._words = settings.words()
         self._minutes = settings.minutes
 
@@ -159,7 +159,7 @@ class EmailOtp:
             return self._challenge(login, memo)
         values = {
             "user": login.user.name,
-            "endpoint": login.endpoint,
+            "endpoint": login.client,
             "event": login.event,
             "number": str(memo.number),
             "otp": one_time_code.issue(self._key, login.nonce, self._settings.length).text(),

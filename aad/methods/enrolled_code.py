@@ -12,14 +12,14 @@ from aad.core.identity import User
 from aad.core.outcome import Challenge, Fact, Failure, Outcome, Reason, Success
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
-from aad.ports import ForeignSeal, Held, Vault, Wiring
+from aad.ports import ForeignSealError, Held, Vault, Wiring
 
 FRESH = 10.0  # seconds in which a login begun again, by a NAS that retries, gets the same challenge
 RACES = 5  # answers of one user at the same moment that may be first; who loses them all is refused
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnCodeSettings:
+class EnrolledCodeSettings:
     """What may be set for each of them."""
 
     attempts: int = option(3, "Wrong codes within one challenge before Access-Reject.", at_least=1, at_most=10)
@@ -54,14 +54,14 @@ class Verdict:
     after: Secret | None = None
 
 
-class OwnCode:
+class EnrolledCode:
     """Asks for a code, and lets each be used once: of many right answers, the one that moves the store is right."""
 
     Memo: ClassVar[type] = Asked
     proves: ClassVar[str] = "code"
     unasked: ClassVar[bool] = True
 
-    def __init__(self, settings: OwnCodeSettings, wiring: Wiring) -> None:
+    def __init__(self, settings: EnrolledCodeSettings, wiring: Wiring) -> None:
         """Keep what it gets."""
         if wiring.vault is None:
             message = "a method that users are enrolled for needs a vault"
@@ -81,7 +81,7 @@ class OwnCode:
         """Say whether the user is enrolled. What can't be opened is not passed over: that would let others in."""
         try:
             held = await self._vault.find(user)
-        except ForeignSeal:
+        except ForeignSealError:
             return True
         return held is not None and self.usable(held.value)
 
@@ -130,7 +130,7 @@ class OwnCode:
     async def _held(self, user: User) -> Held | Failure:
         try:
             held = await self._vault.find(user)
-        except ForeignSeal:
+        except ForeignSealError:
             return Failure(Reason.FOREIGN_SEAL)
         return held if held is not None and self.usable(held.value) else Failure(Reason.NOT_ENROLLED)
 

@@ -8,17 +8,17 @@ from typing import ClassVar, Self
 from aad.core.conversation import Login
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
-from aad.methods.any_password import TypedPassword, TypedPasswordSettings
+from aad.methods.any_password import AnyPassword, AnyPasswordSettings
 from aad.ports import Wiring
 from aad.users_file.file import UsersFile, UsersFileSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilePasswordSettings(TypedPasswordSettings, UsersFileSettings):
+class FilePasswordSettings(AnyPasswordSettings, UsersFileSettings):
     """[methods.NAME] with type = "file_password". The keys of the last come first, where they are listed."""
 
 
-class FilePassword(TypedPassword):
+class FilePassword(AnyPassword):
     """Something the user knows, and a file too; all else of him is his repository's, not the file's."""
 
     Settings: ClassVar[type] = FilePasswordSettings

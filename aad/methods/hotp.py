@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aad.core.otp_token import Form, Token
+from aad.core.otp_token import Form, OtpToken
 from aad.core.settings import option
-from aad.methods.oath import TokenMethod, TokenSettings
+from aad.methods.oath import OathMethod, OathSettings
 from aad.ports import Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
-class HotpSettings(TokenSettings):
+class HotpSettings(OathSettings):
     """[methods.NAME] with type = "hotp"."""
 
     prompt: str = option("Enter the next code of your token", "What the user is asked.")
@@ -25,7 +25,7 @@ class HotpSettings(TokenSettings):
         return Form(self.digits, self.algorithm)
 
 
-class Hotp(TokenMethod):
+class Hotp(OathMethod):
     """Something the user has: the secret in his key fob."""
 
     Settings: ClassVar[type] = HotpSettings
@@ -35,6 +35,6 @@ class Hotp(TokenMethod):
         super().__init__(settings, wiring)
         self._look_ahead = settings.look_ahead
 
-    def counters(self, token: Token) -> range:
+    def counters(self, token: OtpToken) -> range:
         """Return the next counter and those of the look-ahead window (RFC 4226 7.4); and the last, to know it again."""
         return range(max(0, token.next - 1), token.next + self._look_ahead + 1)

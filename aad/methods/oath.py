@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from aad.core.answer import Answer
 from aad.core.identity import User
-from aad.core.otp_token import Form, Token, shown_at
+from aad.core.otp_token import Form, OtpToken, shown_at
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.core.settings import option
-from aad.methods.enrolled_code import OwnCode, OwnCodeSettings, Verdict
+from aad.methods.enrolled_code import EnrolledCode, EnrolledCodeSettings, Verdict
 from aad.ports import Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenSettings(OwnCodeSettings):
+class OathSettings(EnrolledCodeSettings):
     """What may be set for both."""
 
     digits: int = option(6, "Digits of a code; many apps know only 6.", at_least=6, at_most=8)
@@ -33,25 +33,25 @@ class TokenSettings(OwnCodeSettings):
             yield "issuer", "should be a name, without a colon"
 
 
-class TokenMethod(OwnCode):
+class OathMethod(EnrolledCode):
     """Something the user has. Once a code was used, it and all before it are good no longer."""
 
-    def __init__(self, settings: TokenSettings, wiring: Wiring) -> None:
+    def __init__(self, settings: OathSettings, wiring: Wiring) -> None:
         """Keep what it gets."""
         super().__init__(settings, wiring)
         self._form = Form(settings.digits, settings.algorithm)
 
     @abstractmethod
-    def counters(self, token: Token) -> range:
+    def counters(self, token: OtpToken) -> range:
         """Return the counters whose codes the user may be reading now."""
 
     def judged(self, user: User, held: Secret, answer: Answer) -> Verdict:
         """Say which of them the code is of, and move on behind it."""
         del user
-        token = Token.decoded(held)
+        token = OtpToken.decoded(held)
         at = shown_at(token, answer, self.counters(token), self._form)
         if at is None:
             return Verdict(Failure(Reason.WRONG_CODE))
         if at < token.next:
             return Verdict(Failure(Reason.USED_CODE))
-        return Verdict(Success(), Token(token.secret, at + 1).encoded())
+        return Verdict(Success(), OtpToken(token.secret, at + 1).encoded())

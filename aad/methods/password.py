@@ -8,16 +8,16 @@ from typing import ClassVar
 from aad.core.conversation import Login
 from aad.core.outcome import Failure, Success
 from aad.core.secret import Secret
-from aad.methods.any_password import TypedPassword, TypedPasswordSettings
+from aad.methods.any_password import AnyPassword, AnyPasswordSettings
 from aad.ports import Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
-class PasswordSettings(TypedPasswordSettings):
+class PasswordSettings(AnyPasswordSettings):
     """[methods.NAME] with type = "password"."""
 
 
-class Password(TypedPassword):
+class Password(AnyPassword):
     """Something the user knows, and his repository too."""
 
     Settings: ClassVar[type] = PasswordSettings

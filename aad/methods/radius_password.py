@@ -10,16 +10,16 @@ from aad.core.conversation import Login
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
-from aad.methods.any_password import TypedPassword, TypedPasswordSettings
+from aad.methods.any_password import AnyPassword, AnyPasswordSettings
 from aad.ports import Wiring
-from aad.radius_client.failover import Servers, wrong
-from aad.radius_client.request import LONGEST_VALUE, Question, Verdict
+from aad.radius_client.failover import Failover, wrong
+from aad.radius_client.request import LONGEST_VALUE, PasswordCheck, Verdict
 
 SHORT_SECRET = 12  # octets, as of a client
 
 
 @dataclass(frozen=True, kw_only=True)
-class RadiusSettings(TypedPasswordSettings):
+class RadiusSettings(AnyPasswordSettings):
     """[methods.NAME] with type = "radius"."""
 
     servers: tuple[str, ...] = option(doc="HOST or HOST:PORT, in order: the next one when one fails.")
@@ -48,7 +48,7 @@ class RadiusSettings(TypedPasswordSettings):
             yield "secret", f"has {len(self.secret)} octets and can be guessed: aad make-secret makes a good one"
 
 
-class RadiusPassword(TypedPassword):
+class RadiusPassword(AnyPassword):
     """Something the user knows, and another RADIUS server too. Who he is, and his groups, his repository says."""
 
     Settings: ClassVar[type] = RadiusSettings
@@ -58,11 +58,11 @@ class RadiusPassword(TypedPassword):
         super().__init__(settings)
         del wiring
         self._settings = settings
-        self._servers: Servers
+        self._servers: Failover
 
     async def __aenter__(self) -> Self:
         """Begin; sockets are opened when they are needed."""
-        self._servers = Servers(
+        self._servers = Failover(
             self._settings.servers, self._settings.secret, self._settings.timeout, self._settings.retries
         )
         return self
@@ -74,11 +74,11 @@ class RadiusPassword(TypedPassword):
     async def checked(self, login: Login, password: Secret, deadline: float) -> Success | Failure:
         """Ask the first server that answers, by PAP. Unavailable: none did."""
         try:
-            question = Question(
+            question = PasswordCheck(
                 name=login.user.name,
                 password=password,
                 called=self._settings.nas_identifier,
-                caller=login.caller,
+                caller=login.calling_station,
             )
         except ValueError:  # RADIUS can't carry it, so nobody has it there
             return Failure(Reason.WRONG_PASSWORD)

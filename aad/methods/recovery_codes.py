@@ -11,12 +11,12 @@ from aad.core.outcome import Fact, Failure, Reason, Success
 from aad.core.recovery import Batch
 from aad.core.secret import Secret
 from aad.core.settings import option
-from aad.methods.enrolled_code import OwnCode, OwnCodeSettings, Verdict
+from aad.methods.enrolled_code import EnrolledCode, EnrolledCodeSettings, Verdict
 from aad.ports import Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecoveryCodesSettings(OwnCodeSettings):
+class RecoveryCodesSettings(EnrolledCodeSettings):
     """[methods.NAME] with type = "recovery_codes"."""
 
     prompt: str = option("Enter one of your recovery codes", "What the user is asked.")
@@ -24,7 +24,7 @@ class RecoveryCodesSettings(OwnCodeSettings):
     few: int = option(3, "So few that are left are warned about in the log.", at_least=0, at_most=10)
 
 
-class RecoveryCodes(OwnCode):
+class RecoveryCodes(EnrolledCode):
     """Something the user has: the sheet with his codes."""
 
     Settings: ClassVar[type] = RecoveryCodesSettings

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aad.core.otp_token import Form, Token
+from aad.core.otp_token import Form, OtpToken
 from aad.core.settings import Duration, option
-from aad.methods.oath import TokenMethod, TokenSettings
+from aad.methods.oath import OathMethod, OathSettings
 from aad.ports import Wiring
 
 
 @dataclass(frozen=True, kw_only=True)
-class TotpSettings(TokenSettings):
+class TotpSettings(OathSettings):
     """[methods.NAME] with type = "totp"."""
 
     prompt: str = option("Enter the code that your app shows", "What the user is asked.")
@@ -36,7 +36,7 @@ class TotpSettings(TokenSettings):
         return Form(self.digits, self.algorithm, int(self.step))
 
 
-class Totp(TokenMethod):
+class Totp(OathMethod):
     """Something the user has: the secret in his phone.
 
     The only method that reads the wall clock, since the phone does. Set back, it makes no used code good again; set
@@ -51,7 +51,7 @@ class Totp(TokenMethod):
         self._settings = settings
         self._clock = clock
 
-    def counters(self, token: Token) -> range:
+    def counters(self, token: OtpToken) -> range:
         """Return the time step of now, and some before and after it (RFC 6238 5.2)."""
         del token
         now, skew = int(self._clock() // self._settings.step), self._settings.skew

@@ -55,7 +55,7 @@ class Times:
         self.total += seconds
 
 
-class Counts:
+class Counters:
     """A `ports.Record` that counts, and passes on."""
 
     def __init__(self, pass_on: Record) -> None:

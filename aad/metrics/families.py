@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from aad import __version__
-from aad.metrics.counters import BUCKETS, Counts
+from aad.metrics.counters import BUCKETS, Counters
 from aad.metrics.exposition import Family, Series
-from aad.metrics.gauges import Moment
+from aad.metrics.gauges import Gauges
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -24,7 +24,7 @@ _SELF = Path("/proc/self")
 _PLACE = ("client", "event")
 
 
-def families(counts: Counts, moment: Moment) -> Iterator[Family]:
+def families(counts: Counters, moment: Gauges) -> Iterator[Family]:
     """Yield everything, as it is at one moment."""
     yield from _conversation(counts)
     yield from _back_ends(counts, moment)
@@ -33,7 +33,7 @@ def families(counts: Counts, moment: Moment) -> Iterator[Family]:
     yield from _process()
 
 
-def _conversation(counts: Counts) -> Iterator[Family]:
+def _conversation(counts: Counters) -> Iterator[Family]:
     yield _counter(
         "aad_logins_total",
         "Logins by outcome: started, accepted, rejected (and why), unavailable (neither: a back end).",
@@ -66,7 +66,7 @@ def _conversation(counts: Counts) -> Iterator[Family]:
     )
 
 
-def _back_ends(counts: Counts, moment: Moment) -> Iterator[Family]:
+def _back_ends(counts: Counters, moment: Gauges) -> Iterator[Family]:
     up = dict(counts.up)
     if moment.waiting is None:
         up["store", "store"] = False
@@ -78,7 +78,7 @@ def _back_ends(counts: Counts, moment: Moment) -> Iterator[Family]:
     yield Family("aad_mails_queued", "gauge", "Mails that wait for a connection of their sender.", ("sender",), queued)
 
 
-def _radius(moment: Moment) -> Iterator[Family]:
+def _radius(moment: Gauges) -> Iterator[Family]:
     discarded: Counter[tuple[str, str]] = Counter()
     for (client, reason), count in moment.discarded.items():
         discarded[client, brief(reason)] += count
@@ -98,7 +98,7 @@ def _radius(moment: Moment) -> Iterator[Family]:
     )
 
 
-def _daemon(counts: Counts, moment: Moment) -> Iterator[Family]:
+def _daemon(counts: Counters, moment: Gauges) -> Iterator[Family]:
     reloads = moment.reloads
     yield _counter("aad_faults_total", "Faults of aad itself.", {(): counts.faults})
     yield _counter("aad_records_dropped_total", "Records of the log that were lost.", {(): moment.records_dropped})

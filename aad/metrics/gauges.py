@@ -35,7 +35,7 @@ class Reloads:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
+class Gauges:
     """How it stands. `waiting` None: the store is out of order; `discarded`: by client and reason, since the start."""
 
     waiting: int | None

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from aad.core.raised import raised
-from aad.metrics.listen_address import Place
+from aad.metrics.listen_address import ListenAddress
 from aad.ports import Record
 
 HEAD_OCTETS = 8192
@@ -26,7 +26,7 @@ _ENDED = (TimeoutError, OSError, asyncio.IncompleteReadError)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Response:
     """What a path says."""
 
     body: bytes
@@ -34,13 +34,13 @@ class Said:
     kind: str = "text/plain; charset=utf-8"
 
 
-Paths = Mapping[str, Callable[[], Awaitable[Said]]]
+Paths = Mapping[str, Callable[[], Awaitable[Response]]]
 
 
-class Front:
+class HttpServer:
     """Serves `paths` while it is entered."""
 
-    def __init__(self, place: Place, paths: Paths, record: Record, *, patience: float = PATIENCE) -> None:
+    def __init__(self, place: ListenAddress, paths: Paths, record: Record, *, patience: float = PATIENCE) -> None:
         """Keep what it gets; nothing is opened."""
         self._place = place
         self._paths = paths
@@ -100,7 +100,7 @@ class Front:
         said = await self._said(words[0], words[1].partition("?")[0])
         return _written(said, body=words[0] != "HEAD")
 
-    async def _said(self, method: str, path: str) -> Said:
+    async def _said(self, method: str, path: str) -> Response:
         if path not in self._paths:
             return _plain(HTTPStatus.NOT_FOUND)
         if method not in _HEADS:
@@ -112,11 +112,11 @@ class Front:
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _plain(status: HTTPStatus) -> Said:
-    return Said(status=status, body=f"{status.phrase}\n".encode())
+def _plain(status: HTTPStatus) -> Response:
+    return Response(status=status, body=f"{status.phrase}\n".encode())
 
 
-def _written(said: Said, *, body: bool = True) -> bytes:
+def _written(said: Response, *, body: bool = True) -> bytes:
     """Write a reply as octets; without its body where only the head was asked for."""
     fields = [
         f"HTTP/1.1 {said.status.value} {said.status.phrase}",

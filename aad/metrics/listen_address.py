@@ -14,7 +14,7 @@ GROUP_MAY = 0o660  # whoever is in the daemon's group may look
 
 
 @dataclass
-class Place:
+class ListenAddress:
     """`path` of a unix socket, or `host` and `port`."""
 
     path: str = ""
@@ -22,11 +22,13 @@ class Place:
     port: int = 0
     _ours: tuple[int, int] | None = field(default=None, init=False)
 
-    def of(self, number: int) -> Place:
+    def of(self, number: int) -> ListenAddress:
         """Return where the process of this number has its page: the next port, or the path with the number behind."""
         if not number:
             return self
-        return Place(path=self.path and f"{self.path}-{number}", host=self.host, port=self.port and self.port + number)
+        return ListenAddress(
+            path=self.path and f"{self.path}-{number}", host=self.host, port=self.port and self.port + number
+        )
 
     def __str__(self) -> str:
         """Write it as an administrator knows it."""

@@ -10,7 +10,7 @@ from aad.core.secret import Secret
 from aad.migrate import duo_settings
 from aad.migrate.duo_syntax import Section, parse
 from aad.migrate.essentials import CHAIN, chain, users_and_mail
-from aad.migrate.toml_writer import Network, Page, address_text
+from aad.migrate.toml_writer import Network, TomlWriter, address_text
 
 _PORT = "1812"
 _ONE_FIELD = "radius_server_concat"
@@ -32,7 +32,7 @@ _LDAP_READ = {
 }
 
 
-def imported(name: str, text: str, page: Page) -> None:
+def imported(name: str, text: str, page: TomlWriter) -> None:
     """Write what the file `name` says on `page`. BadFile."""
     sections = parse(name, text)
     servers = [section for section in sections if section.kind in duo_settings.SERVERS]
@@ -64,7 +64,7 @@ def _asked(section: Section, directories: Collection[Section | str]) -> str | No
     return client if client in known else None
 
 
-def _listen(servers: list[Section], page: Page) -> None:
+def _listen(servers: list[Section], page: TomlWriter) -> None:
     """Write where requests arrive, unless it is where they do by default."""
     found = []
     for section in servers:
@@ -79,7 +79,7 @@ def _listen(servers: list[Section], page: Page) -> None:
         page.key("listen", listen)
 
 
-def _directory(section: Section, page: Page) -> None:
+def _directory(section: Section, page: TomlWriter) -> None:
     name = _named(section.name)
     page.table("repositories", name, section.place)
     page.key("type", "ldap")
@@ -104,7 +104,7 @@ def _directory(section: Section, page: Page) -> None:
     chain(page, name, [group] if group else [])
 
 
-def _filter(section: Section, page: Page) -> None:
+def _filter(section: Section, page: TomlWriter) -> None:
     """Write which user is meant, unless it is as Active Directory calls him."""
     if not {"username_attribute", "ldap_filter"} & section.settings.keys():
         return
@@ -113,7 +113,7 @@ def _filter(section: Section, page: Page) -> None:
     page.key("user_filter", f"(&({attribute}={{name}}){more})" if more else f"({attribute}={{name}})")
 
 
-def _servers(section: Section, page: Page) -> set[str]:
+def _servers(section: Section, page: TomlWriter) -> set[str]:
     """Write the directory's servers, always over TLS; return the keys that were read."""
     transport, port = section.get("transport", "clear"), section.get("port")
     scheme = "ldap" if transport == "starttls" else "ldaps"
@@ -144,7 +144,7 @@ def _account(section: Section) -> str:
     return f"{name}@{domain}" if name and domain and not set("@\\=") & set(name) else name
 
 
-def _server(section: Section, directories: list[str], page: Page) -> None:
+def _server(section: Section, directories: list[str], page: TomlWriter) -> None:
     event, asked = _named(section.name), _asked(section, directories)
     page.table("events", event, section.place)
     if asked:
@@ -167,7 +167,7 @@ def _server(section: Section, directories: list[str], page: Page) -> None:
     _rest(section, read, page)
 
 
-def _client(section: Section, keys: list[str], written: str, event: str, page: Page) -> None:
+def _client(section: Section, keys: list[str], written: str, event: str, page: TomlWriter) -> None:
     at, name = section.at(keys[0]), page.client_name(f"{event}{keys[0].removeprefix('radius_ip').replace('_', '-')}")
     networks = []
     for network in _networks(written):
@@ -210,7 +210,7 @@ def _networks(written: str) -> list[Network]:
         return []
 
 
-def _rest(section: Section, read: set[str], page: Page) -> None:
+def _rest(section: Section, read: set[str], page: TomlWriter) -> None:
     """Say of all other keys why they aren't carried over, one comment for each reason."""
     reasons = defaultdict(list)
     for key, setting in section.settings.items():

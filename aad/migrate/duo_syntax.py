@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from aad.migrate.toml_writer import BadFile
+from aad.migrate.toml_writer import BadFileError
 
 _HEADER = re.compile(r"\[\s*([^\]\n]+?)\s*\]\s*(?:[;#].*)?")
 _KEY = re.compile(r"([A-Za-z0-9_.-]+)\s*[=:]\s*(.*)")
@@ -54,7 +54,7 @@ class Section:
 
 
 def parse(name: str, text: str) -> list[Section]:
-    """Parse the file `name`. BadFile: FILE:LINE and what is wrong."""
+    """Parse the file `name`. BadFileError: FILE:LINE and what is wrong."""
     sections: list[Section] = []
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip().removeprefix("\ufeff")
@@ -63,16 +63,16 @@ def parse(name: str, text: str) -> list[Section]:
         if header := _HEADER.fullmatch(line):
             if header[1].lower() in {section.name for section in sections}:
                 message = f"{name}:{number}: [{header[1]}] is there twice"
-                raise BadFile(message)
+                raise BadFileError(message)
             sections.append(Section(name, header[1].lower(), number))
             continue
         setting = _KEY.fullmatch(line)
         if not setting:
             message = f"{name}:{number}: neither [section] nor key=value"
-            raise BadFile(message)
+            raise BadFileError(message)
         if not sections:
             message = f"{name}:{number}: {setting[1]} stands before any [section]"
-            raise BadFile(message)
+            raise BadFileError(message)
         key = setting[1].lower()
         sections[-1].settings[key] = Setting(number, key, setting[2].strip())
     return sections

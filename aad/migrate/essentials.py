@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aad.migrate.toml_writer import Page
+from aad.migrate.toml_writer import TomlWriter
 
 _USERS = """\
 [repositories.corp]
@@ -27,21 +27,21 @@ sender_email = "noreply@example.com"
 CHAIN = "password-and-email"
 
 
-def users_and_mail(page: Page, *, users: bool = True) -> None:
+def users_and_mail(page: TomlWriter, *, users: bool = True) -> None:
     """Write tables that have to be filled in: their lines begin with # and no space."""
     what = "who the users are and how a code is mailed" if users else "how a code is mailed"
     page.remark(f"Fill in, and remove the # at the beginning: {what}.")
     page.off((f"{_USERS}\n" if users else "") + _MAIL)
 
 
-def chain_and_event(page: Page, event: str) -> None:
+def chain_and_event(page: TomlWriter, event: str) -> None:
     """Write the chain of methods that is asked of everybody, and the event."""
     chain(page, CHAIN)
     page.table("events", event)
     page.key("chains", [CHAIN])
 
 
-def chain(page: Page, name: str, groups: Iterable[str] = ()) -> None:
+def chain(page: TomlWriter, name: str, groups: Iterable[str] = ()) -> None:
     """Write a chain: password, then a code by mail."""
     page.table("chains", name)
     page.key("methods", ["password", "email_otp"])

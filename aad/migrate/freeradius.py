@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from aad.core.secret import Secret
 from aad.migrate.essentials import chain_and_event, users_and_mail
 from aad.migrate.freeradius_syntax import Include, Pair, Section, parse
-from aad.migrate.toml_writer import Network, Page, address_text
+from aad.migrate.toml_writer import Network, TomlWriter, address_text
 
 EVENT = "vpn"
 _SIGNED = "require_message_authenticator"
@@ -39,7 +39,7 @@ _TAKEN = "its network is in"
 _OTHERWISE = "there is no such thing in aad"
 
 
-def imported(name: str, text: str, include: Include, page: Page) -> None:
+def imported(name: str, text: str, include: Include, page: TomlWriter) -> None:
     """Write what the file `name` says on `page`. BadFile."""
     page.remark(f"From {name} of FreeRADIUS. After it is filled in: aad check")
     page.remark(
@@ -53,7 +53,7 @@ def imported(name: str, text: str, include: Include, page: Page) -> None:
     chain_and_event(page, EVENT)
 
 
-def _top(item: Pair | Section, page: Page) -> None:
+def _top(item: Pair | Section, page: TomlWriter) -> None:
     if isinstance(item, Section) and item.kind == "client":
         page.lines.append("")
         _client(item, page)
@@ -68,7 +68,7 @@ def _top(item: Pair | Section, page: Page) -> None:
         page.note(item.place, f"{what} is no client: of FreeRADIUS's configuration only clients are read", lines)
 
 
-def _client(section: Section, page: Page) -> None:
+def _client(section: Section, page: TomlWriter) -> None:
     pairs = [item for item in section.items if isinstance(item, Pair)]
     first = {pair.key: pair for pair in reversed(pairs)}  # of two, FreeRADIUS takes the first
     called = first["shortname"].value if "shortname" in first and _network(section.name) else section.name
@@ -98,7 +98,7 @@ def _client(section: Section, page: Page) -> None:
 
 
 def _networks(
-    section: Section, first: dict[str, Pair], page: Page, name: str
+    section: Section, first: dict[str, Pair], page: TomlWriter, name: str
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the client's networks, and what is to be said of them: where, and what."""
     written = [first[key] for key in _ADDRESSES if key in first] or [Pair(section.place, "ipaddr", section.name)]
@@ -126,7 +126,7 @@ def _network(text: str) -> Network | None:
         return None
 
 
-def _secret(pair: Pair | None, section: Section, name: str, page: Page) -> None:
+def _secret(pair: Pair | None, section: Section, name: str, page: TomlWriter) -> None:
     if pair is None or not pair.value:
         page.remark(f"{section.place}: there is no secret here; make one with: aad make-secret >{name}.secret")
         page.off(f'secret = {{ file = "{name}.secret" }}')
@@ -138,7 +138,7 @@ def _secret(pair: Pair | None, section: Section, name: str, page: Page) -> None:
         page.secret("secret", f"{name}.secret", Secret(pair.value) if readable else None, pair.place)
 
 
-def _signed(pair: Pair | None, page: Page) -> list[tuple[str, str]]:
+def _signed(pair: Pair | None, page: TomlWriter) -> list[tuple[str, str]]:
     """Write whether the client has to send Message-Authenticator; return what is to be said of that."""
     value = (pair.value or "").lower() if pair else ""
     if pair is None:
@@ -152,7 +152,7 @@ def _signed(pair: Pair | None, page: Page) -> list[tuple[str, str]]:
     return []
 
 
-def _rest(section: Section, first: dict[str, Pair], page: Page) -> None:
+def _rest(section: Section, first: dict[str, Pair], page: TomlWriter) -> None:
     for place, key, lines in _others(section.items):
         why = _WHY.get(key, _OTHERWISE)
         page.note(place, f"{key}: {why}", lines)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from aad.migrate.toml_writer import BadFile
+from aad.migrate.toml_writer import BadFileError
 
 DEEPEST = 10  # files that include each other
 _TOKEN = re.compile(
@@ -53,12 +53,12 @@ class _Token:
 
 
 def parse(name: str, text: str, include: Include, depth: int = 0) -> tuple[Pair | Section, ...]:
-    """Parse the file `name`. BadFile: FILE:LINE and what is wrong; nothing of the text is in it but names."""
+    """Parse the file `name`. BadFileError: FILE:LINE and what is wrong; nothing of the text is in it but names."""
     reader = _Reader(name, list(_tokens(name, text)), include, depth)
     items = tuple(reader.items())
     if reader.at < len(reader.tokens):
         message = f"{name}:{reader.tokens[reader.at].line}: a }} that closes nothing"
-        raise BadFile(message)
+        raise BadFileError(message)
     return items
 
 
@@ -69,7 +69,7 @@ def _tokens(name: str, text: str) -> Iterator[_Token]:
         if match is None:
             what = "a quote that isn't closed on its line" if text[at] in "\"'" else "something that isn't understood"
             message = f"{name}:{line}: {what}"
-            raise BadFile(message)
+            raise BadFileError(message)
         kind = match.lastgroup or ""
         if kind != "space":
             yield _Token(kind, match[0], line)
@@ -158,8 +158,8 @@ class _Reader:
     def place(self, token: _Token) -> str:
         return f"{self.name}:{token.line}"
 
-    def bad(self, token: _Token, what: str) -> BadFile:
-        return BadFile(f"{self.place(token)}: {what}")
+    def bad(self, token: _Token, what: str) -> BadFileError:
+        return BadFileError(f"{self.place(token)}: {what}")
 
 
 def _unquoted(token: _Token) -> str:

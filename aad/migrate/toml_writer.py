@@ -18,7 +18,7 @@ Value = str | bool | int | Iterable[str]
 Network = IPv4Network | IPv6Network
 
 
-class BadFile(ValueError):  # noqa: N818 - the word of the house
+class BadFileError(ValueError):
     """A file that isn't written as its server would read it: FILE:LINE, and what is wrong there."""
 
 
@@ -31,7 +31,7 @@ class Secrets(Enum):
 
 
 @dataclass
-class Page:
+class TomlWriter:
     """What is written so far. `folder`: where the files of the secrets are, for `Secrets.FILES`.
 
     `left`: how many lines of the other server's files couldn't be carried over; `secrets`: by file name.

@@ -124,21 +124,23 @@ class Notices:
     async def add_daily(self, user: User, what: What, *, by: By = By.ANYBODY, place: str = "") -> None:
         """Write that something happened, unless it was written within a day: forty at once are one."""
         name, day = name_of(user.repository, user.key), f"notice of {what}"
-        if await self._store.recall(day, name) is not None:
+        if await self._store.get_expiring(day, name) is not None:
             return
         await self._add(user, self._row(what, by, "", "", place), alone=True)
-        await self._store.exchange(day, name, None, b"", self._store.now() + DAY)
+        await self._store.compare_and_set_expiring(day, name, None, b"", self._store.now() + DAY)
         self.mail()
 
     async def take_back(self, user: User, row: str) -> None:
         """Forget what was written: nothing came of it."""
         name = name_of(user.repository, user.key)
         for _ in range(RACES):
-            kept = await self._store.find(KIND, name)
+            kept = await self._store.get(KIND, name)
             if (before := decoded(kept)) is None:
                 return
             after = before.without({row}) if any(each.id == row for each in before.rows) else before
-            if after == before or await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
+            if after == before or await self._store.compare_and_set(
+                KIND, name, kept, encoded(after) if after.count else None
+            ):
                 return
 
     def mail(self) -> None:
@@ -148,7 +150,7 @@ class Notices:
 
     async def undelivered(self, repository: str, key: str) -> Notice | None:
         """Return what could not be mailed to a user; None: nothing."""
-        notice = decoded(await self._store.find(KIND, name_of(repository, key)))
+        notice = decoded(await self._store.get(KIND, name_of(repository, key)))
         return notice if notice and notice.trouble else None
 
     @staticmethod
@@ -159,11 +161,11 @@ class Notices:
     async def _add(self, user: User, row: Row, *, alone: bool = False) -> str:
         name = name_of(user.repository, user.key)
         for _ in range(RACES):
-            kept = await self._store.find(KIND, name)
+            kept = await self._store.get(KIND, name)
             notice = decoded(kept) or Notice(user=user.name)
             if alone and any(each.what == row.what and each.at > row.at - DAY for each in notice.rows):
                 return ""
-            if await self._store.swap(KIND, name, kept, encoded(notice.with_(row))):
+            if await self._store.compare_and_set(KIND, name, kept, encoded(notice.with_(row))):
                 return row.id
         what = f"too many changes of {user.name} at the same moment"
         raise Unavailable(what)

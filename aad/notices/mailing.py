@@ -23,7 +23,7 @@ from aad.login.message_delivery import Delivery, Fate
 from aad.login.outages import Outages
 from aad.notices.kept import KIND, RACES, Notice, decoded, encoded
 from aad.notices.text import letter
-from aad.ports import AmbiguousUser, Record, Repository, Sender, Store, Unavailable, without_password
+from aad.ports import AmbiguousUserError, Record, Repository, Sender, Store, Unavailable, without_password
 from aad.texts import LANGUAGES
 
 EVERY = 2.0  # seconds between two looks
@@ -141,9 +141,9 @@ class Mailing:
     async def _one(self, route: Route, name: str) -> Fared:
         """Mail one user's notice, if nobody else does, and it is due."""
         gate, now = os.urandom(8), self._store.now()
-        before = await self._store.recall(_GATE, name)
+        before = await self._store.get_expiring(_GATE, name)
         closed = before is not None and not (before == _GUESSES and await self._tells_a_change(name))
-        if closed or not await self._store.exchange(_GATE, name, before, gate, now + CLAIMED):
+        if closed or not await self._store.compare_and_set_expiring(_GATE, name, before, gate, now + CLAIMED):
             self._later[name] = now + LOOKED
             return Fared.LATER
         pause, fared, left = 0.0, Fared.LATER, gate
@@ -157,12 +157,12 @@ class Mailing:
             # Cancelled, or out of order: the next look is soon.
             until = self._store.now() + (pause or FIRST_PAUSE)
             self._later[name] = until if left == gate else self._store.now() + LOOKED
-            await self._store.exchange(_GATE, name, gate, left if pause else None, until)
+            await self._store.compare_and_set_expiring(_GATE, name, gate, left if pause else None, until)
         return fared
 
     async def _tells_a_change(self, name: str) -> bool:
         """Say whether a notice tells of more than guesses."""
-        notice = decoded(await self._store.find(KIND, name))
+        notice = decoded(await self._store.get(KIND, name))
         return notice is not None and not notice.guesses
 
     async def _settled(self, name: str, notice: Notice, fared: Fared, trouble: str) -> float:
@@ -183,12 +183,12 @@ class Mailing:
 
     async def _lasting(self, name: str) -> Notice | None:
         """Return a notice, without what is too old to be told; None: there is none."""
-        kept = await self._store.find(KIND, name)
+        kept = await self._store.get(KIND, name)
         if kept is None:
             return None
         notice, least = decoded(kept), time.time() - LASTS
         if notice is None:
-            if await self._store.swap(KIND, name, kept, None):
+            if await self._store.compare_and_set(KIND, name, kept, None):
                 self._record("notice.failed", user=name.partition("\0")[2], reason="what the store holds can't be read")
             return None
         old = {row.id for row in notice.rows if row.at < least}
@@ -196,7 +196,7 @@ class Mailing:
         if not old and not more:
             return notice
         after = replace(notice.without(old, more), trouble=notice.trouble, told=notice.told)
-        if not await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
+        if not await self._store.compare_and_set(KIND, name, kept, encoded(after) if after.count else None):
             return None
         reason = f"{notice.trouble or 'no mail server took it'}; given up after {LASTS / 86_400:g} days"
         self._record("notice.failed", user=notice.user, reason=reason)
@@ -204,11 +204,11 @@ class Mailing:
 
     async def _changed(self, name: str, change: Callable[[Notice], Notice]) -> None:
         for _ in range(RACES):
-            kept = await self._store.find(KIND, name)
+            kept = await self._store.get(KIND, name)
             if (before := decoded(kept)) is None:
                 return
             after = change(before)
-            if await self._store.swap(KIND, name, kept, encoded(after) if after.count else None):
+            if await self._store.compare_and_set(KIND, name, kept, encoded(after) if after.count else None):
                 return
 
     async def _mailed(self, route: Route, name: str, notice: Notice) -> tuple[Fared, str]:
@@ -252,6 +252,6 @@ async def _found(route: Route, name: str, spelled: str) -> User | None:
     deadline = time.monotonic() + PATIENCE
     try:
         found = await route.repositories[repository].find(spelled, None, without_password, deadline)
-    except AmbiguousUser:
+    except AmbiguousUserError:
         return None
     return found.user if found and found.user.key == key else None

@@ -7,19 +7,19 @@ from http import HTTPStatus
 
 from aad.https import problems
 from aad.https.messages import Answering, Cookie, Request, Response, elsewhere
-from aad.https.problems import Problem, again_in
-from aad.portal.page_request import Parts, Visit
+from aad.https.problems import ProblemError, again_in
+from aad.portal.page_request import PageRequest, PortalContext
 from aad.portal.sessions import COOKIE
-from aad.ports import AmbiguousUser, Unavailable
+from aad.ports import AmbiguousUserError, Unavailable
 
-NOT_YOURS = problems.Sort("not-yours", HTTPStatus.FORBIDDEN, "This page is not for you.")
-Showing = Callable[[Visit], Awaitable[Response]]
+NOT_YOURS = problems.ProblemType("not-yours", HTTPStatus.FORBIDDEN, "This page is not for you.")
+Showing = Callable[[PageRequest], Awaitable[Response]]
 
 
-class Door:
+class Access:
     """Lets in who is signed in."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: PortalContext) -> None:
         """Keep what it gets."""
         self._parts = parts
 
@@ -37,17 +37,17 @@ class Door:
                     return visit.page("message", status=HTTPStatus.FORBIDDEN, what=what)
                 if helper and not visit.helper:
                     visit.tell("portal.refused", user=visit.user.name, reason="it is for the helpdesk alone")
-                    raise Problem(NOT_YOURS)
+                    raise ProblemError(NOT_YOURS)
                 if fresh and self._parts.sessions.age(visit.session) >= self._parts.fresh:
                     return elsewhere("/sign-in?again=1")
                 return await show(visit)
             except Unavailable as error:
                 self._parts.engine.outages.down(error)
-                raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
+                raise ProblemError(problems.UNAVAILABLE, headers=again_in(2)) from None
 
         return answer
 
-    async def visit(self, request: Request) -> Visit | None:
+    async def visit(self, request: Request) -> PageRequest | None:
         """Return who is here, as they are now; None: nobody who is signed in, or whom the repository bars or lacks."""
         parts = self._parts
         session = await parts.sessions.find(request.cookies.get(COOKIE, ""))
@@ -55,7 +55,7 @@ class Door:
             return None
         try:
             user = await parts.people.again(session.user, session.repository)
-        except AmbiguousUser:
+        except AmbiguousUserError:
             user = None
         if user is None or user.key != session.key:
             await parts.sessions.end(session.token)
@@ -63,9 +63,9 @@ class Door:
         if bar := parts.engine.identify.shuts_out(parts.event, user):
             await parts.sessions.end(session.token)
             why = f"{bar.reason}: {bar.because}"
-            parts.record("portal.ended", client=parts.endpoint, caller=request.caller, user=user.name, reason=why)
+            parts.record("portal.ended", client=parts.client, caller=request.caller, user=user.name, reason=why)
             return None
-        return Visit(
+        return PageRequest(
             parts=parts,
             request=request,
             session=session,

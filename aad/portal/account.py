@@ -15,17 +15,17 @@ from aad.core.secret import Secret
 from aad.core.user_address import written
 from aad.https import problems
 from aad.https.messages import Response, Route, elsewhere
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 from aad.login.engine import Asked, Reply
-from aad.portal.access import Door
-from aad.portal.page_request import ANSWERING, DEADLINE, Visit
+from aad.portal.access import Access
+from aad.portal.page_request import ANSWERING, DEADLINE, PageRequest
 from aad.portal.translations import why
-from aad.portal.user_status import Means
+from aad.portal.user_status import MethodConfig
 
 _KIND = "test"
 
 
-def routes(door: Door) -> list[Route]:
+def routes(door: Access) -> list[Route]:
     """Return what is answered here."""
     return [
         Route("GET", "/", door.inside(_home)),
@@ -34,7 +34,7 @@ def routes(door: Door) -> list[Route]:
     ]
 
 
-async def home(visit: Visit, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
+async def home(visit: PageRequest, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
     """Return his page."""
     ways, past = await visit.parts.people.ways(visit.user, visit.say), await visit.past(visit.user.key)
     rows = await visit.rows(visit.user)
@@ -42,7 +42,7 @@ async def home(visit: Visit, status: HTTPStatus = HTTPStatus.OK, **values: objec
 
 
 async def asked_alone(
-    visit: Visit, means: Means, answer: Answer, ticket: bytes | None = None, *, proof: bool = False
+    visit: PageRequest, means: MethodConfig, answer: Answer, ticket: bytes | None = None, *, proof: bool = False
 ) -> Reply:
     """Ask nothing but this method of the user, by the engine, as any login: counted, locked and logged. Unavailable.
 
@@ -50,27 +50,27 @@ async def asked_alone(
     """
     attempt = Attempt(
         event=(means.proofs if proof else means.tests)[visit.user.repository],
-        endpoint=visit.parts.endpoint,
+        client=visit.parts.client,
         name=visit.user.name,
         answer=answer,
         deadline=time.monotonic() + DEADLINE,
-        place=visit.request.caller,
-        caller=written(visit.request.caller),
+        user_address=visit.request.caller,
+        calling_station=written(visit.request.caller),
         counted=visit.request.counted,
     )
     engine = visit.parts.engine
     return await (engine.begin(attempt) if ticket is None else engine.answer(ticket, attempt))
 
 
-def means_of(visit: Visit, name: str) -> Means:
-    """Return a method by the name that a form or a link has. Problem: there is none for him."""
+def means_of(visit: PageRequest, name: str) -> MethodConfig:
+    """Return a method by the name that a form or a link has. ProblemError: there is none for him."""
     means = visit.parts.people.means.get(name)
     if means is None or visit.user.repository not in means.tests:
-        raise Problem(problems.NOTHING_HERE)
+        raise ProblemError(problems.NOTHING_HERE)
     return means
 
 
-async def _home(visit: Visit) -> Response:
+async def _home(visit: PageRequest) -> Response:
     said, query = "", visit.request.query
     if query.get("said") == "works" and query.get("method") in visit.parts.people.means:
         said = visit.say("test_works", method=visit.parts.people.label(query["method"], visit.say))
@@ -79,12 +79,12 @@ async def _home(visit: Visit) -> Response:
     return await home(visit, notice=said)
 
 
-async def _begin(visit: Visit) -> Response:
+async def _begin(visit: PageRequest) -> Response:
     means = means_of(visit, visit.request.form.get("method", ""))
     return await _told(visit, means, await asked_alone(visit, means, NOTHING))
 
 
-async def _answer(visit: Visit) -> Response:
+async def _answer(visit: PageRequest) -> Response:
     known, form = visit.opened(_KIND), visit.request.form
     if known is None:
         return await home(visit, HTTPStatus.FORBIDDEN, trouble=visit.say("too_late"))
@@ -100,7 +100,7 @@ async def _answer(visit: Visit) -> Response:
     return await _told(visit, means, reply, notice=visit.say("resent") if again else "")
 
 
-async def _told(visit: Visit, means: Means, reply: Reply, notice: str = "") -> Response:
+async def _told(visit: PageRequest, means: MethodConfig, reply: Reply, notice: str = "") -> Response:
     if isinstance(reply, Accepted):
         return elsewhere(f"/?said=works&method={quote(means.name)}")
     if isinstance(reply, Rejected):
@@ -109,12 +109,12 @@ async def _told(visit: Visit, means: Means, reply: Reply, notice: str = "") -> R
     return _code(visit, means, reply.prompt, _state(visit, means, reply), notice=notice)
 
 
-def _state(visit: Visit, means: Means, asked: Asked) -> str:
+def _state(visit: PageRequest, means: MethodConfig, asked: Asked) -> str:
     ticket = base64.b64encode(asked.ticket).decode()
     return visit.sealed(_KIND, asked.seconds + ANSWERING, ticket=ticket, method=means.name, prompt=asked.prompt)
 
 
-def _code(visit: Visit, means: Means, prompt: str, state: str, **values: object) -> Response:
+def _code(visit: PageRequest, means: MethodConfig, prompt: str, state: str, **values: object) -> Response:
     label = visit.parts.people.label(means.name, visit.say)
     values |= visit.parts.entry(means.name, visit.say)
     values |= {"action": "/test/code", "away": "/", "lead": visit.say("test_lead"), "note": "", "narrow": True}

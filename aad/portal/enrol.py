@@ -5,27 +5,27 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from aad.core.answer import Plain
-from aad.core.otp_token import Token, base32, from_base32
+from aad.core.otp_token import OtpToken, base32, from_base32
 from aad.core.secret import Secret
 from aad.enrolment import qr_code
 from aad.enrolment.enrolment import Enrolment
 from aad.https import problems
 from aad.https.messages import Cookie, Response, Route, elsewhere
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 from aad.notices.kept import By, What
 from aad.portal import proving
-from aad.portal.access import Door
+from aad.portal.access import Access
 from aad.portal.account import home, means_of
-from aad.portal.page_request import Visit
+from aad.portal.page_request import PageRequest
 from aad.portal.pages import drawing
 from aad.portal.proofs import PATIENCE, Granted, used_up
 from aad.portal.sessions import COOKIE
-from aad.portal.user_status import Means
+from aad.portal.user_status import MethodConfig
 
 _APP, _CODES = "app", "codes"
 
 
-def routes(door: Door) -> list[Route]:
+def routes(door: Access) -> list[Route]:
     """Return what is answered here."""
     return [
         Route("GET", "/enrol", door.inside(_offer, fresh=True)),
@@ -37,27 +37,27 @@ def routes(door: Door) -> list[Route]:
     ]
 
 
-def _target(visit: Visit, name: str, kind: str) -> tuple[Means, Enrolment]:
-    """Return a method that users enrol for themselves. Problem: this is none."""
+def _target(visit: PageRequest, name: str, kind: str) -> tuple[MethodConfig, Enrolment]:
+    """Return a method that users enrol for themselves. ProblemError: this is none."""
     means = means_of(visit, name)
     if means.enrolment is None or means.type != kind:
-        raise Problem(problems.NOTHING_HERE)
+        raise ProblemError(problems.NOTHING_HERE)
     return means, means.enrolment
 
 
-async def _offer(visit: Visit) -> Response:
+async def _offer(visit: PageRequest) -> Response:
     means, enrolment = _target(visit, visit.request.query.get("method", ""), "totp")
     granted = await proving.granted(visit, means)
     return granted if isinstance(granted, Response) else _app(visit, enrolment, enrolment.token(), granted)
 
 
-async def _codes(visit: Visit) -> Response:
+async def _codes(visit: PageRequest) -> Response:
     means, _ = _target(visit, visit.request.query.get("method", ""), "recovery_codes")
     granted = await proving.granted(visit, means)
     return granted if isinstance(granted, Response) else _batch(visit, granted)
 
 
-async def _prove(visit: Visit) -> Response:
+async def _prove(visit: PageRequest) -> Response:
     """Go on with what a right code is the leave for."""
     granted = await proving.answered(visit)
     if isinstance(granted, Response):
@@ -69,7 +69,7 @@ async def _prove(visit: Visit) -> Response:
     return _app(visit, enrolment, enrolment.token(), granted)
 
 
-def _app(visit: Visit, enrolment: Enrolment, token: Token, granted: Granted, mistake: str = "") -> Response:
+def _app(visit: PageRequest, enrolment: Enrolment, token: OtpToken, granted: Granted, mistake: str = "") -> Response:
     """Show the secret of an app that isn't set up yet."""
     form, say = enrolment.settings.form, visit.say
     secret = base32(token.secret)
@@ -90,14 +90,14 @@ def _app(visit: Visit, enrolment: Enrolment, token: Token, granted: Granted, mis
     return visit.page("enrol", status=status, narrow=True, **values)
 
 
-async def _confirm(visit: Visit) -> Response:
+async def _confirm(visit: PageRequest) -> Response:
     """Hold the secret once the app has shown a code of it; every other session of theirs ends."""
     known = visit.opened(_APP)
     if known is None:
         return await home(visit, HTTPStatus.FORBIDDEN, trouble=visit.say("too_late"))
     granted = Granted(**known["granted"])
     _, enrolment = _target(visit, granted.method, "totp")
-    token = Token(from_base32(known["secret"]))
+    token = OtpToken(from_base32(known["secret"]))
     typed = visit.request.form.get("code", "").strip()
     after = enrolment.confirmed(token, visit.user, Plain(Secret(typed)))
     if after is None:
@@ -109,14 +109,14 @@ async def _confirm(visit: Visit) -> Response:
     return elsewhere("/?said=enrolled", Cookie(name=COOKIE, value=session.token))
 
 
-def _batch(visit: Visit, granted: Granted) -> Response:
+def _batch(visit: PageRequest, granted: Granted) -> Response:
     """Offer to make codes, with leave to."""
     ready = bool(granted.held.get(granted.method))
     state = visit.sealed(_CODES, PATIENCE, granted=granted.known())
     return visit.page("codes", narrow=True, ready=ready, state=state, codes=())
 
 
-async def _make(visit: Visit) -> Response:
+async def _make(visit: PageRequest) -> Response:
     """Make codes, and show them this once: a page that is reloaded makes none."""
     known = visit.opened(_CODES)
     if known is None:
@@ -130,7 +130,7 @@ async def _make(visit: Visit) -> Response:
     return visit.page("codes", narrow=True, codes=[code.text() for code in enrolment.spelled(batch)])
 
 
-async def _changed(visit: Visit, enrolment: Enrolment, granted: Granted, value: Secret) -> Response | None:
+async def _changed(visit: PageRequest, enrolment: Enrolment, granted: Granted, value: Secret) -> Response | None:
     """Put `value` in the place of what is held, with this leave; return the page that says why not, or None."""
     if refused := await used_up(visit, granted):
         return refused

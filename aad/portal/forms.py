@@ -58,7 +58,7 @@ class Forms:
 
     async def first(self, data: Mapping[str, Any]) -> bool:
         """Say whether this form comes for the first time; from now on it doesn't. Unavailable."""
-        return await self._store.exchange(KIND, data["once"], None, b"", data["until"])
+        return await self._store.compare_and_set_expiring(KIND, data["once"], None, b"", data["until"])
 
 
 def _bound(kind: str, bound: str) -> bytes:

@@ -7,19 +7,19 @@ from http import HTTPStatus
 from aad.core.identity import User, odd
 from aad.https import problems
 from aad.https.messages import Response, Route
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 from aad.notices.kept import By, What
 from aad.notices.text import line
-from aad.portal.access import NOT_YOURS, Door
+from aad.portal.access import NOT_YOURS, Access
 from aad.portal.account import means_of
-from aad.portal.page_request import Visit
-from aad.ports import AmbiguousUser
+from aad.portal.page_request import PageRequest
+from aad.ports import AmbiguousUserError
 
 _KIND, _RESET = "person", "reset"
 _PATIENCE = 3600.0  # seconds that a person's page is good for
 
 
-def routes(door: Door) -> list[Route]:
+def routes(door: Access) -> list[Route]:
     """Return what is answered here."""
     return [
         Route("GET", "/helpdesk", door.inside(_ask, helper=True)),
@@ -30,17 +30,17 @@ def routes(door: Door) -> list[Route]:
     ]
 
 
-async def _ask(visit: Visit) -> Response:
+async def _ask(visit: PageRequest) -> Response:
     return visit.page("helpdesk", page="helpdesk", narrow=True)
 
 
-async def _find(visit: Visit) -> Response:
+async def _find(visit: PageRequest) -> Response:
     name, mistake = visit.request.form.get("name", "").strip(), "nobody"
     person = None
     if name and not odd(name):
         try:
             person = await visit.parts.people.find(name)
-        except AmbiguousUser:
+        except AmbiguousUserError:
             mistake = "several"
     if person is None:
         mistakes = {"name": visit.say(mistake if name else "name_missing")}
@@ -50,7 +50,7 @@ async def _find(visit: Visit) -> Response:
     return await _person(visit, person)
 
 
-async def _unlock(visit: Visit) -> Response:
+async def _unlock(visit: PageRequest) -> Response:
     person = await _known(visit)
     if await visit.parts.engine.lockout.unlock([person.repository], person.key):
         visit.tell("helpdesk.unlocked", user=person.name, by=visit.user.name)
@@ -58,12 +58,12 @@ async def _unlock(visit: Visit) -> Response:
     return await _person(visit, person, notice=visit.say("was_not_locked", user=person.name))
 
 
-async def _reset(visit: Visit) -> Response:
+async def _reset(visit: PageRequest) -> Response:
     """Say what a reset does, and ask back."""
     person = await _known(visit)
     means = means_of(visit, visit.request.form.get("method", ""))
     if means.enrolment is None:
-        raise Problem(problems.NOTHING_HERE)
+        raise ProblemError(problems.NOTHING_HERE)
     label = visit.parts.people.label(means.name, visit.say)
     held = await means.enrolment.identity(person)
     if not held:
@@ -73,12 +73,12 @@ async def _reset(visit: Visit) -> Response:
     return visit.page("reset", page="helpdesk", narrow=True, person=person.name, label=label, state=state)
 
 
-async def _reset_now(visit: Visit) -> Response:
+async def _reset_now(visit: PageRequest) -> Response:
     """Remove what somebody is enrolled with; whoever is signed in as they isn't any more."""
     person, known = await _known(visit, _RESET), visit.opened(_RESET) or {}
     means = means_of(visit, known["method"])
     if means.enrolment is None:
-        raise Problem(problems.NOTHING_HERE)
+        raise ProblemError(problems.NOTHING_HERE)
     label = visit.parts.people.label(means.name, visit.say)
     if not await visit.parts.forms.first(known):
         return await _person(visit, person, notice=visit.say("form_used"))
@@ -93,25 +93,25 @@ async def _reset_now(visit: Visit) -> Response:
     return await _person(visit, person, notice=visit.say("reset_done", user=person.name, method=label))
 
 
-async def _known(visit: Visit, kind: str = _KIND) -> User:
+async def _known(visit: PageRequest, kind: str = _KIND) -> User:
     """Return the person that the form is about, as they are now.
 
-    Problem: the form is too old, or they are gone, or they are somebody whom this helper may not help.
+    ProblemError: the form is too old, or they are gone, or they are somebody whom this helper may not help.
     """
     known = visit.opened(kind)
     try:
         person = await visit.parts.people.again(known["name"], known["repository"]) if known else None
-    except AmbiguousUser:
+    except AmbiguousUserError:
         person = None
     if person is None:
-        raise Problem(problems.NOTHING_HERE)
+        raise ProblemError(problems.NOTHING_HERE)
     if not visit.parts.may_help(visit.user, person):
         visit.tell("portal.refused", user=visit.user.name, reason=f"{person.name} is of the helpdesk too")
-        raise Problem(NOT_YOURS)
+        raise ProblemError(NOT_YOURS)
     return person
 
 
-async def _undelivered(visit: Visit, person: User) -> dict[str, object] | None:
+async def _undelivered(visit: PageRequest, person: User) -> dict[str, object] | None:
     """Return what the person could not be told by mail, as the template shows it."""
     notice = await visit.parts.notices.undelivered(person.repository, person.key)
     if notice is None:
@@ -119,11 +119,11 @@ async def _undelivered(visit: Visit, person: User) -> dict[str, object] | None:
     return {"lines": [line(row, visit.language) for row in notice.rows], "more": notice.more, "why": notice.trouble}
 
 
-def _themselves(visit: Visit, person: User) -> bool:
+def _themselves(visit: PageRequest, person: User) -> bool:
     return (person.repository, person.key) == (visit.user.repository, visit.user.key)
 
 
-async def _person(visit: Visit, person: User, notice: str = "") -> Response:
+async def _person(visit: PageRequest, person: User, notice: str = "") -> Response:
     parts, say = visit.parts, visit.say
     past = await visit.past(person.key)
     rows = await visit.rows(person)

@@ -10,16 +10,16 @@ from typing import Any
 
 from aad.core.identity import User
 from aad.core.user_address import written
-from aad.https.login_front import Asking, Front
+from aad.https.login_front import Asking, LoginFront
 from aad.https.messages import Cookie, Request, Response
 from aad.login.engine import Engine
-from aad.logs.login_history import Past, last_logins
+from aad.logs.login_history import PastLogin, last_logins
 from aad.notices.kept import By, Notices, What
 from aad.portal.forms import Forms
 from aad.portal.pages import Pages
 from aad.portal.sessions import Session, Sessions
 from aad.portal.translations import Say, saying, suitable
-from aad.portal.user_status import DIGITS, People
+from aad.portal.user_status import DIGITS, UserStatus
 from aad.ports import Record, Store
 
 ANSWERING = 60.0  # seconds that a form outlives the code it asks for: the method itself says that it is too late
@@ -27,24 +27,24 @@ DEADLINE = 10.0  # seconds that a browser waits
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What every page needs. `endpoint`: what the portal is called among the clients; `helpers`: keys of groups.
+class PortalContext:
+    """What every page needs. `client`: what the portal is called among the clients; `helpers`: keys of groups.
 
     `admins`: those of them that help members of `helpers`.
     `password`: whether every chain begins with one. `fresh`: how many seconds after a sign-in something may be enrolled
     or reset. `second`: methods that prove something beside a password.
     """
 
-    front: Front
+    front: LoginFront
     engine: Engine
     store: Store
     pages: Pages
     forms: Forms
     sessions: Sessions
-    people: People
+    people: UserStatus
     record: Record
     notices: Notices
-    endpoint: str
+    client: str
     event: str
     helpers: frozenset[str]
     admins: frozenset[str]
@@ -66,7 +66,11 @@ class Parts:
     def asking(self, request: Request) -> Asking:
         """Return who asks to sign in."""
         return Asking(
-            endpoint=self.endpoint, event=self.event, deadline=DEADLINE, place=request.caller, counted=request.counted
+            client=self.client,
+            event=self.event,
+            deadline=DEADLINE,
+            user_address=request.caller,
+            counted=request.counted,
         )
 
     def language_of(self, request: Request, user: str = "") -> str:
@@ -93,10 +97,10 @@ class Parts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
+class PageRequest:
     """One request. `user` is as his repository has him now."""
 
-    parts: Parts
+    parts: PortalContext
     request: Request
     session: Session
     user: User
@@ -116,7 +120,7 @@ class Visit:
 
     def tell(self, name: str, **fields: object) -> None:
         """Write a record of what he did."""
-        self.parts.record(name, client=self.parts.endpoint, caller=self.request.source, **fields)
+        self.parts.record(name, client=self.parts.client, caller=self.request.source, **fields)
 
     async def noticed(self, user: User, what: What, *, by: By, method: str) -> str:
         """Write the notice of a change that is about to be made; return what takes it back."""
@@ -153,7 +157,7 @@ def _minute(wall: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(wall))
 
 
-def _shown(past: Past) -> dict[str, object]:
+def _shown(past: PastLogin) -> dict[str, object]:
     then = time.localtime(past.at)
     return vars(past) | {
         "when": _minute(past.at),

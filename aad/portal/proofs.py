@@ -20,7 +20,7 @@ from typing import Any
 from aad.enrolment.enrolment import FOREIGN, SPENT
 from aad.https.messages import Response
 from aad.portal.account import home
-from aad.portal.page_request import Visit
+from aad.portal.page_request import PageRequest
 
 PATIENCE = 900.0  # seconds to find the phone and the app
 _PROVES_NOTHING = {"", FOREIGN, SPENT}
@@ -75,7 +75,7 @@ class Granted:
         return asdict(self)
 
 
-async def used_up(visit: Visit, granted: Granted) -> Response | None:
+async def used_up(visit: PageRequest, granted: Granted) -> Response | None:
     """Use a leave up; return the page that says why it is good no longer, or None."""
     if not await visit.parts.forms.first({"once": granted.once, "until": granted.until}):
         return await home(visit, HTTPStatus.CONFLICT, trouble=visit.say("form_used"))

@@ -16,17 +16,17 @@ from aad.enrolment.enrolment import SPENT
 from aad.https.messages import Response, elsewhere
 from aad.login.engine import Asked, Reply
 from aad.portal.account import asked_alone, home, means_of
-from aad.portal.page_request import Visit
+from aad.portal.page_request import PageRequest
 from aad.portal.proofs import PATIENCE, Due, Granted, due
 from aad.portal.translations import why
-from aad.portal.user_status import Means
+from aad.portal.user_status import MethodConfig
 
 _KIND, _SENDING = "proof", "proof by message"
 _PATHS = {"totp": "/enrol", "recovery_codes": "/codes"}
 _PROMPTS = {"totp": "prove_app", "recovery_codes": "prove_codes"}
 
 
-async def granted(visit: Visit, target: Means) -> Granted | Response:
+async def granted(visit: PageRequest, target: MethodConfig) -> Granted | Response:
     """Return the leave to change `target`, or the page that asks for what is needed first."""
     asked, ways, held = await _due(visit)
     if asked is Due.NOTHING:
@@ -45,7 +45,7 @@ async def granted(visit: Visit, target: Means) -> Granted | Response:
     return visit.page("prove", status=HTTPStatus.FORBIDDEN, narrow=True, label=_label(visit, target.name), state="")
 
 
-async def send(visit: Visit) -> Response:
+async def send(visit: PageRequest) -> Response:
     """Send a code to the user's address, if that is what is asked for."""
     known = visit.opened(_SENDING)
     if known is None:
@@ -58,7 +58,7 @@ async def send(visit: Visit) -> Response:
     return await _told(visit, {"method": known["method"], "by": by.name, "others": []}, reply)
 
 
-async def answered(visit: Visit) -> Granted | Response:
+async def answered(visit: PageRequest) -> Granted | Response:
     """Return the leave that a right code is, or what is shown instead."""
     known, form = visit.opened(_KIND), visit.request.form
     if known is None:
@@ -76,7 +76,7 @@ async def answered(visit: Visit) -> Granted | Response:
     return await (_told(visit, known, reply, notice=visit.say("resent")) if again else _wrong(visit, known, reply))
 
 
-async def _proved(visit: Visit, known: dict[str, Any], before: dict[str, str], once: str) -> Granted | Response:
+async def _proved(visit: PageRequest, known: dict[str, Any], before: dict[str, str], once: str) -> Granted | Response:
     """Return the leave, unless something else than a last code was used up meanwhile.
 
     `once`: the same for all that one right code is the answer to: two forms at the same moment join one login.
@@ -87,7 +87,7 @@ async def _proved(visit: Visit, known: dict[str, Any], before: dict[str, str], o
     return _granted(visit, known["method"], held, once)
 
 
-async def _wrong(visit: Visit, known: dict[str, Any], reply: Reply) -> Response:
+async def _wrong(visit: PageRequest, known: dict[str, Any], reply: Reply) -> Response:
     if isinstance(reply, Rejected) and reply.reason not in {Reason.WRONG_CODE, Reason.USED_CODE}:
         return await _told(visit, known, reply)
     if not known["ticket"]:  # the next code is a challenge of its own
@@ -97,14 +97,14 @@ async def _wrong(visit: Visit, known: dict[str, Any], reply: Reply) -> Response:
     return await _told(visit, known, reply)
 
 
-async def _due(visit: Visit) -> tuple[Due, tuple[str, ...], dict[str, str]]:
+async def _due(visit: PageRequest) -> tuple[Due, tuple[str, ...], dict[str, str]]:
     """Return what is asked for now, the methods that can prove it, and what is held."""
     people, session = visit.parts.people, visit.session
     held, reached = await people.held(visit.user), people.messenger(visit.user) is not None
     return *due(session.before, session.own, held, second=session.second, reached=reached), held
 
 
-async def _still(visit: Visit, by: str) -> dict[str, str] | None:
+async def _still(visit: PageRequest, by: str) -> dict[str, str] | None:
     """Return what is held, if a proof by this method is what is asked for now."""
     asked, ways, held = await _due(visit)
     messenger = visit.parts.people.messenger(visit.user)
@@ -112,11 +112,13 @@ async def _still(visit: Visit, by: str) -> dict[str, str] | None:
     return held if sent or by in ways else None
 
 
-def _granted(visit: Visit, method: str, held: dict[str, str], once: str) -> Granted:
+def _granted(visit: PageRequest, method: str, held: dict[str, str], once: str) -> Granted:
     return Granted(method=method, held=held, once=once, until=visit.parts.store.now() + PATIENCE)
 
 
-async def _told(visit: Visit, known: dict[str, Any], reply: Reply, mistake: str = "", notice: str = "") -> Response:
+async def _told(
+    visit: PageRequest, known: dict[str, Any], reply: Reply, mistake: str = "", notice: str = ""
+) -> Response:
     if isinstance(reply, Asked):
         ticket = base64.b64encode(reply.ticket).decode()
         return _page(visit, known | {"ticket": ticket, "prompt": reply.prompt}, mistake, notice)
@@ -125,7 +127,7 @@ async def _told(visit: Visit, known: dict[str, Any], reply: Reply, mistake: str 
     return await home(visit, HTTPStatus.UNPROCESSABLE_ENTITY, trouble=trouble)
 
 
-def _page(visit: Visit, known: dict[str, Any], mistake: str = "", notice: str = "") -> Response:
+def _page(visit: PageRequest, known: dict[str, Any], mistake: str = "", notice: str = "") -> Response:
     """Ask for a code of the method `known["by"]`."""
     say, by, target = visit.say, visit.parts.people.means[known["by"]], visit.parts.people.means[known["method"]]
     prompt = known["prompt"] or say(_PROMPTS.get(by.type, "prove_other"), method=_label(visit, by.name))
@@ -140,5 +142,5 @@ def _page(visit: Visit, known: dict[str, Any], mistake: str = "", notice: str = 
     return visit.page("code", status=status, narrow=True, **values, **more)
 
 
-def _label(visit: Visit, name: str) -> str:
+def _label(visit: PageRequest, name: str) -> str:
     return visit.parts.people.label(name, visit.say)

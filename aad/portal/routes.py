@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 from aad.https import problems
 from aad.https.messages import Request, Response, Route
-from aad.https.problems import Problem
+from aad.https.problems import ProblemError
 from aad.portal import account, enrol, helpdesk, pages
-from aad.portal.access import NOT_YOURS, Door
-from aad.portal.page_request import Parts
-from aad.portal.sign_in import Signing
+from aad.portal.access import NOT_YOURS, Access
+from aad.portal.page_request import PortalContext
+from aad.portal.sign_in import SignIn
 from aad.portal.translations import saying
 
 _SAID = {
@@ -23,18 +23,18 @@ _SAID = {
 }
 
 
-def routes(parts: Parts, randomness: Callable[[int], bytes]) -> Iterator[Route]:
+def routes(parts: PortalContext, randomness: Callable[[int], bytes]) -> Iterator[Route]:
     """Yield every route. `randomness(n)` gives n random octets."""
-    door = Door(parts)
+    door = Access(parts)
     yield from pages.routes()
-    yield from Signing(parts, door, randomness).routes()
+    yield from SignIn(parts, door, randomness).routes()
     for room in (account, enrol):
         yield from room.routes(door)
     if parts.helpers:
         yield from helpdesk.routes(door)
 
 
-def shown(parts: Parts, request: Request, problem: Problem) -> Response:
+def shown(parts: PortalContext, request: Request, problem: ProblemError) -> Response:
     """Return the page of a problem."""
     language = parts.language_of(request)
     what = saying(language)(_SAID.get(problem.sort, "form_stale"))

@@ -82,7 +82,7 @@ class Sessions:
     async def enrolled(self, session: Session, **own: str) -> None:
         """Note what its user was enrolled with in this session: method -> identity."""
         for _ in range(RACES):
-            kept = await self._store.recall(KIND, _hash(session.token))
+            kept = await self._store.get_expiring(KIND, _hash(session.token))
             if kept is None:
                 return
             content = self._signer.verified(KIND, _hash(session.token), kept)
@@ -90,18 +90,22 @@ class Sessions:
                 return
             found = _read(content, session.token)
             found = replace(found, own={**found.own, **own})
-            if await self._store.exchange(KIND, _hash(found.token), kept, self._written(found), self._until(found)):
+            if await self._store.compare_and_set_expiring(
+                KIND, _hash(found.token), kept, self._written(found), self._until(found)
+            ):
                 return
 
     async def _opened(self, session: Session, key: str) -> Session:
         token = base64.urlsafe_b64encode(self._randomness(TOKEN_OCTETS)).decode()
         session = replace(session, mark=await self._marked(session.repository, key), token=token)
-        await self._store.exchange(KIND, _hash(token), None, self._written(session), self._until(session))
+        await self._store.compare_and_set_expiring(
+            KIND, _hash(token), None, self._written(session), self._until(session)
+        )
         return session
 
     async def find(self, token: str) -> Session | None:
         """Return the session of a token that a browser brought, and note that it is in use."""
-        if not token or (kept := await self._store.recall(KIND, _hash(token))) is None:
+        if not token or (kept := await self._store.get_expiring(KIND, _hash(token))) is None:
             return None
         content, now = self._signer.verified(KIND, _hash(token), kept), self._store.now()
         if content is None:
@@ -115,15 +119,17 @@ class Sessions:
             return None
         if now - session.seen >= min(_NOTED, self._idle / 4):
             session = replace(session, seen=now)
-            await self._store.exchange(KIND, _hash(token), kept, self._written(session), self._until(session))
+            await self._store.compare_and_set_expiring(
+                KIND, _hash(token), kept, self._written(session), self._until(session)
+            )
         return session
 
     async def end(self, token: str) -> None:
         """End the session of a token, if there is one."""
         if token:
             for _ in range(RACES):
-                kept = await self._store.recall(KIND, _hash(token))
-                if kept is None or await self._store.exchange(KIND, _hash(token), kept, None, 0.0):
+                kept = await self._store.get_expiring(KIND, _hash(token))
+                if kept is None or await self._store.compare_and_set_expiring(KIND, _hash(token), kept, None, 0.0):
                     return
 
     async def end_all(self, repository: str, key: str) -> None:
@@ -150,7 +156,7 @@ class Sessions:
                 return b""
             mark = self._randomness(8) if new or before is None else before
             signed = self._signer.sign(MARKS, _name(repository, key), mark, until)
-            if await self._store.exchange(MARKS, _name(repository, key), kept, signed, until):
+            if await self._store.compare_and_set_expiring(MARKS, _name(repository, key), kept, signed, until):
                 return mark
         what = "many others begin or end sessions of the same user"
         raise Unavailable(what)
@@ -158,7 +164,7 @@ class Sessions:
     async def _mark(self, repository: str, key: str) -> tuple[bytes | None, bytes | None]:
         """Return the mark of a user's sessions, as it is kept and as it is; None: there is none, or none of ours."""
         name = _name(repository, key)
-        kept = await self._store.recall(MARKS, name)
+        kept = await self._store.get_expiring(MARKS, name)
         return kept, None if kept is None else self._signer.verified(MARKS, name, kept)
 
     def _written(self, session: Session) -> bytes:

@@ -13,10 +13,10 @@ from aad.core.secret import Secret
 from aad.https import problems
 from aad.https.login_front import Told
 from aad.https.messages import Cookie, Request, Response, Route, elsewhere
-from aad.https.problems import Problem, TooManyFailures, again_in
+from aad.https.problems import ProblemError, TooManyFailuresError, again_in
 from aad.login.engine import Asked
-from aad.portal.access import Door
-from aad.portal.page_request import ANSWERING, Parts, Visit
+from aad.portal.access import Access
+from aad.portal.page_request import ANSWERING, PageRequest, PortalContext
 from aad.portal.sessions import COOKIE
 from aad.portal.translations import saying
 from aad.ports import Unavailable
@@ -26,10 +26,10 @@ _VISITOR = re.compile(r"[A-Za-z0-9_-]{32}")
 _KIND = "sign in"
 
 
-class Signing:
+class SignIn:
     """The pages before a session, and after it."""
 
-    def __init__(self, parts: Parts, door: Door, randomness: Callable[[int], bytes]) -> None:
+    def __init__(self, parts: PortalContext, door: Access, randomness: Callable[[int], bytes]) -> None:
         """Keep what it gets. `randomness(n)` gives n random octets."""
         self._parts = parts
         self._door = door
@@ -49,7 +49,7 @@ class Signing:
         try:
             visit = await self._door.visit(request)
         except Unavailable:
-            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
+            raise ProblemError(problems.UNAVAILABLE, headers=again_in(2)) from None
         if visit and not again:
             return elsewhere("/")
         return self._page(request, again=again and visit is not None, name=visit.user.name if visit else "")
@@ -66,7 +66,7 @@ class Signing:
         asking = self._parts.asking(request)
         try:
             told = await self._parts.front.begin(asking, name, Secret(password), request.received)
-        except TooManyFailures as error:
+        except TooManyFailuresError as error:
             trouble = say("slowed", seconds=error.seconds)
             page = self._page(request, status=error.sort.status, trouble=trouble, name=name)
             return replace(page, headers=(*page.headers, *error.headers))
@@ -121,10 +121,10 @@ class Signing:
             session = await sessions.open(user, second=not self._parts.second.isdisjoint(methods), before=before)
         except Unavailable as error:
             self._parts.engine.outages.down(error)
-            raise Problem(problems.UNAVAILABLE, headers=again_in(2)) from None
+            raise ProblemError(problems.UNAVAILABLE, headers=again_in(2)) from None
         return elsewhere("/", Cookie(name=COOKIE, value=session.token), Cookie(name=VISITOR, value="", seconds=0))
 
-    async def _out(self, visit: Visit) -> Response:
+    async def _out(self, visit: PageRequest) -> Response:
         await self._parts.sessions.end(visit.session.token)
         visit.tell("portal.left", user=visit.user.name)
         return elsewhere("/sign-in", Cookie(name=COOKIE, value="", seconds=0))

@@ -12,7 +12,7 @@ from aad.core.policy import Event
 from aad.enrolment.enrolment import Enrolment
 from aad.login.message_sending import first_address
 from aad.portal.translations import Say
-from aad.ports import ForeignSeal, Repository, Sender, without_password
+from aad.ports import ForeignSealError, Repository, Sender, without_password
 
 PATIENCE = 5.0  # seconds for a directory
 DIGITS = ("email_otp", "totp", "hotp")
@@ -20,7 +20,7 @@ DIGITS = ("email_otp", "totp", "hotp")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class MethodConfig:
     """A method that is configured. `sender`: masks addresses; `attribute`: where they are, as `User.reached_at` has it.
 
     `enrolment`: users are enrolled for it. `tests`: repository -> the event that asks for nothing but this method;
@@ -38,7 +38,7 @@ class Means:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
+class MethodStatus:
     """A method as its user sees it. `ready`: set up, or with codes left."""
 
     name: str
@@ -50,10 +50,10 @@ class Way:
     resettable: bool
 
 
-class People:
+class UserStatus:
     """Finds users, and says how they stand. Unavailable: a directory or the store is out of order."""
 
-    def __init__(self, repositories: Mapping[str, Repository], event: Event, means: Sequence[Means]) -> None:
+    def __init__(self, repositories: Mapping[str, Repository], event: Event, means: Sequence[MethodConfig]) -> None:
         """Look where `event` does."""
         self._repositories = repositories
         self._event = event
@@ -83,7 +83,7 @@ class People:
             if each.enrolment is not None and user.repository in each.tests
         }
 
-    def messenger(self, user: User) -> Means | None:
+    def messenger(self, user: User) -> MethodConfig | None:
         """Return the first method that can send a user a code; None: there is none, or no address for it."""
         for means in self.means.values():
             if means.sender is not None and user.repository in means.tests:
@@ -100,11 +100,11 @@ class People:
             return name
         return say(key) if alone or name == means.type else f"{say(key)} ({name})"
 
-    async def ways(self, user: User, say: Say) -> list[Way]:
+    async def ways(self, user: User, say: Say) -> list[MethodStatus]:
         """Return the methods there are, as this user sees them."""
         return [await self._way(means, user, say) for means in self.means.values() if user.repository in means.tests]
 
-    async def _way(self, means: Means, user: User, say: Say) -> Way:
+    async def _way(self, means: MethodConfig, user: User, say: Say) -> MethodStatus:
         standing, ready, testable, resettable = "", True, True, False
         if means.enrolment is not None:
             standing, ready, resettable = await _enrolled(means.enrolment, user, say)
@@ -114,7 +114,9 @@ class People:
             standing = say("sent_to", address=address) if address else say("no_address")
             testable = bool(address)
         known: dict[str, Any] = {"ready": ready, "testable": testable, "resettable": resettable}
-        return Way(name=means.name, type=means.type, label=self.label(means.name, say), standing=standing, **known)
+        return MethodStatus(
+            name=means.name, type=means.type, label=self.label(means.name, say), standing=standing, **known
+        )
 
 
 async def _enrolled(enrolment: Enrolment, user: User, say: Say) -> tuple[str, bool, bool]:
@@ -124,6 +126,6 @@ async def _enrolled(enrolment: Enrolment, user: User, say: Say) -> tuple[str, bo
             left = await enrolment.left(user)
             return say("no_codes") if not left else say("codes_left", count=left), bool(left), left is not None
         held = await enrolment.vault.find(user) is not None
-    except ForeignSeal:
+    except ForeignSealError:
         return say("needs_helpdesk"), False, True
     return say("is_set_up" if held else "not_set_up"), held, held

@@ -11,7 +11,7 @@ from aad.radius.password_with_code import OneField
 from aad.radius.prompt_encoding import Wording
 from aad.radius.protocol.constants import PROXY_STATE, Flaw
 from aad.radius.protocol.packet import Request, authentic
-from aad.radius.protocol.user_address import Source
+from aad.radius.protocol.user_address import UserAddressAttribute
 from aad.radius.protocol.wire import PacketError
 
 _MOST_REMEMBERED = 10_000
@@ -36,7 +36,7 @@ class Client:
     wording: Wording = field(default_factory=Wording)
     challenge: bool = True
     one_field: OneField = field(default_factory=OneField)
-    source: Source | None = None
+    source: UserAddressAttribute | None = None
 
     def secret_of(self, request: Request) -> Secret:
         """Return the secret that `request` is signed with. PacketError: discard it.

@@ -20,7 +20,7 @@ from aad.radius.accounting import class_of
 from aad.radius.clients import Client
 from aad.radius.protocol import constants
 from aad.radius.protocol.packet import Request
-from aad.radius.protocol.password import MsChap2, Refused
+from aad.radius.protocol.password import MsChap2, UnusablePassword
 from aad.radius.protocol.wire import Attribute
 
 MARGIN = 0.1  # seconds of a client's deadline that the reply needs to get there
@@ -55,10 +55,10 @@ class Front:
     _unknown: Seldom = field(default_factory=lambda: Seldom(A_DAY))
 
     async def verdict(
-        self, request: Request, client: Client, answer: Answer | Refused, received: float
+        self, request: Request, client: Client, answer: Answer | UnusablePassword, received: float
     ) -> Verdict | None:
         """Return what to reply; None: nothing, on purpose. `received`: `time.monotonic()` seconds."""
-        if isinstance(answer, Refused):
+        if isinstance(answer, UnusablePassword):
             if answer.reason == Reason.UNREADABLE:
                 self._tell_unreadable(client, answer.what, received)
             return self._refused(request, client, f"{answer.reason}: {answer.what}")
@@ -71,15 +71,15 @@ class Front:
         typed, code, perhaps = client.one_field.read(answer) if request.state is None else (answer, None, None)
         attempt = Attempt(
             event=client.event,
-            endpoint=client.name,
+            client=client.name,
             name=request.name,
             answer=typed,
-            code=code,
-            perhaps=perhaps,
+            appended_code=code,
+            maybe_split=perhaps,
             deadline=received + client.deadline - MARGIN,
-            place=place,
+            user_address=place,
             counted=place_of(place),
-            caller=(request.first(constants.CALLING_STATION_ID) or b"").decode(errors="replace"),
+            calling_station=(request.first(constants.CALLING_STATION_ID) or b"").decode(errors="replace"),
         )
         try:
             return self._verdict(await self._reply(request.state, attempt), client, answer)

@@ -12,17 +12,17 @@ from aad.core.outcome import Fact, Reason
 from aad.radius.protocol.wire import Attribute
 
 
-class Vocabulary(Protocol):
+class AttributeDictionary(Protocol):
     """Attributes by name."""
 
     def encoded(self, name: str, text: str) -> Attribute:
         """Encode one. ValueError: the value doesn't suit it."""
 
 
-class Granting:
+class ReplyAttributes:
     """Says what a login is told. What can't be said may be what confines him (a VLAN, an ACL): then he isn't let in."""
 
-    def __init__(self, tables: Sequence[Table], vocabulary: Vocabulary) -> None:
+    def __init__(self, tables: Sequence[Table], vocabulary: AttributeDictionary) -> None:
         """Encode what is the same for everybody. ValueError: it can't be said."""
         self.tables = tables
         self._vocabulary = vocabulary
@@ -36,7 +36,7 @@ class Granting:
 
     def __call__(self, login: Login) -> Granted | Rejected:
         """Return the attributes of a login that may be accepted, or why it can't be."""
-        grant = self.of(login.user, login.event, login.endpoint)
+        grant = self.of(login.user, login.event, login.client)
         try:
             attributes = self.encoded(grant)
         except ValueError as error:

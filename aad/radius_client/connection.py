@@ -11,21 +11,21 @@ from aad.core.secret import Secret
 from aad.radius.protocol import client_packets
 from aad.radius.protocol.client_packets import Reply
 from aad.radius.protocol.wire import PacketError
-from aad.radius_client.request import Question
+from aad.radius_client.request import PasswordCheck
 
 MOST = 256  # RFC 2865 3: an Identifier is one octet
 MOST_FLAWED = 1000  # datagrams one after the other that are no replies, until the socket is closed
 
 
-class Unanswered(Exception):  # noqa: N818 - the word of the house
+class UnansweredError(Exception):
     """There is no reply to a request, and why, in words for the log."""
 
 
-class Full(Unanswered):
+class AllIdentifiersUsedError(UnansweredError):
     """So many wait for the server that nobody else may: it needn't be out of order."""
 
 
-class Line(asyncio.DatagramProtocol):
+class Connection(asyncio.DatagramProtocol):
     """Asks, and waits for the reply; what isn't authentic, or answers nothing that was asked, is passed over.
 
     Of a server that sends nothing else the socket is closed. Who guesses its port to have it closed needs a thousand
@@ -81,8 +81,8 @@ class Line(asyncio.DatagramProtocol):
             self._give_up(f"{MOST_FLAWED} datagrams came, and none was a valid reply{flaw}")
             self.close()
 
-    async def ask(self, question: Question, again: float, until: float) -> Reply:
-        """Send a request, once more after each `again` seconds; return its reply. Unanswered: none came by `until`."""
+    async def ask(self, question: PasswordCheck, again: float, until: float) -> Reply:
+        """Send a request, once more after each `again` seconds; return its reply. UnansweredError: none by `until`."""
         identifier, authenticator = self._free(), secrets.token_bytes(16)
         attributes = question.attributes(authenticator, self._secret)
         datagram = client_packets.request(identifier, authenticator, attributes, self._secret)
@@ -100,7 +100,7 @@ class Line(asyncio.DatagramProtocol):
             answer.cancel()
         flaw = f"; the last datagram had: {self.flaw}" if self.flaw else ", as from one with another secret"
         message = f"no valid reply in time{flaw}"
-        raise Unanswered(message)
+        raise UnansweredError(message)
 
     @property
     def busy(self) -> bool:
@@ -123,17 +123,17 @@ class Line(asyncio.DatagramProtocol):
         found = next((each % MOST for each in range(start, start + MOST) if each % MOST not in self._waiting), None)
         if found is None:
             message = f"{MOST} requests wait for it already"
-            raise Full(message)
+            raise AllIdentifiersUsedError(message)
         return found
 
     def _send(self, datagram: bytes) -> None:
         if self._transport is None:
             message = "the socket was closed"
-            raise Unanswered(message)
+            raise UnansweredError(message)
         self._transport.sendto(datagram)
 
     def _give_up(self, why: str) -> None:
         for _, answer in self._waiting.values():
             if not answer.done():
-                answer.set_exception(Unanswered(why))
+                answer.set_exception(UnansweredError(why))
                 answer.exception()  # maybe nobody asks any more

@@ -13,9 +13,9 @@ from aad.core.backoff import longer
 from aad.core.outcome import Fact
 from aad.core.secret import Secret
 from aad.ports import Unavailable
-from aad.radius_client.connection import Full, Line, Unanswered
+from aad.radius_client.connection import AllIdentifiersUsedError, Connection, UnansweredError
 from aad.radius_client.nas import host_and_port
-from aad.radius_client.request import Question, Verdict, verdict
+from aad.radius_client.request import PasswordCheck, Verdict, verdict
 
 
 def wrong(name: str) -> str:
@@ -37,7 +37,7 @@ class Server:
         self._host, self._port = host_and_port(name)
         self._secret = secret
         self._news = news
-        self._line: Line | None = None
+        self._line: Connection | None = None
         self._opening = asyncio.Lock()
         # A lookup can't be stopped: one thread, so that a dead name server holds up this server alone.
         self._lookup = ThreadPoolExecutor(1, thread_name_prefix=f"lookup of {name}")
@@ -49,8 +49,8 @@ class Server:
         """Whether it may be asked: it works, or its pause is over and nobody tries it yet."""
         return not self._pause or (time.monotonic() >= self._until and not self._trying)
 
-    async def ask(self, question: Question, again: float, until: float) -> Verdict:
-        """Ask, once more after each `again` seconds without a reply. Unanswered: there was none by `until`."""
+    async def ask(self, question: PasswordCheck, again: float, until: float) -> Verdict:
+        """Ask, once more after each `again` seconds without a reply. UnansweredError: there was none by `until`."""
         began, self._trying = time.monotonic(), bool(self._pause)
         try:
             try:
@@ -58,14 +58,14 @@ class Server:
                     line = await self._opened()
             except TimeoutError:
                 message = "its name isn't found in time"
-                raise Unanswered(message) from None
+                raise UnansweredError(message) from None
             except OSError as error:
                 message = f"can't be reached: {error.strerror or error}"
-                raise Unanswered(message) from None
+                raise UnansweredError(message) from None
             reply = await line.ask(question, again, until)
-        except Full:
+        except AllIdentifiersUsedError:
             raise
-        except Unanswered as error:
+        except UnansweredError as error:
             self._failed(str(error), began)
             raise
         finally:
@@ -79,7 +79,7 @@ class Server:
             self._line.close()
         self._lookup.shutdown(wait=False, cancel_futures=True)
 
-    async def _opened(self) -> Line:
+    async def _opened(self) -> Connection:
         """Return an open line; after a pause to where the name leads now. OSError."""
         async with self._opening:
             if self._line is not None and self._pause and not self._line.busy:
@@ -90,7 +90,7 @@ class Server:
                 lookup = partial(socket.getaddrinfo, self._host, self._port, type=socket.SOCK_DGRAM)
                 family, _, _, _, address = (await loop.run_in_executor(self._lookup, lookup))[0]
                 _, self._line = await loop.create_datagram_endpoint(
-                    lambda: Line(self._secret), remote_addr=(str(address[0]), self._port), family=family
+                    lambda: Connection(self._secret), remote_addr=(str(address[0]), self._port), family=family
                 )
             return self._line
 
@@ -109,7 +109,7 @@ class Server:
             self._news.append(Fact(name="server.up", fields={"server": self.name}))
 
 
-class Servers:
+class Failover:
     """Asks the first that answers. `timeout`: until a request is sent again, `retries` times."""
 
     def __init__(self, names: Sequence[str], secret: Secret, timeout: float, retries: int) -> None:
@@ -119,7 +119,7 @@ class Servers:
         self._timeout = timeout
         self._patience = timeout * (1 + retries)
 
-    async def ask(self, question: Question, deadline: float) -> Verdict:
+    async def ask(self, question: PasswordCheck, deadline: float) -> Verdict:
         """Return what the first says that replies. Unavailable: none did; each gets an equal share of the time."""
         ready = [server for server in self._servers if server.ready]
         said = []
@@ -131,7 +131,7 @@ class Servers:
             share = (deadline - now) / (len(ready) - number)
             try:
                 return await server.ask(question, self._timeout, now + min(share, self._patience))
-            except Unanswered as error:
+            except UnansweredError as error:
                 said.append(f"{server.name}: {error}")
         what = "; ".join(said or [f"{server.name}: {server.why}" for server in self._servers])
         raise Unavailable(what, facts=self.news())

@@ -23,7 +23,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class PasswordCheck:
     """Is this the password of that user? `called`: our NAS-Identifier; `caller`: where the user is, or empty.
 
     ValueError: RADIUS can't carry that name, or that password.

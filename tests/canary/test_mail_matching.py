@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aad.canary.mail_matching import Letter, NoCode, reference_in
+from aad.canary.mail_matching import MailText, NoCodeError, reference_in
 from aad.texts import LANGUAGES, shipped
 
 REFERENCE = "K7QXM2"
@@ -30,8 +30,8 @@ def test_a_reference_is_found_in_a_prompt(prompt: str, reference: str) -> None:
     assert reference_in(prompt) == reference
 
 
-def letter(body: str, subject: str = "Your code") -> Letter:
-    return Letter(subject, body)
+def letter(body: str, subject: str = "Your code") -> MailText:
+    return MailText(subject, body)
 
 
 def test_a_letter_mentions_only_whole_references() -> None:
@@ -72,7 +72,7 @@ def test_the_usual_mail_has_its_code_in_plain_sight(language: str) -> None:
 
 @pytest.mark.parametrize("body", ["no number", "123", "12345678901", "482913 or 4711", "1111\n2222\n"])
 def test_nobody_guesses_and_nobody_tells_what_might_be_the_code(body: str) -> None:
-    with pytest.raises(NoCode) as raised:
+    with pytest.raises(NoCodeError) as raised:
         letter(body).code(REFERENCE)
     assert "code_pattern" in str(raised.value)
     assert not any(number in str(raised.value) for number in ("482913", "4711", "1111"))
@@ -83,14 +83,14 @@ def test_a_pattern_says_which() -> None:
     assert letter(body).code(REFERENCE, r"Code: ([\d-]+)").text() == "482-913"
     assert letter(body).code(REFERENCE, r"^\d*4711|(?<=PIN )\d+").text() == "4711"
     for pattern in ("Token: (.*)", "PIN (x?)"):
-        with pytest.raises(NoCode, match="matches nothing"):
+        with pytest.raises(NoCodeError, match="matches nothing"):
             letter(body).code(REFERENCE, pattern)
 
 
 def test_mails_are_read_whatever_they_are() -> None:
     encoded = b"Subject: =?utf-8?b?Q29kZSBLN1FYTTI=?=\r\nContent-Transfer-Encoding: base64\r\n\r\nNDgyOTEz\r\n"
-    assert Letter.parse(encoded) == Letter("Code K7QXM2", "482913")
+    assert MailText.parse(encoded) == MailText("Code K7QXM2", "482913")
     html = b"Content-Type: text/html\r\n\r\n<p>482913</p>"
     strange = b"Subject: x\r\nContent-Type: text/plain; charset=klingon\r\n\r\n\xff"
     for octets in (b"", b"\0\xff" * 500, html, strange, b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x"):
-        Letter.parse(octets)
+        MailText.parse(octets)

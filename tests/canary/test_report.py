@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from aad.canary.login_run import Flight
+from aad.canary.login_run import LoginRun
 from aad.canary.report import failure, report, slow, status, unknown
 
-GOOD = Flight(
+GOOD = LoginRun(
     "canary", {"password": 0.05, "mail": 1.5, "code": 0.01, "total": 1.56}, reference="K7QXM2", prompt="(ref K7QXM2)"
 )
-LATE = Flight("canary", {"password": 0.05, "total": 30.0}, reference="K7QXM2", fell_at="mail", why="no mail | none")
-MUTE = Flight("canary", {"total": 15.0}, fell_at="password", why="no answer", unreachable=True)
+LATE = LoginRun("canary", {"password": 0.05, "total": 30.0}, reference="K7QXM2", fell_at="mail", why="no mail | none")
+MUTE = LoginRun("canary", {"total": 15.0}, fell_at="password", why="no answer", unreachable=True)
 LIMITS = {"password": 0.0, "mail": 1.0, "code": 0.5, "total": 5.0}
 
 
@@ -21,7 +21,7 @@ LIMITS = {"password": 0.0, "mail": 1.0, "code": 0.5, "total": 5.0}
     ("flight", "limits", "house", "plugin"),
     [(GOOD, {}, 0, 0), (GOOD, LIMITS, 0, 1), (LATE, LIMITS, 1, 2), (MUTE, {}, 69, 2)],
 )
-def test_each_convention_has_its_status(flight: Flight, limits: dict[str, float], house: int, plugin: int) -> None:
+def test_each_convention_has_its_status(flight: LoginRun, limits: dict[str, float], house: int, plugin: int) -> None:
     assert [status(flight, form, limits) for form in ("text", "json", "prometheus")] == [house] * 3
     assert status(flight, "nagios", limits) == plugin
 
@@ -41,7 +41,7 @@ def test_a_plugin_s_line() -> None:
 def test_a_failure_says_where_to_look() -> None:
     assert failure(LATE).endswith("aad log --login K7QXM2")
     assert failure(MUTE).endswith("aad log --user canary")
-    assert failure(Flight("canary", fell_at="mailbox", why="gone")) == "mailbox: gone"
+    assert failure(LoginRun("canary", fell_at="mailbox", why="gone")) == "mailbox: gone"
 
 
 def test_programs_get_values() -> None:
@@ -53,6 +53,6 @@ def test_programs_get_values() -> None:
         ["total 30s, over 5s"],
     )
     assert slow(GOOD, {"total": 1.56}) == []
-    odd = Flight('a"\\\n', {"total": 1.0})
+    odd = LoginRun('a"\\\n', {"total": 1.0})
     assert 'aad_canary_seconds{user="a\\"\\\\\\n",step="total"} 1.000000\n' in report(odd, "prometheus", {}, 30.0, 7.6)
     assert 'aad_canary_last_run_timestamp_seconds{user="a\\"\\\\\\n"} 8\n' in report(odd, "prometheus", {}, 30.0, 7.6)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from aad.canary.mail_matching import Letter
+from aad.canary.mail_matching import MailText
 from aad.canary.settings import CanarySettings
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
@@ -140,7 +140,7 @@ def test_keep_keeps_the_mail(world: World) -> None:
     assert done.returncode == 0
     assert letters(world, user) == 1
     (file,) = [one for one in world.postfix.maildir.rglob("*:*") if f"{user}@".encode() in one.read_bytes()]
-    assert Letter.parse(file.read_bytes()).code("").text() not in done.stdout + done.stderr
+    assert MailText.parse(file.read_bytes()).code("").text() not in done.stdout + done.stderr
 
 
 def test_a_wrong_password_is_a_refusal_that_names_its_step(world: World) -> None:

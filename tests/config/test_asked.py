@@ -111,7 +111,9 @@ def done(asking: Coroutine[Any, Any, T]) -> T:
 def fitting(event: policy.Event, who: Known, client: str, wanted: str = "") -> tuple[policy.Chain, ...]:
     """Return the chain that a user is asked, with those that may be picked instead."""
     user = User(name="alice", repository="corp", handle="", groups=who.groups)
-    attempt = Attempt(event="vpn", endpoint=client, name="alice", answer=NOTHING, deadline=0, place=read(who.address))
+    attempt = Attempt(
+        event="vpn", client=client, name="alice", answer=NOTHING, deadline=0, user_address=read(who.address)
+    )
     methods: dict[str, Any] = {name: Enrolled(who, name) if each.enrolled else None for name, each in TRAITS.items()}
     return done(asked_of(methods, user, event.chains_for(user, attempt, wanted), choose=event.choose))
 
@@ -144,11 +146,11 @@ def picked(who: Known, client: str, event: policy.Event) -> Iterator[str]:
 
 
 def walked(running: Running) -> Iterator[str]:
-    for chain in running.fork:
-        yield from walked(running.along(chain))
-    if not running.fork and running.position + 1 == len(running.login.chain.methods):
+    for chain in running.choices:
+        yield from walked(running.choose(chain))
+    if not running.choices and running.position + 1 == len(running.login.chain.methods):
         yield running.login.chain.name
-    elif not running.fork:
+    elif not running.choices:
         yield from walked(replace(running, position=running.position + 1))
 
 

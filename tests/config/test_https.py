@@ -36,7 +36,7 @@ def test_a_website_is_a_client_to_chains_and_replies(tmp_path: Path, authority: 
     assert config.https is not None
     assert config.https.listen == ("[::]:8443",)
     assert config.https.keys["shop"].deadline == 10.0
-    assert config.endpoints == {"gw": ("vpn",), "shop": ("vpn",)}
+    assert config.events_by_client == {"gw": ("vpn",), "shop": ("vpn",)}
 
 
 def test_a_key_that_only_a_proxy_could_use_is_warned_about(tmp_path: Path, authority: Authority) -> None:

@@ -9,7 +9,7 @@ import pytest
 from aad.config.replies import asked_for
 from aad.daemon.daemon import granting
 from aad.daemon.radius_clients import clients
-from aad.radius.protocol.user_address import Source
+from aad.radius.protocol.user_address import UserAddressAttribute
 from tests.config.test_load import SMALLEST, faults, loaded
 
 REPLIES = """
@@ -98,13 +98,17 @@ def test_a_further_dictionary_is_read(tmp_path: Path) -> None:
     ("key", "networks", "source"),
     [
         ("", "", None),
-        ("", 'networks = ["192.0.2.0/24"]', Source()),
-        ('address_attribute = "Framed-IP-Address"', 'networks = ["192.0.2.0/24"]', Source(8, 0, "ipaddr")),
+        ("", 'networks = ["192.0.2.0/24"]', UserAddressAttribute()),
+        (
+            'address_attribute = "Framed-IP-Address"',
+            'networks = ["192.0.2.0/24"]',
+            UserAddressAttribute(8, 0, "ipaddr"),
+        ),
         ('address_attribute = "Fortinet-Client-IP-Address"', "", None),
     ],
 )
 def test_the_address_is_read_where_a_chain_asks_for_it(
-    tmp_path: Path, key: str, networks: str, source: Source | None
+    tmp_path: Path, key: str, networks: str, source: UserAddressAttribute | None
 ) -> None:
     text = SMALLEST.replace("[chains.both]", f"[chains.both]\n{networks}").replace(
         "[clients.gw]", f"[clients.gw]\n{key}"

@@ -42,12 +42,12 @@ def running(*chains: Chain, position: int = 1) -> Running:
     ],
 )
 def test_a_fork_is_where_chains_part(chains: tuple[Chain, ...], position: int, fork: tuple[Chain, ...]) -> None:
-    assert running(*chains, position=position).fork == fork
+    assert running(*chains, position=position).choices == fork
 
 
 def test_nobody_goes_along_a_chain_that_asked_for_something_else() -> None:
     with pytest.raises(ValueError, match="asks for something else"):
-        running(MAIL, APP, OTHER).along(OTHER)
+        running(MAIL, APP, OTHER).choose(OTHER)
 
 
 def given(typed: str, memo: Choice | None = None, now: float = 0.0) -> Running | Challenge[Choice] | Failure:

@@ -23,7 +23,7 @@ ALICE = User(name="alice", repository="corp", handle="uid=alice")
 METHODS = ("password", "email_otp", "sms", "smartcard")
 ASKED: Challenge[str] = Challenge(prompt="Code: ", memo="memo", expires=120.0, fresh_until=30.0)
 ANSWER = Plain(Secret("123456"))
-RIGHT = Attempt(event="vpn", endpoint="gateway", name="Alice", answer=ANSWER, deadline=9.0)
+RIGHT = Attempt(event="vpn", client="gateway", name="Alice", answer=ANSWER, deadline=9.0)
 
 # A step of a walk: what a method says; after a challenge, who answers it.
 OUTCOMES: dict[str, Outcome[str]] = {
@@ -37,13 +37,13 @@ OUTCOMES: dict[str, Outcome[str]] = {
 ANSWERS = {
     "right user": RIGHT,
     "other user": replace(RIGHT, name="mallory"),
-    "other client": replace(RIGHT, endpoint="printer"),
+    "other client": replace(RIGHT, client="printer"),
     "other event": replace(RIGHT, event="wifi"),
 }
 
 
 def login(*methods: str, **changes: Any) -> Login:
-    known: dict[str, Any] = {"name": "Alice", "event": "vpn", "endpoint": "gateway", "chain": Chain("chain", methods)}
+    known: dict[str, Any] = {"name": "Alice", "event": "vpn", "client": "gateway", "chain": Chain("chain", methods)}
     return Login(reference="ABC234", nonce=bytes(16), user=ALICE, **(known | changes))
 
 
@@ -210,13 +210,13 @@ WAITING = Waiting(login=login("password", "email_otp"), position=1, challenge=AS
     ("now", "serves"), [(0.0, True), (29.9, True), (30.0, False), (120.0, False), (float("nan"), False)]
 )
 def test_a_challenge_serves_while_it_is_fresh(now: float, serves: bool) -> None:  # noqa: FBT001
-    assert WAITING.serves(begun_again(), now) == serves
+    assert WAITING.is_fresh_for(begun_again(), now) == serves
 
 
 def test_an_expired_challenge_serves_nobody() -> None:
     short = replace(WAITING, challenge=replace(ASKED, expires=10.0))
-    assert short.serves(begun_again(), 9.9)
-    assert not short.serves(begun_again(), 10.0)
+    assert short.is_fresh_for(begun_again(), 9.9)
+    assert not short.is_fresh_for(begun_again(), 10.0)
 
 
 @pytest.mark.parametrize(
@@ -224,23 +224,23 @@ def test_an_expired_challenge_serves_nobody() -> None:
     [
         {"position": 0},
         {"event": "wifi"},
-        {"endpoint": "printer"},
+        {"client": "printer"},
         {"methods": ("password", "sms")},
     ],
     ids=str,
 )
 def test_a_challenge_serves_no_other_login(changes: dict[str, Any]) -> None:
-    assert not WAITING.serves(begun_again(**changes), 0.0)
+    assert not WAITING.is_fresh_for(begun_again(**changes), 0.0)
 
 
 def test_a_challenge_serves_the_user_under_whatever_name() -> None:
-    assert WAITING.serves(begun_again(name="CORP\\alice"), 0.0)
+    assert WAITING.is_fresh_for(begun_again(name="CORP\\alice"), 0.0)
 
 
 @pytest.mark.parametrize("other", [replace(ALICE, name="bob"), replace(ALICE, repository="lab")], ids=str)
 def test_a_challenge_serves_no_other_user(other: User) -> None:
     again = begun_again()
-    assert not WAITING.serves(replace(again, login=replace(again.login, user=other)), 0.0)
+    assert not WAITING.is_fresh_for(replace(again, login=replace(again.login, user=other)), 0.0)
 
 
 def test_no_success_of_a_decoy_lets_anybody_in() -> None:
@@ -255,11 +255,11 @@ def test_of_a_discreet_event_a_challenge_serves_who_types_the_same() -> None:
     for decoy in (False, True):
         for mark, user in (("mine", ALICE), ("mine", replace(ALICE, name="x", repository="")), ("other", ALICE)):
             running = replace(again, login=replace(again.login, user=user, mark=mark, decoy=decoy))
-            assert mine.serves(running, 0.0) == (mark == "mine")
+            assert mine.is_fresh_for(running, 0.0) == (mark == "mine")
 
 
 def test_it_serves_whatever_groups_the_chain_is_for() -> None:
     """A store keeps a chain's name and methods; whom it is for was decided when the login began."""
     again = begun_again()
     chain = replace(again.login.chain, groups=frozenset({"cn=vpn"}), short_name="mail")
-    assert WAITING.serves(replace(again, login=replace(again.login, chain=chain)), 0.0)
+    assert WAITING.is_fresh_for(replace(again, login=replace(again.login, chain=chain)), 0.0)

@@ -82,7 +82,7 @@ def test_a_key_has_nothing_invisible(name: str) -> None:
 
 
 def test_attempt_and_user_have_it() -> None:
-    attempt = Attempt(event="vpn", endpoint="gateway", name=" ALICE", answer=NOTHING, deadline=0.0)
+    attempt = Attempt(event="vpn", client="gateway", name=" ALICE", answer=NOTHING, deadline=0.0)
     assert attempt.key == User(name="Alice", repository="corp", handle="").key == "alice"
 
 

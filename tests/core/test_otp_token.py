@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aad.core import one_time_code
 from aad.core.answer import Plain
-from aad.core.otp_token import Form, Token, bare, base32, from_base32, shown_at, uri
+from aad.core.otp_token import Form, OtpToken, bare, base32, from_base32, shown_at, uri
 from aad.core.secret import Secret
 from tests.core.test_answer import Unreadable
 
@@ -30,7 +30,7 @@ TOTP = [
     (2000000000, "69279037", "90698825", "38618901"),
     (20000000000, "65353130", "77737706", "47863826"),
 ]
-TOKEN = Token(Secret(RFC_SECRET))
+TOKEN = OtpToken(Secret(RFC_SECRET))
 
 
 def typed(text: str) -> Plain:
@@ -55,7 +55,7 @@ def test_it_says_which_counter_a_code_is_of() -> None:
 
 
 def test_a_used_code_is_told_from_a_wrong_one() -> None:
-    assert shown_at(Token(TOKEN.secret, 5), typed(HOTP[3]), range(10), Form()) == 3
+    assert shown_at(OtpToken(TOKEN.secret, 5), typed(HOTP[3]), range(10), Form()) == 3
 
 
 def test_where_two_counters_show_the_same_the_unused_one_counts() -> None:
@@ -66,9 +66,9 @@ def test_where_two_counters_show_the_same_the_unused_one_counts() -> None:
         if _at(first) == _at(second)  # a collision of 10**6 codes: after about 1200
     )
     first, second = twice
-    assert shown_at(Token(TOKEN.secret, first + 1), typed(_at(first)), range(second + 1), Form()) == second
-    assert shown_at(Token(TOKEN.secret, 0), typed(_at(first)), range(second + 1), Form()) == first
-    assert shown_at(Token(TOKEN.secret, second + 1), typed(_at(first)), range(second + 1), Form()) == second
+    assert shown_at(OtpToken(TOKEN.secret, first + 1), typed(_at(first)), range(second + 1), Form()) == second
+    assert shown_at(OtpToken(TOKEN.secret, 0), typed(_at(first)), range(second + 1), Form()) == first
+    assert shown_at(OtpToken(TOKEN.secret, second + 1), typed(_at(first)), range(second + 1), Form()) == second
 
 
 _KNOWN: dict[int, str] = {}
@@ -100,14 +100,14 @@ def test_an_answer_that_nobody_can_read_is_left_as_it_is() -> None:
 
 @given(st.binary(min_size=16, max_size=64), st.integers(0, 2**40))
 def test_what_is_kept_is_read_again(secret: bytes, count: int) -> None:
-    token = Token(Secret(secret), count)
-    assert Token.decoded(token.encoded()) == token
+    token = OtpToken(Secret(secret), count)
+    assert OtpToken.decoded(token.encoded()) == token
 
 
 @pytest.mark.parametrize("octets", [0, 15, 65])
 def test_a_secret_that_could_be_guessed_is_refused(octets: int) -> None:
     with pytest.raises(ValueError, match="16 to 64 octets"):
-        Token(Secret(bytes(octets)))
+        OtpToken(Secret(bytes(octets)))
 
 
 @pytest.mark.parametrize("spelled", ["gezd gnbv gy3t qojq gezd gnbv gy3t qojq", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ===="])
@@ -128,7 +128,7 @@ def test_what_is_no_base32_is_not_quoted(spelled: str) -> None:
     [(Form(8, "sha256", 60), "totp", ("period", "60")), (Form(8, "sha256"), "hotp", ("counter", "7"))],
 )
 def test_an_app_is_told_everything(form: Form, kind: str, last: tuple[str, str]) -> None:
-    told = urlsplit(uri(Token(Secret(RFC_SECRET), 7), form, "alice o'hara@x?y", "Größe & Co").text())
+    told = urlsplit(uri(OtpToken(Secret(RFC_SECRET), 7), form, "alice o'hara@x?y", "Größe & Co").text())
     assert (told.scheme, told.netloc) == ("otpauth", kind)
     assert unquote(told.path) == "/Größe & Co:alice o'hara@x?y"
     assert {key: values[0] for key, values in parse_qs(told.query).items()} == {

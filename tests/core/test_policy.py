@@ -14,7 +14,7 @@ from aad.core.policy import Chain, Event
 from aad.core.user_address import read
 
 ALICE = User(name="alice", repository="corp", handle="", groups=frozenset({"CN=VPN,DC=example", "Straße"}))
-FROM_VPN = Attempt(event="vpn", endpoint="gateway", name="alice", answer=NOTHING, deadline=0.0)
+FROM_VPN = Attempt(event="vpn", client="gateway", name="alice", answer=NOTHING, deadline=0.0)
 EVERYBODY = Chain("everybody", ("password", "email_otp"))
 
 
@@ -89,7 +89,7 @@ def test_where_no_chain_fits_nobody_gets_in() -> None:
 def test_a_chain_for_some_clients() -> None:
     chain = Chain("chain", ("password",), clients=frozenset({"gateway", "backup"}))
     assert not chain.misfit(ALICE, FROM_VPN)
-    assert chain.misfit(ALICE, replace(FROM_VPN, endpoint="switch")) == "only through backup, gateway"
+    assert chain.misfit(ALICE, replace(FROM_VPN, client="switch")) == "only through backup, gateway"
 
 
 ONLY = "only from 10.0.0.0/8, 2001:db8::/32"
@@ -108,7 +108,7 @@ ONLY = "only from 10.0.0.0/8, 2001:db8::/32"
 )
 def test_a_chain_for_some_networks(place: str, why: str) -> None:
     chain = Chain("chain", ("password",), networks=("10.0.0.0/8", "2001:db8::/32"))
-    assert chain.misfit(ALICE, replace(FROM_VPN, place=read(place))) == why
+    assert chain.misfit(ALICE, replace(FROM_VPN, user_address=read(place))) == why
     assert chain.misfit(ALICE, FROM_VPN) == f"{ONLY}, and gateway doesn't say where the user is"
 
 
@@ -123,7 +123,7 @@ def test_networks_mean_the_same_in_every_spelling() -> None:
         (("0.0.0.0/0", "::/0"), "0.0.0.0", False),
     ):
         chain = Chain("chain", ("password",), networks=networks)
-        assert (not chain.misfit(ALICE, replace(FROM_VPN, place=read(place)))) == fits, (networks, place)
+        assert (not chain.misfit(ALICE, replace(FROM_VPN, user_address=read(place)))) == fits, (networks, place)
 
 
 def test_the_user_names_a_chain_by_its_short_name() -> None:
@@ -206,10 +206,10 @@ def test_where_nothing_else_fits_a_group_that_can_not_be_read_tells_nothing() ->
     elsewhere = replace(MEMBERS, clients=frozenset({"switch"}))
     afar = replace(MEMBERS, networks=("192.0.2.0/24",))
     event = Event("vpn", ("corp",), (elsewhere, afar, EVERYBODY))
-    there = replace(FROM_VPN, place=read("198.51.100.1"))
+    there = replace(FROM_VPN, user_address=read("198.51.100.1"))
     assert event.chains_for(bob, there) == (EVERYBODY,)
     assert event.misfits(bob, there)[0] == (elsewhere, "only through switch")
-    assert event.chains_for(bob, replace(there, place=read("192.0.2.1"))) == ()
+    assert event.chains_for(bob, replace(there, user_address=read("192.0.2.1"))) == ()
 
 
 def test_who_wants_a_chain_by_name_gets_none_that_nobody_can_tell() -> None:

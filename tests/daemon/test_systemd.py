@@ -14,7 +14,7 @@ from typing import cast
 
 import pytest
 
-from aad.daemon.systemd import Service
+from aad.daemon.systemd import Notifier
 from aad.radius.clients import Clients
 from aad.radius.front import Front
 from aad.radius.protocol.constants import ACCESS_ACCEPT
@@ -38,7 +38,7 @@ sender_email = "noreply@example.com"
 """
 
 
-Known = Callable[[dict[str, str]], Service]
+Known = Callable[[dict[str, str]], Notifier]
 
 
 class Listener:
@@ -77,7 +77,7 @@ def listener(tmp_path: Path) -> Iterator[Listener]:
 def known() -> Iterator[Known]:
     """Return a function that makes a service of an environment, for process 7."""
     with ExitStack() as stack:
-        yield lambda environment: stack.enter_context(closing(Service(environment, 7)))
+        yield lambda environment: stack.enter_context(closing(Notifier(environment, 7)))
 
 
 def variables(tmp_path: Path, **more: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from aad.core.group_name import group_key
 from aad.core.identity import Bar
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
-from aad.ports import AmbiguousUser, Found, GroupLookup, Unavailable, Wiring
+from aad.ports import AmbiguousUserError, Found, GroupLookup, Unavailable, Wiring
 from aad.radius.protocol import client_packets, constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
 from aad.repositories.ldap import Ldap, user_entry
@@ -126,7 +126,7 @@ async def test_who_is_nobody(corp: Ldap, name: str) -> None:
 
 
 async def test_an_account_name_that_is_the_principal_name_of_another_is_nobodys(corp: Ldap) -> None:
-    with pytest.raises(AmbiguousUser):
+    with pytest.raises(AmbiguousUserError):
         await found(corp, "dora", RIGHT)
     there = await found(corp, "cleo", RIGHT)
     assert there is not None

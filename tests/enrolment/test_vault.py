@@ -9,7 +9,7 @@ import pytest
 
 from aad.core.secret import Secret
 from aad.enrolment.vault import Vault
-from aad.ports import ForeignSeal
+from aad.ports import ForeignSealError
 from aad.ports import Vault as Port
 from tests.parts.fakes import KEY, MemoryStore, user
 
@@ -39,7 +39,7 @@ async def test_a_copy_of_the_store_gives_nothing_without_the_key() -> None:
     await vault(store).swap(ALICE, None, VALUE)
     (kept,) = store.held.values()
     assert VALUE.reveal() not in kept
-    with pytest.raises(ForeignSeal):
+    with pytest.raises(ForeignSealError):
         await vault(store, Secret(b"another installation's key, 32 o")).find(ALICE)
 
 
@@ -51,7 +51,7 @@ async def test_what_is_moved_to_somebody_else_does_not_open() -> None:
     for place in ((kind, "corp\0bob"), (kind, "other\0alice"), ("method hotp", name)):
         store.held[place] = kept
     for method, whose in (("totp", BOB), ("totp", replace(ALICE, repository="other")), ("hotp", ALICE)):
-        with pytest.raises(ForeignSeal):
+        with pytest.raises(ForeignSealError):
             await vault(store, method=method).find(whose)
 
 

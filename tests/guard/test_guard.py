@@ -22,11 +22,11 @@ from aad.core.secret import Secret
 from aad.guard import contract, guarded, held
 from aad.login.outages import Outages
 from aad.ports import (
-    AddressRefused,
-    AmbiguousUser,
+    AddressRefusedError,
+    AmbiguousUserError,
     Deferred,
     Found,
-    Misbehaved,
+    MisbehavedError,
     Taken,
     Tally,
     Unavailable,
@@ -61,7 +61,7 @@ class Any1:
     async def find(self, *given: Any) -> Any:
         return await self._does(*given)
 
-    begin = verify = send = take = spend = ready = find
+    begin = verify = send = take_login = increment = ready = find
 
     def usable(self, address: str) -> Any:
         return self._does(address)
@@ -127,9 +127,9 @@ RIGHT = [
     ("methods", "begin", Success()),
     ("methods", "begin", Failure("no")),
     ("methods", "begin", challenge()),
-    ("stores", "take", Taken(b"login")),
-    ("stores", "take", None),
-    ("stores", "spend", 3),
+    ("stores", "take_login", Taken(b"login")),
+    ("stores", "take_login", None),
+    ("stores", "increment", 3),
     ("methods", "ready", True),
 ]
 WRONG = [
@@ -152,9 +152,9 @@ WRONG = [
     ("methods", "begin", challenge(wrong=1)),
     ("methods", "begin", challenge(memo=None)),
     ("methods", "begin", challenge(memo=changed(Memo(1), left=b"1"))),
-    ("stores", "take", b"login"),
-    ("stores", "take", Taken("login")),  # type: ignore[arg-type]
-    ("stores", "spend", True),
+    ("stores", "take_login", b"login"),
+    ("stores", "take_login", Taken("login")),  # type: ignore[arg-type]
+    ("stores", "increment", True),
     ("methods", "ready", 1),
 ]
 SOON = 0.2
@@ -168,8 +168,8 @@ def given(name: str, seconds: float = SOON) -> tuple[Any, ...]:
         "send": (MESSAGE, deadline),
         "begin": (None, None, 0.0, deadline),
         "verify": (None, Memo(1), Answer, 0.0, deadline),
-        "take": (b"",),
-        "spend": (Tally(kind="", scope="", name="", count=0, until=0.0), 1),
+        "take_login": (b"",),
+        "increment": (Tally(kind="", scope="", name="", count=0, until=0.0), 1),
         "ready": (ALICE,),
     }[name]
 
@@ -184,9 +184,9 @@ async def test_what_it_does_not_say_is_the_call_s_end(
     make: Callable[..., Any], records: Records, kind: str, name: str, said: Any
 ) -> None:
     with (
-        pytest.raises(Misbehaved, match=f'it, "odd" of aad-odd 1: {name} returned')
+        pytest.raises(MisbehavedError, match=f'it, "odd" of aad-odd 1: {name} returned')
         if kind != "stores"
-        else (pytest.raises(Misbehaved, match=f'store, "odd" of aad-odd 1: {name} returned'))
+        else (pytest.raises(MisbehavedError, match=f'store, "odd" of aad-odd 1: {name} returned'))
     ):
         await getattr(make(kind, says(said)), name)(*given(name))
     assert [name for name, _ in records] == ["plugin.misbehaved"]
@@ -195,11 +195,11 @@ async def test_what_it_does_not_say_is_the_call_s_end(
 @pytest.mark.parametrize(
     ("kind", "name", "error"),
     [
-        ("repositories", "find", AmbiguousUser()),
+        ("repositories", "find", AmbiguousUserError()),
         ("repositories", "find", Unavailable("away", where="repository it")),
-        ("senders", "send", AddressRefused("no")),
+        ("senders", "send", AddressRefusedError("no")),
         ("senders", "send", Deferred("later")),
-        ("stores", "take", Unavailable("full")),
+        ("stores", "take_login", Unavailable("full")),
     ],
 )
 async def test_an_exception_that_the_port_names_passes(
@@ -218,7 +218,7 @@ async def test_an_exception_that_the_port_names_passes(
         SystemExit(3),
         KeyboardInterrupt(),
         asyncio.CancelledError(),
-        AmbiguousUser(),
+        AmbiguousUserError(),
         GeneratorExit(),
     ],
     ids=lambda error: type(error).__name__,
@@ -226,14 +226,14 @@ async def test_an_exception_that_the_port_names_passes(
 async def test_any_other_is_the_call_s_end_and_its_text_is_not_written(
     make: Callable[..., Any], records: Records, error: BaseException
 ) -> None:
-    with pytest.raises(Misbehaved, match=type(error).__name__) as raised:
+    with pytest.raises(MisbehavedError, match=type(error).__name__) as raised:
         await make("senders", says(error)).send(*given("send"))
     assert "hunter2" not in raised.value.what + repr(records)
 
 
 async def test_words_of_an_exception_that_can_not_be_read_are_the_call_s_end_too(make: Callable[..., Any]) -> None:
     for error in (Unavailable(None), Deferred("no", where=3), Unavailable("no", facts=("mail.sent",))):  # type: ignore[arg-type]
-        with pytest.raises(Misbehaved, match="without words"):
+        with pytest.raises(MisbehavedError, match="without words"):
             await make("senders", says(error)).send(*given("send"))
 
 
@@ -278,9 +278,9 @@ async def test_calls_that_never_end_are_so_many_at_most(
 
     method = make("methods", clings)
     for _ in range(3):
-        with pytest.raises(Misbehaved, match="not back in time"):
+        with pytest.raises(MisbehavedError, match="not back in time"):
             await method.begin(*given("begin", 0.01))
-    with pytest.raises(Misbehaved, match="isn't called: 3 calls before never ended"):
+    with pytest.raises(MisbehavedError, match="isn't called: 3 calls before never ended"):
         await method.begin(*given("begin"))
     ends.set()
     await asyncio.sleep(0.01)
@@ -304,11 +304,11 @@ async def test_a_message_that_goes_on_is_held_to_its_contract_too(
         return raised.value.later
 
     assert await (await later(says(Receipt(queue_id="9")))).receipt() == Receipt(queue_id="9")
-    with pytest.raises(AddressRefused):
-        await (await later(says(AddressRefused("no")))).receipt()
-    with pytest.raises(Misbehaved, match="raised SystemExit"):
+    with pytest.raises(AddressRefusedError):
+        await (await later(says(AddressRefusedError("no")))).receipt()
+    with pytest.raises(MisbehavedError, match="raised SystemExit"):
         await (await later(says(SystemExit()))).receipt()
-    with pytest.raises(Misbehaved, match="withdraw returned str"):
+    with pytest.raises(MisbehavedError, match="withdraw returned str"):
         (await later(says(None))).withdraw()
     contract.calls.cache_clear()
     monkeypatch.setattr(contract, "_SECONDS", {"receipt": 0.01})
@@ -324,11 +324,11 @@ async def test_calls_that_do_not_wait_are_held_too(make: Callable[..., Any]) -> 
     assert make("senders", lambda _: True).usable("a") is True
     assert make("methods", lambda *_: None).foreseen(None) is None
     for kind, name in (("senders", "usable"), ("stores", "now"), ("methods", "foreseen")):
-        with pytest.raises(Misbehaved, match=f"{name} raised SystemExit in exits"):
+        with pytest.raises(MisbehavedError, match=f"{name} raised SystemExit in exits"):
             getattr(make(kind, exits), name)("a")
-        with pytest.raises(Misbehaved, match=f"{name} returned str"):
+        with pytest.raises(MisbehavedError, match=f"{name} returned str"):
             getattr(make(kind, lambda _: "yes"), name)("a")
-    with pytest.raises(Misbehaved, match="queued raised SystemExit"):
+    with pytest.raises(MisbehavedError, match="queued raised SystemExit"):
         _ = make("senders", exits).queued
     assert make("methods", exits).proves == "pin"
     assert not hasattr(make("methods", exits), "asks_repository")
@@ -396,6 +396,6 @@ async def test_the_same_is_written_once_and_what_blocks_too(make: Callable[..., 
     records.clear()
     broken = make("methods", says(3))
     for _ in range(3):
-        with pytest.raises(Misbehaved):
+        with pytest.raises(MisbehavedError):
             await broken.begin(*given("begin"))
     assert len(records) == 1

@@ -15,9 +15,9 @@ from aad.https.api import OPERATIONS
 from aad.https.connection import BODY_OCTETS
 from aad.https.idempotency import key_of
 from aad.https.keys import Key, Keys
-from aad.https.messages import FORM, JSON, Cookie, OtherKind, Request, Response, Route, Unreadable
-from aad.https.problems import Problem
-from aad.https.router import HEADERS, Site, headers
+from aad.https.messages import FORM, JSON, Cookie, OtherMediaTypeError, Request, Response, Route, UnreadableBodyError
+from aad.https.problems import ProblemError
+from aad.https.router import HEADERS, Router, headers
 from aad.https.schemas import Field
 
 HERE = "192.0.2.1"
@@ -32,9 +32,9 @@ def request(method: str = "POST", path: str = "/", body: bytes = b"", kind: str 
 def test_a_form_is_read_strictly() -> None:
     assert request(body=b"a=1&b=%C3%A9+x&c=", kind=f"{FORM}; charset=utf-8").form == {"a": "1", "b": "é x", "c": ""}
     for body in (b"a=1&a=2", b"a=%ff", b"\xff=1", b"&".join(b"a%d=" % n for n in range(60))):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableBodyError):
             _ = request(body=body, kind=FORM).form
-    with pytest.raises(OtherKind):
+    with pytest.raises(OtherMediaTypeError):
         _ = request(body=b"a=1", kind="text/plain").form
 
 
@@ -42,13 +42,13 @@ def test_a_form_is_read_strictly() -> None:
 def test_whatever_a_body_holds_it_is_read_or_unreadable(octets: bytes) -> None:
     for kind in (FORM, JSON):
         asked = request(body=octets, kind=kind)
-        with contextlib.suppress(Unreadable):
+        with contextlib.suppress(UnreadableBodyError):
             _ = asked.form if kind == FORM else asked.json
 
 
 def test_json_names_nothing_twice_and_knows_no_nan() -> None:
     for body in (b'{"a": 1, "a": 2}', b"NaN", b'{"a": {"b": 1, "b": 1}}', b"\xff", b"", b"[" * 100_000):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableBodyError):
             _ = request(body=body, kind=JSON).json
 
 
@@ -72,7 +72,7 @@ async def test_what_the_site_says_of_paths_and_methods() -> None:
         raise ValueError(asked.headers["authorization"])
 
     records: list[dict[str, object]] = []
-    site = Site(
+    site = Router(
         [Route("GET", "/a", fine), Route("POST", "/a", fine), Route("POST", "/b", fault)],
         lambda name, /, **fields: records.append({"name": name, **fields}),
     )
@@ -86,7 +86,7 @@ async def test_what_the_site_says_of_paths_and_methods() -> None:
     assert [record["name"] for record in records] == ["fault"]
     assert "hush" not in f"{records}{broken}{broken.body!r}"
     with pytest.raises(ValueError, match="the same"):
-        Site([Route("GET", "/a", fine)] * 2, lambda _name, /, **_fields: None)
+        Router([Route("GET", "/a", fine)] * 2, lambda _name, /, **_fields: None)
 
 
 def test_a_response_keeps_browsers_safe_unless_it_says_otherwise() -> None:
@@ -109,7 +109,7 @@ def test_a_key_is_known_by_its_hash_alone() -> None:
     )
     assert keys.of(request(authorization="Bearer new")).name == keys.of(request(authorization="bearer  old ")).name
     for said in ("Bearer far", "Bearer", "", "Bearer x", "Basic new", "new", f"Bearer {digest('new')}"):
-        with pytest.raises(Problem) as raised:
+        with pytest.raises(ProblemError) as raised:
             keys.of(request(authorization=said))
         assert raised.value.sort is problems.NO_KEY
 
@@ -135,7 +135,7 @@ def test_a_body_has_its_shape_or_all_that_is_wrong_is_said(body: object, wrong: 
     if not wrong:
         assert schemas.checked(body, FIELDS) == body
         return
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(ProblemError) as raised:
         schemas.checked(body, FIELDS)
     assert tuple(pointer for pointer, _ in raised.value.errors) == wrong
     assert "hush" not in str(raised.value.document)
@@ -143,7 +143,7 @@ def test_a_body_has_its_shape_or_all_that_is_wrong_is_said(body: object, wrong: 
 
 @pytest.mark.parametrize("header", ["", '""', "a b", "é", "x" * 129, 'a"b'])
 def test_an_idempotency_key_is_plain(header: str) -> None:
-    with pytest.raises(Problem):
+    with pytest.raises(ProblemError):
         key_of(header)
     assert key_of('"8e03978e"') == key_of("8e03978e") == "8e03978e"
 

@@ -19,9 +19,9 @@ from aad.core.secret import Secret
 from aad.core.turns import share
 from aad.core.user_address import UNKNOWN, Networks, place_of, read
 from aad.https import server as module
-from aad.https.login_front import Asking, Front, Refused
-from aad.https.problems import Problem, TooManyFailures
-from aad.https.router import Site
+from aad.https.login_front import Asking, LoginFront, Refusal
+from aad.https.problems import ProblemError, TooManyFailuresError
+from aad.https.router import Router
 from aad.https.server import Server, Setup
 from aad.https.slowing import Slowing
 from aad.login.engine import Asked
@@ -55,7 +55,7 @@ class Door:
     def __init__(self, at_work: int = 100) -> None:
         self.engine = Engine()
         self.records: list[tuple[str, dict[str, object]]] = []
-        self.front = Front(
+        self.front = LoginFront(
             engine=self.engine,  # type: ignore[arg-type]  # begin and answer are all that is asked of it
             record=self._record,
             reject_message="no",
@@ -78,14 +78,14 @@ class Door:
 
 def asking(address: str, endpoint: str = "portal") -> Asking:
     place = read(address) if address else UNKNOWN
-    return Asking(endpoint=endpoint, event="vpn", deadline=10.0, place=place, counted=place_of(place))
+    return Asking(client=endpoint, event="vpn", deadline=10.0, user_address=place, counted=place_of(place))
 
 
 async def test_one_place_has_a_quarter_of_the_logins_at_work() -> None:
     door = Door(at_work=100)
     tasks = [door.ask(f"2001:db8::{number:x}") for number in range(25)]
     await asyncio.sleep(0)
-    with pytest.raises(Problem, match="too-many-logins"):
+    with pytest.raises(ProblemError, match="too-many-logins"):
         await door.ask("2001:db8::ffff")
     tasks += [door.ask("2001:db8:0:1::1"), door.ask("2001:db8::ffff", "shop")]
     await asyncio.sleep(0)
@@ -101,11 +101,11 @@ async def test_all_that_say_no_place_share_what_there_is() -> None:
     tasks = [door.ask("") for _ in range(100)]
     await asyncio.sleep(0)
     for address in ("", "192.0.2.1"):
-        with pytest.raises(Problem, match="too-many-logins"):
+        with pytest.raises(ProblemError, match="too-many-logins"):
             await door.ask(address)
     door.engine.go.set()
-    assert await asyncio.gather(*tasks) == [Refused("no")] * 100
-    assert await door.ask("192.0.2.1") == Refused("no")
+    assert await asyncio.gather(*tasks) == [Refusal("no")] * 100
+    assert await door.ask("192.0.2.1") == Refusal("no")
 
 
 async def test_a_few_logins_at_work_are_always_one_places() -> None:
@@ -134,14 +134,14 @@ async def test_what_a_failure_costs(reply: Asked | Rejected, name: str, enough: 
     for _ in range(enough or 100):
         await door.ask("192.0.2.1", name=name)
     if enough:
-        with pytest.raises(TooManyFailures) as caught:
+        with pytest.raises(TooManyFailuresError) as caught:
             await door.ask("192.0.2.1", name=name)
         assert caught.value.headers == (("Retry-After", str(caught.value.seconds)),)
         assert 30 <= caught.value.seconds <= 33
     slowed = [fields for name, fields in door.records if name == "source.slowed"]
     reason = "too many logins from there have failed"
     assert slowed == [{"client": "portal", "source": "192.0.2.1", "reason": reason}][: enough and 1]
-    assert isinstance(await door.ask("192.0.2.2"), Asked | Refused)
+    assert isinstance(await door.ask("192.0.2.2"), Asked | Refusal)
 
 
 async def test_an_office_behind_one_address_is_never_slowed_if_that_is_said() -> None:
@@ -152,17 +152,17 @@ async def test_an_office_behind_one_address_is_never_slowed_if_that_is_said() ->
     door.engine.go.set()
     await asyncio.gather(*tasks)
     for _ in range(40):
-        assert await door.ask("198.51.100.7") == Refused("no")
+        assert await door.ask("198.51.100.7") == Refusal("no")
 
 
 async def test_a_wrong_answer_costs_and_is_never_kept_from_being_given() -> None:
     door = Door()
     door.engine.go.set()
     for _ in range(40):
-        assert await door.answered("192.0.2.1") == Refused("no")
-    with pytest.raises(TooManyFailures):
+        assert await door.answered("192.0.2.1") == Refusal("no")
+    with pytest.raises(TooManyFailuresError):
         await door.ask("192.0.2.1")
-    assert await door.answered("192.0.2.1") == Refused("no")
+    assert await door.answered("192.0.2.1") == Refusal("no")
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def far() -> Iterator[Host]:
 async def serving(far: Host, tmp_path: Path) -> AsyncIterator[tuple[Server, int]]:
     made = Authority(tmp_path / "ca").certificate()
     tls = certificate.context(made.cert_file.read_bytes(), Secret(made.key_file.read_bytes()))
-    site = Site([], lambda _name, /, **_fields: None)
+    site = Router([], lambda _name, /, **_fields: None)
     server = Server(Setup(site=site, tls=tls, trusted=Networks(()), connections=64))
     with far.inside():
         listening = socket.create_server(("::", 0), family=socket.AF_INET6)

@@ -16,7 +16,7 @@ from aad.login.engine import Asked
 from aad.login.pending import PURPOSE
 from aad.login.signer import Signer
 from aad.methods.email_otp import EmailOtpSettings
-from aad.ports import AddressRefused, AmbiguousUser, Unavailable
+from aad.ports import AddressRefusedError, AmbiguousUserError, Unavailable
 from tests.parts.fakes import KEY, World, attempt
 
 STORY = ["login.started", "password.accepted", "mail.sent", "challenge.sent", "code.accepted", "login.accepted"]
@@ -38,7 +38,7 @@ async def test_a_whole_login() -> None:
     references = {fields["login"] for _, fields in world.records}
     assert references == {world.sender.messages[0].values["reference"]}
     assert not world.store.logins
-    assert not world.store.counters
+    assert not world.store.counted
 
 
 async def test_the_store_holds_no_code() -> None:
@@ -69,7 +69,7 @@ async def test_refused_at_once(given: dict[str, str], reason: Reason) -> None:
 
 async def test_two_users_of_one_name() -> None:
     world = World()
-    world.repository.trouble = AmbiguousUser()
+    world.repository.trouble = AmbiguousUserError()
     assert await world.engine.begin(attempt()) == Rejected(Reason.AMBIGUOUS_USER)
 
 
@@ -121,7 +121,7 @@ async def test_an_answer_counts_once() -> None:
     ("given", "reason"),
     [
         ({"name": "bob"}, Reason.OTHER_USER),
-        ({"endpoint": "other"}, Reason.OTHER_ENDPOINT),
+        ({"client": "other"}, Reason.OTHER_ENDPOINT),
         ({"event": "ssh"}, Reason.OTHER_ENDPOINT),
     ],
 )
@@ -283,7 +283,7 @@ async def test_no_mail_no_challenge() -> None:
 
 async def test_an_address_the_mail_server_refuses() -> None:
     world = World()
-    world.sender.trouble = AddressRefused("550 no such user")
+    world.sender.trouble = AddressRefusedError("550 no such user")
     assert await world.engine.begin(attempt()) == Rejected(Reason.ADDRESS_REFUSED)
 
 

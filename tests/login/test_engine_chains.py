@@ -81,7 +81,7 @@ async def test_three_wrong_choices_end_the_login_and_are_no_guess() -> None:
         assert isinstance(again, Asked)
         choice = again
     assert await answered(there, choice, CODE) == Rejected(Reason.NO_CHOICE)
-    assert not any(tally.count for tally in there.store.counters.values())
+    assert not any(tally.count for tally in there.store.counted.values())
 
 
 async def test_a_choice_in_time() -> None:
@@ -130,7 +130,7 @@ async def test_who_asks_from_elsewhere_at_the_same_moment_is_not_let_in_along() 
     gate = asyncio.Event()
     there.repository.gate = gate.wait
     replies = [
-        asyncio.create_task(there.engine.begin(replace(attempt(), place=literal(place))))
+        asyncio.create_task(there.engine.begin(replace(attempt(), user_address=literal(place))))
         for place in ("10.1.2.3", "192.0.2.9")
     ]
     await asyncio.sleep(0)

@@ -17,7 +17,7 @@ from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate
 from aad.login.engine import Asked
 from aad.methods.email_otp import EmailOtpSettings
-from aad.ports import AddressRefused, Unavailable
+from aad.ports import AddressRefusedError, Unavailable
 from tests.parts.fakes import World, attempt
 
 BOTH = Chain("both", ("password", "email_otp"))
@@ -67,7 +67,7 @@ async def mail_down(there: World) -> None:
 
 
 async def address_refused(there: World) -> None:
-    there.sender.trouble = AddressRefused("550")
+    there.sender.trouble = AddressRefusedError("550")
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ async def test_an_answer_under_another_name_is_one_to_nobody(name: str) -> None:
 @pytest.mark.parametrize("typed", ["right", "wrong"])
 async def test_the_same_attempt_after_a_lock_is_the_same_challenge(typed: str) -> None:
     there = world()
-    first = await asked(there, typed, endpoint="A")
+    first = await asked(there, typed, client="A")
     for number in range(3):
         await asked(there, f"junk {number}")
-    assert (await asked(there, typed, endpoint="A")).ticket == first.ticket
-    other = await asked(there, endpoint="B")
+    assert (await asked(there, typed, client="A")).ticket == first.ticket
+    other = await asked(there, client="B")
     for _ in range(3):
-        await there.engine.answer(other.ticket, attempt("000", endpoint="B"))
-    assert (await asked(there, typed, endpoint="A")).ticket == first.ticket
+        await there.engine.answer(other.ticket, attempt("000", client="B"))
+    assert (await asked(there, typed, client="A")).ticket == first.ticket
 
 
 async def test_what_began_while_the_user_was_locked_stays_for_as_long_as_a_challenge_is_served() -> None:
@@ -175,7 +175,7 @@ async def test_a_code_behind_the_password_is_cut_off_alike(chain: Chain, typed: 
     for password, who in (("right", "alice"), (typed, name)):
         await asked(there, password, who)
         parts = Plain(Secret(password)), Plain(Secret("000000"))
-        reply = await there.engine.begin(replace(attempt(f"{password}000000", who), perhaps=parts))
+        reply = await there.engine.begin(replace(attempt(f"{password}000000", who), maybe_split=parts))
         assert isinstance(reply, Asked)
         found.append(looks(there, reply))
         for _ in range(2):
@@ -186,7 +186,7 @@ async def test_a_code_behind_the_password_is_cut_off_alike(chain: Chain, typed: 
     assert found[: len(found) // 2] == found[len(found) // 2 :]
 
 
-@pytest.mark.parametrize("trouble", [Unavailable("refused", where="sender mail"), AddressRefused("550")])
+@pytest.mark.parametrize("trouble", [Unavailable("refused", where="sender mail"), AddressRefusedError("550")])
 async def test_an_empty_answer_tells_no_decoy_while_no_mail_goes(trouble: Exception) -> None:
     there = world()
     real, decoy = await asked(there), await asked(there, "wrong")
@@ -226,7 +226,7 @@ async def test_decoys_of_many_clients_leave_places_to_others() -> None:
     there = world(most=50)
     for client in range(20):
         for number in range(8):
-            await there.engine.begin(attempt("x", f"nobody {client} {number}", endpoint=f"gw{client}"))
+            await there.engine.begin(attempt("x", f"nobody {client} {number}", client=f"gw{client}"))
     assert len(there.store.logins) <= 12
     await asked(there)
 

@@ -24,11 +24,11 @@ def typed(text: str) -> Plain:
 
 
 def both(password: str, code: str) -> Attempt:
-    return replace(attempt(password), code=typed(code))
+    return replace(attempt(password), appended_code=typed(code))
 
 
 def perhaps(whole: str, length: int = 6) -> Attempt:
-    return replace(attempt(whole), perhaps=(typed(whole[:-length]), typed(whole[-length:])))
+    return replace(attempt(whole), maybe_split=(typed(whole[:-length]), typed(whole[-length:])))
 
 
 async def test_the_first_try_mails_and_the_second_one_brings_the_code() -> None:

@@ -20,7 +20,7 @@ from aad.core.secret import Secret
 from aad.core.settings import Duration, Rate
 from aad.login.engine import Asked, Reply
 from aad.login.pending import Places
-from aad.methods.any_password import TypedPassword, TypedPasswordSettings
+from aad.methods.any_password import AnyPassword, AnyPasswordSettings
 from aad.methods.email_otp import EmailOtpSettings
 from aad.ports import Method, RowRule, Taken, Unavailable
 from tests.parts.fakes import App, MemoryRepository, MemoryStore, World, attempt
@@ -197,25 +197,25 @@ async def test_forty_answers_to_forty_challenges_at_once_are_three_compared() ->
     there.engine.pending._places = Places(most=100, of_a_user=40, decoys_last=120.0)
     tickets = []
     for number in range(40):
-        reply = await there.engine.begin(replace(attempt(), endpoint=f"gateway {number}"))
+        reply = await there.engine.begin(replace(attempt(), client=f"gateway {number}"))
         assert isinstance(reply, Asked)
         tickets.append((reply.ticket, f"gateway {number}"))
     replies = await asyncio.gather(
-        *(there.engine.answer(ticket, attempt("000000", endpoint=gateway)) for ticket, gateway in tickets)
+        *(there.engine.answer(ticket, attempt("000000", client=gateway)) for ticket, gateway in tickets)
     )
     assert compared(there) == 3
     assert replies.count(LOCKED) == 37
-    assert await there.engine.answer(tickets[-1][0], attempt("424242", endpoint="gateway 39")) == LOCKED
+    assert await there.engine.answer(tickets[-1][0], attempt("424242", client="gateway 39")) == LOCKED
 
 
 class Optimistic(MemoryStore):
     """Looks at a row, and takes only afterwards, as a store over a network does."""
 
-    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+    async def take_login(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         if count and (kept := self.logins.get(ticket)) and kept.row:
-            count(kept.row, await self.recall("row", kept.row))
+            count(kept.row, await self.get_expiring("row", kept.row))
             await asyncio.sleep(0)
-        return await super().take(ticket, count)
+        return await super().take_login(ticket, count)
 
 
 async def test_who_comes_too_late_for_a_challenge_takes_back_nobodys_guess() -> None:
@@ -234,11 +234,11 @@ async def test_one_event_holds_as_many_challenges_as_attempts_and_the_oldest_goe
     there = world(Chain("app", ("password", "app")))
     tickets = []
     for number in range(5):
-        reply = await there.engine.begin(attempt(endpoint=f"gateway {number}"))
+        reply = await there.engine.begin(attempt(client=f"gateway {number}"))
         assert isinstance(reply, Asked)
         tickets.append(reply.ticket)
     assert list(there.store.logins) == tickets[2:]
-    gone = await there.engine.answer(tickets[0], attempt("424242", endpoint="gateway 0"))
+    gone = await there.engine.answer(tickets[0], attempt("424242", client="gateway 0"))
     assert gone == Rejected(Reason.STATE_UNKNOWN)
     assert isinstance(await there.engine.begin(attempt(name="bob")), Asked)
 
@@ -248,8 +248,8 @@ async def test_without_proof_nobody_displaces_who_has_one() -> None:
     there.engine.identify.events["vpn"] = Event(  # type: ignore[index]
         "vpn", ("corp",), (Chain("app", ("app",), clients=frozenset({"kiosk"})), Chain("both", ("password", "app")))
     )
-    kept = [await there.engine.begin(attempt(endpoint=f"gateway {number}")) for number in range(3)]
-    reply = await there.engine.begin(attempt("", endpoint="kiosk"))
+    kept = [await there.engine.begin(attempt(client=f"gateway {number}")) for number in range(3)]
+    reply = await there.engine.begin(attempt("", client="kiosk"))
     assert reply == Rejected(Reason.TOO_MANY_CHALLENGES)
     assert list(there.store.logins) == [each.ticket for each in kept if isinstance(each, Asked)]
 
@@ -347,7 +347,7 @@ class Walk:
         count = compared(self.there)
         if what in {"wrong code", "right code", "empty"} and self.tickets:
             ticket, event = self.tickets.pop(number % len(self.tickets))
-            given = Attempt(event=event, endpoint="gw", name=name, answer=code, deadline=1e12)
+            given = Attempt(event=event, client="gw", name=name, answer=code, deadline=1e12)
             reply = await self.there.engine.answer(ticket, given if what != "empty" else attempt("", name, event=event))
             assert not isinstance(reply, Accepted) or what == "right code"
             assert not isinstance(reply, Accepted) or not before[Kind.CODES], "no accept follows a locked row"
@@ -355,7 +355,7 @@ class Walk:
         else:
             event = what if what in {"test", "sudo"} else "vpn"
             typed = {"wrong password": f"wrong {number}", "test": ""}.get(what, "right")
-            given = replace(attempt(typed, name, event=event), code=code if what == "one field" else None)
+            given = replace(attempt(typed, name, event=event), appended_code=code if what == "one field" else None)
             reply = await self.there.engine.begin(given)
             self.judge_begun(reply, what, before)
         if isinstance(reply, Asked):
@@ -390,10 +390,10 @@ async def test_what_a_stranger_types_mails_once_until_it_may_be_sent_again() -> 
     replies = [await there.engine.begin(attempt(f"typed {number}")) for number in range(11)]
     assert len({reply.ticket for reply in replies if isinstance(reply, Asked)}) == 1
     assert len(there.sender.messages) == 1
-    other = await there.engine.begin(attempt("typed", endpoint="another gateway"))
+    other = await there.engine.begin(attempt("typed", client="another gateway"))
     assert other == Rejected(Reason.MAIL_LIMIT), "another client's challenge serves nobody here, and no mail may go"
     there.store.time += 31
-    await there.engine.begin(attempt("typed", endpoint="another gateway"))
+    await there.engine.begin(attempt("typed", client="another gateway"))
     assert len(there.sender.messages) == 2
 
 
@@ -412,26 +412,26 @@ async def test_mails_before_a_proof_use_up_no_budget_of_others() -> None:
 
 async def test_an_outage_of_the_store_while_a_password_is_counted_is_the_stores_and_costs_no_bind() -> None:
     there = world()
-    change = there.store.change
+    change = there.store.update_expiring
 
     async def away(*_: object) -> None:
         what = "down"
         raise Unavailable(what, where="store")
 
-    there.store.change = away  # type: ignore[method-assign, assignment]
+    there.store.update_expiring = away  # type: ignore[method-assign, assignment]
     with pytest.raises(Unavailable) as caught:
         await there.engine.begin(attempt())
     assert caught.value.where == "store"
     assert there.repository.binds == 0
     assert [name for name in there.names() if name.endswith(".down")] == ["store.down"]
-    there.store.change = change  # type: ignore[method-assign]
+    there.store.update_expiring = change  # type: ignore[method-assign]
     await asked(there)
 
 
-class Elsewhere(TypedPassword):
+class Elsewhere(AnyPassword):
     """A password that another server checks."""
 
-    Settings: ClassVar[type] = TypedPasswordSettings
+    Settings: ClassVar[type] = AnyPasswordSettings
 
     async def checked(self, login: Login, password: Secret, deadline: float) -> Success | Failure:  # noqa: ARG002
         return Success() if password == Secret("of another server") else Failure(Reason.WRONG_PASSWORD)
@@ -440,7 +440,7 @@ class Elsewhere(TypedPassword):
 async def test_a_password_that_is_wrong_for_one_method_is_asked_of_another() -> None:
     there = World()
     methods: dict[str, Method[Any]] = there.engine.methods  # type: ignore[assignment]
-    methods["elsewhere"] = Elsewhere(TypedPasswordSettings())
+    methods["elsewhere"] = Elsewhere(AnyPasswordSettings())
     chains = {"wifi": ("elsewhere", "email_otp"), "door": ("app", "elsewhere")}
     for name, chain in chains.items():
         there.engine.identify.events[name] = Event(name, ("corp",), (Chain(name, chain),))  # type: ignore[index]

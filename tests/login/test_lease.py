@@ -14,8 +14,8 @@ from aad.core.message import Message, Receipt
 from aad.core.settings import Rate
 from aad.login import lease
 from aad.login.engine import Asked, Engine
-from aad.login.lease import Claim
-from aad.login.single_flight import Same
+from aad.login.lease import Lease
+from aad.login.single_flight import SingleFlight
 from aad.methods.email_otp import EmailOtpSettings
 from aad.ports import Unavailable
 from tests.parts.fakes import MemorySender, MemoryStore, World, attempt
@@ -47,11 +47,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def claims(store: MemoryStore) -> list[object]:
-    return [key for key in store.counters if key[0] == lease.KIND]
+    return [key for key in store.counted if key[0] == lease.KIND]
 
 
 def second_node(world: World) -> Engine:
-    return replace(world.engine, same=Same())
+    return replace(world.engine, same=SingleFlight())
 
 
 async def test_begun_at_two_nodes_at_once_is_one_mail_and_one_challenge() -> None:
@@ -90,21 +90,21 @@ async def test_where_every_login_gets_a_mail_of_its_own_the_next_one_follows() -
 
 async def test_who_waits_gives_up_at_his_deadline() -> None:
     store = MemoryStore()
-    assert await Claim(store, math.inf).unless(OWNER, nothing) is None
+    assert await Lease(store, math.inf).unless(OWNER, nothing) is None
     with pytest.raises(Unavailable, match="another node is at work on the same login"):
-        await Claim(store, time.monotonic() + 0.02).unless(OWNER, nothing)
+        await Lease(store, time.monotonic() + 0.02).unless(OWNER, nothing)
 
 
 async def test_what_a_dead_node_claimed_is_free_soon_after_its_deadline() -> None:
     store = MemoryStore()
-    await Claim(store, time.monotonic() + 2).unless(OWNER, nothing)
+    await Lease(store, time.monotonic() + 2).unless(OWNER, nothing)
     store.time += 2 + lease.SLACK
-    assert await Claim(store, time.monotonic()).unless(OWNER, nothing) is None
+    assert await Lease(store, time.monotonic()).unless(OWNER, nothing) is None
 
 
 async def test_who_is_served_leaves_no_claim() -> None:
     store = MemoryStore()
-    mine = Claim(store, math.inf)
+    mine = Lease(store, math.inf)
 
     async def served() -> str:
         return "a challenge"
@@ -119,7 +119,7 @@ async def test_a_store_of_ones_own_is_not_asked() -> None:
         shared = False
 
     store = Own()
-    assert await Claim(store, math.inf).unless(OWNER, nothing) is None
+    assert await Lease(store, math.inf).unless(OWNER, nothing) is None
     assert not claims(store)
 
 

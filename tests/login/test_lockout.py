@@ -34,15 +34,15 @@ class Away(MemoryStore):
     def __post_init__(self) -> None:
         super().__init__()
 
-    async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
+    async def update_expiring(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
         self.there()
-        await super().change(kind, name, rule, expected)
+        await super().update_expiring(kind, name, rule, expected)
         if self.slow:
             await asyncio.sleep(0)
 
-    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+    async def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         self.there()
-        await super().write(kind, changes)
+        await super().put_expiring(kind, changes)
 
     def there(self) -> None:
         if self.away:

@@ -14,7 +14,7 @@ from aad.core.outcome import Reason
 from aad.login import message_sending
 from aad.login.engine import Asked
 from aad.methods.email_otp import EmailOtpSettings
-from aad.ports import AddressRefused, Deferred, Unavailable, Underway
+from aad.ports import AddressRefusedError, Deferred, Unavailable, Underway
 from tests.parts.fakes import MemorySender, World, attempt, user
 
 DOWN = Unavailable("connection refused", where="sender first")
@@ -127,7 +127,7 @@ async def test_if_the_slow_one_takes_it_the_next_one_is_called_off() -> None:
     ("outcome", "record"),
     [
         (Receipt(queue_id="Q7"), "mail.sent"),
-        (AddressRefused("550 no such user"), "mail.failed"),
+        (AddressRefusedError("550 no such user"), "mail.failed"),
         (Underway("hung up at DATA"), "mail.failed"),
     ],
 )
@@ -180,7 +180,7 @@ class Choosy(MemorySender):
     async def send(self, message: Message, deadline: float) -> Receipt:
         if message.recipient != "good@example.com":
             what = "550 no such user"
-            raise AddressRefused(what)
+            raise AddressRefusedError(what)
         return await super().send(message, deadline)
 
 

@@ -83,7 +83,7 @@ async def test_a_login_that_another_installation_keeps_neither_serves_nor_is_ans
     second = await asked(world)
     assert second.ticket != first.ticket
     keep(world, second.ticket, content(world, second.ticket), Secret(b"o" * 32))
-    both = replace(attempt(), code=attempt(world.sender.code).answer)
+    both = replace(attempt(), appended_code=attempt(world.sender.code).answer)
     assert not isinstance(await world.engine.begin(both), Accepted), "the code to a challenge that isn't ours"
 
 

@@ -10,7 +10,7 @@ import pytest
 from aad.core.conversation import Accepted
 from aad.login import engine
 from aad.login.engine import Asked
-from aad.login.single_flight import Same
+from aad.login.single_flight import SingleFlight
 from aad.ports import Unavailable
 from tests.parts.fakes import World, attempt
 
@@ -30,7 +30,7 @@ def slow(world: World) -> asyncio.Event:
 async def straggler(world: World) -> tuple[asyncio.Task[engine.Reply], asyncio.Event]:
     """Begin a login at another node, where the directory is slow."""
     gate = slow(world)
-    task = asyncio.create_task(replace(world.engine, same=Same()).begin(attempt()))
+    task = asyncio.create_task(replace(world.engine, same=SingleFlight()).begin(attempt()))
     await asyncio.sleep(0.01)
     world.repository.gate = None
     return task, gate
@@ -61,12 +61,12 @@ async def test_who_has_not_is_served(world: World) -> None:
 
 async def test_a_quick_login_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
     world, counted = World(), []
-    change = world.store.change
+    change = world.store.update_expiring
 
     async def counting(*given: object) -> None:
         counted.append(given)
         await change(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(world.store, "change", counting)
+    monkeypatch.setattr(world.store, "update_expiring", counting)
     await world.engine.begin(attempt())
     assert len(counted) == 2  # the guess at the password, and that it was none

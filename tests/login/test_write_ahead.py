@@ -10,8 +10,8 @@ import pytest
 from aad.core.conversation import Accepted, Rejected
 from aad.core.message import Message, Receipt
 from aad.login.engine import Asked
-from aad.login.single_flight import Same
-from aad.ports import AddressRefused, Kept, Unavailable
+from aad.login.single_flight import SingleFlight
+from aad.ports import AddressRefusedError, Kept, Unavailable
 from tests.parts.fakes import MemorySender, MemoryStore, World, attempt, user
 
 
@@ -26,7 +26,7 @@ class Watched(MemorySender):
     async def send(self, message: Message, deadline: float) -> Receipt:
         if message.recipient in self.refused:
             what = "550 no such user"
-            raise AddressRefused(what)
+            raise AddressRefusedError(what)
         receipt = await super().send(message, deadline)
         if self.look is not None:
             await self.look()
@@ -42,12 +42,12 @@ class Keeping(MemoryStore):
         self.time += 0.001
         return self.time
 
-    async def keep(self, kept: Kept, most: int) -> bool:
+    async def put_login(self, kept: Kept, most: int) -> bool:
         if self.full:
             what = "the disk is full"
             raise Unavailable(what, where="store")
         self.kept += 1
-        return await super().keep(kept, most)
+        return await super().put_login(kept, most)
 
 
 class Ahead(World):
@@ -110,7 +110,7 @@ async def test_a_code_that_was_used_while_the_message_was_still_under_way_does_n
     world = Ahead()
     world.repository.users["dora"] = (user("dora", "first@example.com", "second@example.com"), b"right")
     world.watched.refused = {"first@example.com"}
-    other = replace(world.engine, same=Same())
+    other = replace(world.engine, same=SingleFlight())
     answers = []
 
     async def look() -> None:

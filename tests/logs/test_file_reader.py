@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from aad.logs.entry import Entry, Unreadable, Wanted
-from aad.logs.file_reader import FileBook
+from aad.logs.entry import Entry, UnreadableLogError, Wanted
+from aad.logs.file_reader import FileReader
 from aad.logs.log import Log
 
 ALL = Wanted()
@@ -36,19 +36,19 @@ def users(entries: Iterator[Entry]) -> list[str]:
 
 def test_what_was_written_is_read(path: Path, log: Log) -> None:
     log.record("login.rejected", login="AB23CD", user="alice", reason="wrong code", ms=1.26)
-    (one,) = FileBook(path).records(0.0, ALL)
+    (one,) = FileReader(path).records(0.0, ALL)
     assert (one.event, one.priority, one.message) == ("login.rejected", 5, "alice from - rejected: wrong code")
     assert one.fields == {"login": "AB23CD", "user": "alice", "reason": "wrong code", "ms": "1.3"}
-    assert list(FileBook(path).records(one.time, ALL)) == [one]
-    assert list(FileBook(path).records(one.time + 1, ALL)) == []
-    assert list(FileBook(path).records(0.0, Wanted(user="bob"))) == []
+    assert list(FileReader(path).records(one.time, ALL)) == [one]
+    assert list(FileReader(path).records(one.time + 1, ALL)) == []
+    assert list(FileReader(path).records(0.0, Wanted(user="bob"))) == []
 
 
 def test_what_is_no_record_is_passed_over(path: Path, log: Log) -> None:
     log.record("login.started", user="alice")
     with path.open("a") as file:
         file.write('no JSON\n[]\n{}\n{"time": "soon"}\n\n{"time": 1, "user": "bob"}\n{"time": 1, "us')
-    assert users(FileBook(path).records(0.0, ALL)) == ["alice", "bob"]
+    assert users(FileReader(path).records(0.0, ALL)) == ["alice", "bob"]
 
 
 def test_files_that_were_moved_away_are_read_first(path: Path, log: Log) -> None:
@@ -63,14 +63,14 @@ def test_files_that_were_moved_away_are_read_first(path: Path, log: Log) -> None
         path.unlink()
         log.reopen()
     path.with_name("aad.log.old").write_text("no file of ours")
-    assert users(FileBook(path).records(0.0, ALL)) == ["user0", "user1", "user2"]
-    assert users(FileBook(path).latest(ALL)) == ["user2", "user1", "user0"]
-    assert users(FileBook(path).records(9.0, ALL)) == ["user2"]  # older files aren't even opened
+    assert users(FileReader(path).records(0.0, ALL)) == ["user0", "user1", "user2"]
+    assert users(FileReader(path).latest(ALL)) == ["user2", "user1", "user0"]
+    assert users(FileReader(path).records(9.0, ALL)) == ["user2"]  # older files aren't even opened
 
 
 def test_a_file_is_followed_also_when_it_is_moved_away_or_emptied(path: Path, log: Log) -> None:
     log.record("login.started", user="before")
-    book = FileBook(path)
+    book = FileReader(path)
     seen: list[str] = []
     told = threading.Condition()
 
@@ -103,8 +103,8 @@ def test_a_file_is_followed_also_when_it_is_moved_away_or_emptied(path: Path, lo
 
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(Unreadable, match="is a pipe, not a file"):
-        list(FileBook(path).records(0.0, ALL))
+    with pytest.raises(UnreadableLogError, match="is a pipe, not a file"):
+        list(FileReader(path).records(0.0, ALL))
 
 
 def test_what_the_caller_opened_may_be_a_pipe(path: Path, log: Log) -> None:
@@ -114,13 +114,13 @@ def test_what_the_caller_opened_may_be_a_pipe(path: Path, log: Log) -> None:
     os.write(writing, path.read_bytes())
     os.close(writing)
     try:
-        assert users(FileBook(Path(f"/dev/fd/{reading}")).records(0.0, ALL)) == ["alice"]
+        assert users(FileReader(Path(f"/dev/fd/{reading}")).records(0.0, ALL)) == ["alice"]
     finally:
         os.close(reading)
 
 
 def test_a_file_that_is_not_there_is_named(path: Path) -> None:
-    with pytest.raises(Unreadable, match=f"^{path} can't be read: No such file or directory$"):
-        list(FileBook(path).records(0.0, ALL))
-    with pytest.raises(Unreadable, match="No such file"):
-        list(FileBook(path).latest(ALL))
+    with pytest.raises(UnreadableLogError, match=f"^{path} can't be read: No such file or directory$"):
+        list(FileReader(path).records(0.0, ALL))
+    with pytest.raises(UnreadableLogError, match="No such file"):
+        list(FileReader(path).latest(ALL))

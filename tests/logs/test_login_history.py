@@ -6,7 +6,7 @@ import pytest
 
 from aad.core.outcome import Reason
 from aad.logs import login_history
-from aad.logs.login_history import History, last_logins
+from aad.logs.login_history import LoginHistory, last_logins
 from tests.parts.fakes import MemoryStore
 
 
@@ -18,7 +18,7 @@ class Written:
         self.names.append(name)
 
 
-def ended(tap: History, user: str, reason: str = "", **more: str) -> None:
+def ended(tap: LoginHistory, user: str, reason: str = "", **more: str) -> None:
     name = "login.rejected" if reason else "login.accepted"
     fields = {"client": "gateway", "login_event": "vpn", "login": "ABCDEF"} | more
     tap(name, user=user, reason=reason, **fields)
@@ -30,12 +30,12 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def tap(monkeypatch: pytest.MonkeyPatch) -> History:
+def tap(monkeypatch: pytest.MonkeyPatch) -> LoginHistory:
     monkeypatch.setattr(login_history, "EVERY", 0.0)
-    return History(Written(), most=3, lasts=60.0)
+    return LoginHistory(Written(), most=3, lasts=60.0)
 
 
-async def test_how_logins_ended_is_remembered_the_latest_first(tap: History, store: MemoryStore) -> None:
+async def test_how_logins_ended_is_remembered_the_latest_first(tap: LoginHistory, store: MemoryStore) -> None:
     async with tap.kept_in(store):
         ended(tap, "Alice", Reason.WRONG_PASSWORD)
         ended(tap, "alice")
@@ -51,7 +51,7 @@ async def test_how_logins_ended_is_remembered_the_latest_first(tap: History, sto
     assert found[0].at > 1_700_000_000
 
 
-async def test_what_is_remembered_is_bounded(tap: History, store: MemoryStore) -> None:
+async def test_what_is_remembered_is_bounded(tap: LoginHistory, store: MemoryStore) -> None:
     for number in range(3):
         async with tap.kept_in(store):
             ended(tap, "alice", "x" * 5000 + str(number))
@@ -64,7 +64,7 @@ async def test_what_is_remembered_is_bounded(tap: History, store: MemoryStore) -
 
 
 async def test_what_is_too_old_is_forgotten_when_something_new_happens(
-    tap: History, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    tap: LoginHistory, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.time", lambda: 1000.0)
     async with tap.kept_in(store):
@@ -76,14 +76,14 @@ async def test_what_is_too_old_is_forgotten_when_something_new_happens(
 
 
 async def test_what_does_not_fit_the_store_is_left_out(store: MemoryStore) -> None:
-    tap = History(Written(), most=50, lasts=60.0)
+    tap = LoginHistory(Written(), most=50, lasts=60.0)
     async with tap.kept_in(store):
         for _ in range(50):
             ended(tap, "alice", "\N{EURO SIGN}" * 100, client="\N{EURO SIGN}" * 64)
     assert 20 < len(await last_logins(store, "alice")) < 50
 
 
-async def test_strangers_leave_nothing(tap: History, store: MemoryStore) -> None:
+async def test_strangers_leave_nothing(tap: LoginHistory, store: MemoryStore) -> None:
     async with tap.kept_in(store):
         ended(tap, "mallory", Reason.UNKNOWN_USER)
         ended(tap, "mallory", Reason.LOCKED)
@@ -92,7 +92,7 @@ async def test_strangers_leave_nothing(tap: History, store: MemoryStore) -> None
     assert store.passing == {}
 
 
-async def test_a_lockout_of_somebody_who_failed_before_is_remembered(tap: History, store: MemoryStore) -> None:
+async def test_a_lockout_of_somebody_who_failed_before_is_remembered(tap: LoginHistory, store: MemoryStore) -> None:
     async with tap.kept_in(store):
         ended(tap, "alice", Reason.WRONG_PASSWORD)
     async with tap.kept_in(store):
@@ -102,7 +102,7 @@ async def test_a_lockout_of_somebody_who_failed_before_is_remembered(tap: Histor
 
 async def test_every_record_is_passed_on(store: MemoryStore) -> None:
     written = Written()
-    tap = History(written, most=3, lasts=60.0)
+    tap = LoginHistory(written, most=3, lasts=60.0)
     async with tap.kept_in(store):
         for name in ("login.started", "login.accepted", "fault"):
             tap(name, user="alice")
@@ -110,7 +110,7 @@ async def test_every_record_is_passed_on(store: MemoryStore) -> None:
 
 
 async def test_nodes_that_write_of_one_user_at_once_lose_nothing(store: MemoryStore) -> None:
-    first, second = (History(Written(), most=9, lasts=60.0) for _ in range(2))
+    first, second = (LoginHistory(Written(), most=9, lasts=60.0) for _ in range(2))
     async with first.kept_in(store), second.kept_in(store):
         for _ in range(3):
             ended(first, "alice")
@@ -118,7 +118,7 @@ async def test_nodes_that_write_of_one_user_at_once_lose_nothing(store: MemorySt
     assert len(await last_logins(store, "alice")) == 6
 
 
-async def test_a_password_that_could_not_be_read_says_nothing_of_a_user(tap: History, store: MemoryStore) -> None:
+async def test_a_password_that_could_not_be_read_says_nothing_of_a_user(tap: LoginHistory, store: MemoryStore) -> None:
     """No one has looked whether there is such a user."""
     async with tap.kept_in(store):
         ended(tap, "anyone", f"{Reason.UNREADABLE}: what came isn't UTF-8")
@@ -147,7 +147,7 @@ async def test_a_password_that_could_not_be_read_says_nothing_of_a_user(tap: His
         b'[[1, "gateway"]]',
     ],
 )
-async def test_what_others_wrote_there_is_no_history(tap: History, store: MemoryStore, kept: bytes) -> None:
+async def test_what_others_wrote_there_is_no_history(tap: LoginHistory, store: MemoryStore, kept: bytes) -> None:
     store.passing["history", "alice"] = (kept, 1e12)
     assert await last_logins(store, "alice") == []
     async with tap.kept_in(store):

@@ -13,7 +13,7 @@ import pytest
 from aad.core import one_time_code
 from aad.core.answer import Answer, Plain
 from aad.core.conversation import Accepted, Rejected
-from aad.core.otp_token import Token
+from aad.core.otp_token import OtpToken
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
 from aad.core.recovery import Batch
@@ -50,7 +50,7 @@ class Place(World):
 
     async def enrol(self, *methods: str) -> Place:
         for method in methods:
-            value = BATCH.encoded() if method == "recovery" else Token(SECRET).encoded()
+            value = BATCH.encoded() if method == "recovery" else OtpToken(SECRET).encoded()
             assert await self.vaults[method].swap(ALICE, None, value)
         return self
 
@@ -97,7 +97,7 @@ async def test_the_login_s_story() -> None:
     assert place.names() == ["login.started", "password.accepted", "challenge.sent", "code.accepted", "login.accepted"]
     assert not place.sender.messages
     assert not place.store.logins
-    assert not any(tally.count for tally in place.store.counters.values())
+    assert not any(tally.count for tally in place.store.counted.values())
 
 
 @pytest.mark.parametrize(("later", "right"), [(-60, False), (-30, True), (0, True), (30, True), (60, False)])
@@ -128,11 +128,11 @@ async def test_of_fifty_logins_with_the_same_code_one_is_let_in() -> None:
     place = await Place().enrol("totp")
     waiting = {}
     for client in map(str, range(50)):
-        reply = await place.engine.begin(attempt(endpoint=client))
+        reply = await place.engine.begin(attempt(client=client))
         assert isinstance(reply, Asked)
         waiting[client] = reply.ticket
     assert len(set(waiting.values())) == 50
-    answers = (place.engine.answer(waiting[each], attempt(place.shown(), endpoint=each)) for each in waiting)
+    answers = (place.engine.answer(waiting[each], attempt(place.shown(), client=each)) for each in waiting)
     replies = await asyncio.gather(*answers)
     assert sum(isinstance(reply, Accepted) for reply in replies) == 1
 
@@ -140,17 +140,17 @@ async def test_of_fifty_logins_with_the_same_code_one_is_let_in() -> None:
 async def test_whoever_is_not_first_looks_again() -> None:
     """Another daemon on the same store moves the counter between looking and moving."""
     place = await Place(chain("hotp")).enrol("hotp")
-    waiting, swap, others = await place.asked(), place.store.swap, iter((1, 2))
+    waiting, swap, others = await place.asked(), place.store.compare_and_set, iter((1, 2))
 
     async def late(kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
         if (count := next(others, None)) is not None:
             held = await place.vaults["hotp"].find(ALICE)
-            place.store.swap = swap  # type: ignore[method-assign]
-            assert await place.vaults["hotp"].swap(ALICE, held, Token(SECRET, count).encoded())
-            place.store.swap = late  # type: ignore[method-assign]
+            place.store.compare_and_set = swap  # type: ignore[method-assign]
+            assert await place.vaults["hotp"].swap(ALICE, held, OtpToken(SECRET, count).encoded())
+            place.store.compare_and_set = late  # type: ignore[method-assign]
         return await swap(kind, name, old, new)
 
-    place.store.swap = late  # type: ignore[method-assign]
+    place.store.compare_and_set = late  # type: ignore[method-assign]
     assert isinstance(await place.log_in(counter_code(1), waiting), Asked), "the other one used it"
     assert place.reasons("code.refused") == [Reason.USED_CODE]
     assert isinstance(await place.log_in(counter_code(2)), Accepted)
@@ -201,7 +201,9 @@ async def test_who_is_not_enrolled_is_refused_after_his_password_and_it_is_no_gu
 
 async def test_what_another_key_sealed_lets_nobody_in_and_is_passed_over_by_nobody() -> None:
     place = Place(chain("totp"), Chain("password", ("password",)))
-    await Vault(place.store, Secret(b"o" * 32), "totp", secrets.token_bytes).swap(ALICE, None, Token(SECRET).encoded())
+    await Vault(place.store, Secret(b"o" * 32), "totp", secrets.token_bytes).swap(
+        ALICE, None, OtpToken(SECRET).encoded()
+    )
     assert await place.engine.begin(attempt()) == Rejected(Reason.FOREIGN_SEAL)
 
 
@@ -231,7 +233,7 @@ async def test_a_store_out_of_order_passes_nobody_over() -> None:
     async def broken(kind: str, name: str) -> bytes | None:
         raise Unavailable("the disk is full", where="store")  # noqa: EM101, TRY003
 
-    place.store.find = broken  # type: ignore[method-assign]
+    place.store.get = broken  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         await place.engine.begin(attempt())
 
@@ -259,7 +261,7 @@ async def test_in_one_field() -> None:
     place = await Place().enrol("totp")
 
     def both(password: str, typed: str) -> Any:
-        return replace(attempt(password), code=Plain(Secret(typed)))
+        return replace(attempt(password), appended_code=Plain(Secret(typed)))
 
     assert await place.engine.begin(both("wrong", place.shown())) == Rejected(Reason.WRONG_PASSWORD)
     assert isinstance(await place.engine.begin(both("right", place.shown())), Accepted)
@@ -267,7 +269,7 @@ async def test_in_one_field() -> None:
     place.wall += 30
     assert isinstance(await place.engine.begin(both("right", place.shown())), Accepted)
     whole = replace(
-        attempt("right" + place.shown(30)), perhaps=(Plain(Secret("right")), Plain(Secret(place.shown(30))))
+        attempt("right" + place.shown(30)), maybe_split=(Plain(Secret("right")), Plain(Secret(place.shown(30))))
     )
     assert isinstance(await place.engine.begin(whole), Accepted)
 
@@ -348,5 +350,5 @@ def test_faults(settings: TotpSettings | HotpSettings, key: str) -> None:
 
 
 def test_nobody_reads_a_secret_in_a_memo() -> None:
-    assert SECRET.text() not in repr(Token(SECRET))
+    assert SECRET.text() not in repr(OtpToken(SECRET))
     assert not list(TotpSettings().faults())

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from aad.core.outcome import Reason
-from aad.metrics.counters import BUCKETS, Counts, Names
+from aad.metrics.counters import BUCKETS, Counters, Names
 from aad.metrics.families import families
-from aad.metrics.gauges import Moment, Reloads
+from aad.metrics.gauges import Gauges, Reloads
 from tests.parts.scrape import Scrape
 
 BACK_ENDS = (("store", "store"), ("repository", "corp"), ("server", "ldaps://dc1"), ("sender", "mail"))
@@ -25,14 +25,14 @@ class Kept(list[tuple[str, dict[str, object]]]):
         self.append((name, fields))
 
 
-def counting(kept: Kept | None = None) -> Counts:
-    counts = Counts(Kept() if kept is None else kept)
+def counting(kept: Kept | None = None) -> Counters:
+    counts = Counters(Kept() if kept is None else kept)
     counts.follow(NAMES)
     return counts
 
 
-def page(counts: Counts, waiting: int | None = 0, discarded: dict[tuple[str, str], int] | None = None) -> Scrape:
-    moment = Moment(
+def page(counts: Counters, waiting: int | None = 0, discarded: dict[tuple[str, str], int] | None = None) -> Scrape:
+    moment = Gauges(
         waiting=waiting,
         queued={"mail": 3},
         at_work=1,

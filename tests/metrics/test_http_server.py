@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aad.metrics.http_server import CONNECTIONS, HEAD_OCTETS, Front, Said
-from aad.metrics.listen_address import Place
+from aad.metrics.http_server import CONNECTIONS, HEAD_OCTETS, HttpServer, Response
+from aad.metrics.listen_address import ListenAddress
 from tests.metrics.test_counters import Kept
 from tests.parts.ports import free_port
 
@@ -24,11 +24,11 @@ RIGHT = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def said() -> Said:
-    return Said(body=b"aad_x 1\n")
+async def said() -> Response:
+    return Response(body=b"aad_x 1\n")
 
 
-async def broken() -> Said:
+async def broken() -> Response:
     raise ZeroDivisionError
 
 
@@ -36,9 +36,9 @@ class Asked:
     """A front on a unix socket, and whoever asks it."""
 
     def __init__(self, folder: Path, patience: float = 5.0) -> None:
-        self.place = Place(path=str(folder / "metrics.sock"))
+        self.place = ListenAddress(path=str(folder / "metrics.sock"))
         self.records = Kept()
-        self.front = Front(self.place, {"/metrics": said, "/broken": broken}, self.records, patience=patience)
+        self.front = HttpServer(self.place, {"/metrics": said, "/broken": broken}, self.records, patience=patience)
 
     async def open(self) -> Stream:
         return await asyncio.open_unix_connection(self.place.path)
@@ -139,10 +139,10 @@ async def test_whoever_is_slow_is_cut_off_and_holds_up_nobody(tmp_path: Path) ->
 async def test_who_takes_no_answer_is_cut_off_too(tmp_path: Path) -> None:
     asked = Asked(tmp_path, patience=0.3)
 
-    async def long() -> Said:
-        return Said(body=b"x" * 10_000_000)
+    async def long() -> Response:
+        return Response(body=b"x" * 10_000_000)
 
-    asked.front = Front(asked.place, {"/metrics": long}, asked.records, patience=0.3)
+    asked.front = HttpServer(asked.place, {"/metrics": long}, asked.records, patience=0.3)
     async with asked.front:
         reader, writer = await asked.open()
         writer.write(RIGHT)
@@ -178,7 +178,7 @@ async def test_a_fault_is_told_and_answered(tmp_path: Path) -> None:
 
 
 def test_a_unix_socket_is_for_the_group_and_goes_at_the_end(tmp_path: Path) -> None:
-    place, path = Place(path=str(tmp_path / "metrics.sock")), tmp_path / "metrics.sock"
+    place, path = ListenAddress(path=str(tmp_path / "metrics.sock")), tmp_path / "metrics.sock"
     for mask in (0, 0o077):
         before = os.umask(mask)
         with place.bound():
@@ -190,7 +190,7 @@ def test_a_unix_socket_is_for_the_group_and_goes_at_the_end(tmp_path: Path) -> N
 
 
 def test_the_socket_of_another_is_not_removed(tmp_path: Path) -> None:
-    place, path = Place(path=str(tmp_path / "metrics.sock")), tmp_path / "metrics.sock"
+    place, path = ListenAddress(path=str(tmp_path / "metrics.sock")), tmp_path / "metrics.sock"
     place.bound().close()
     path.rename(tmp_path / "moved")
     with socket.socket(socket.AF_UNIX) as another:
@@ -215,7 +215,7 @@ def test_what_is_no_socket_is_left_alone(tmp_path: Path, made: Callable[[Path], 
     path = tmp_path / "metrics.sock"
     made(path)
     with pytest.raises(OSError, match="Address already in use"):
-        Place(path=str(path)).bound()
+        ListenAddress(path=str(path)).bound()
     assert path.exists()
 
 
@@ -223,4 +223,4 @@ def test_a_port_that_is_taken() -> None:
     port = free_port()
     said = f"can't listen on 127.0.0.1 port {port} for metrics: Address already in use"
     with socket.create_server(("127.0.0.1", port)), pytest.raises(OSError, match=said):
-        Place(host="127.0.0.1", port=port).bound()
+        ListenAddress(host="127.0.0.1", port=port).bound()

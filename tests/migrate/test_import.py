@@ -20,7 +20,7 @@ from aad.config import Config, load
 from aad.core.secret import Secret
 from aad.daemon import plugin_registry
 from aad.migrate import duo, freeradius
-from aad.migrate.toml_writer import BadFile, Page, Secrets
+from aad.migrate.toml_writer import BadFileError, Secrets, TomlWriter
 
 HERE = Path(__file__).parent
 MORE = 'client more {\n  ipaddr = 192.0.3.1\n  secret = "included secret"\n}\n'
@@ -335,7 +335,7 @@ def nothing(path: str, by: str) -> list[tuple[str, str]]:
 @given(st.lists(WORDS, max_size=40).map("".join), st.sampled_from(Secrets))
 def test_any_text_is_toml_or_a_bad_file(text: str, keeping: Secrets) -> None:
     for read in (duo.imported, partial(freeradius.imported, include=nothing)):
-        page = Page(keeping, "/secrets")
-        with contextlib.suppress(BadFile):
+        page = TomlWriter(keeping, "/secrets")
+        with contextlib.suppress(BadFileError):
             read("file", text, page=page)
             tomllib.loads(page.text())

@@ -18,7 +18,7 @@ from aad.notices import mailing
 from aad.notices.kept import KIND, MOST, By, Notice, Notices, Row, What, decoded, encoded, name_of
 from aad.notices.mailing import HOUR, LASTS, Mailing, Route
 from aad.notices.text import letter
-from aad.ports import AddressRefused, Found, Unavailable
+from aad.ports import AddressRefusedError, Found, Unavailable
 from aad.storing import LARGEST
 from tests.parts.fakes import MemoryStore, Opened
 
@@ -171,7 +171,7 @@ async def test_a_mail_server_that_is_down_loses_nothing(store: MemoryStore, mail
 async def test_who_can_not_be_told_is_one_record_and_seen(
     store: MemoryStore, mails: Mails, user: User | None, why: str
 ) -> None:
-    node, mails.wrong = Node(store, mails, *([user] if user else [])), AddressRefused("no")
+    node, mails.wrong = Node(store, mails, *([user] if user else [])), AddressRefusedError("no")
     await add(store)
     for _ in range(3):
         await node.look()
@@ -266,7 +266,7 @@ async def test_what_is_only_counted_is_given_up_too(
     node = Node(store, mails, ALICE)
     counted = Notice(user="Alice", more=1, last=int(time.time()))
     store.held[KIND, name_of("corp", "alice")] = encoded(counted)
-    mails.wrong = AddressRefused("550")
+    mails.wrong = AddressRefusedError("550")
     await node.look()
     assert store.held
     later = time.time() + LASTS + 60

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.parts.part import Part
-from tests.parts.waiting import NotInTime, until
+from tests.parts.waiting import NotInTimeError, until
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -84,7 +84,7 @@ class Child(Part):
         name = " ".join(self.command)[-200:]
         try:
             until(lambda: not self.alive or condition(), seconds, name)
-        except NotInTime as late:
+        except NotInTimeError as late:
             late.add_note(self.output()[-4000:])
             raise
         if not self.alive:

@@ -21,7 +21,7 @@ from aad.core.settings import Rate
 from aad.login.engine import Engine
 from aad.login.identify import Identify
 from aad.login.lockout import Lockout
-from aad.login.message_sending import Post
+from aad.login.message_sending import Messenger
 from aad.login.outages import Outages
 from aad.login.pending import Pending, Places
 from aad.login.signer import Signer
@@ -56,14 +56,14 @@ class MemoryStore(Opened):
     def __init__(self) -> None:
         self.time = 1000.0
         self.logins: dict[bytes, Kept] = {}
-        self.counters: dict[tuple[str, str, str], Tally] = {}
+        self.counted: dict[tuple[str, str, str], Tally] = {}
         self.held: dict[tuple[str, str], bytes] = {}
         self.passing: dict[tuple[str, str], tuple[bytes, float]] = {}
 
     def now(self) -> float:
         return self.time
 
-    async def keep(self, kept: Kept, most: int) -> bool:
+    async def put_login(self, kept: Kept, most: int) -> bool:
         self.logins.pop(kept.ticket, None)
         others = [each for each in self.logins.values() if each.holder == kept.holder and each.expires > self.time]
         surplus = max(0, len(others) + 1 - most)
@@ -75,57 +75,57 @@ class MemoryStore(Opened):
         self.logins[kept.ticket] = kept
         return True
 
-    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+    async def take_login(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         kept = self.logins.get(ticket)
         if kept is None:
             return None
         if kept.row and count:
-            change = count(kept.row, await self.recall("row", kept.row))
+            change = count(kept.row, await self.get_expiring("row", kept.row))
             if change is None:
                 return Taken(kept.login, refused=True)
             self._write("row", kept.row, change)
         del self.logins[ticket]
         return Taken(kept.login)
 
-    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+    async def logins_of(self, holder: str) -> list[tuple[bytes, bytes]]:
         return [
             (kept.ticket, kept.login)
             for kept in reversed(self.logins.values())
             if kept.holder == holder and kept.expires > self.time
         ]
 
-    async def waiting(self) -> int:
+    async def count_logins(self) -> int:
         return len(self.logins)
 
-    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
+    async def increment(self, tally: Tally, limit: int, *, extend: bool) -> int:
         key = (tally.kind, tally.scope, tally.name)
-        held = self.counters.get(key)
+        held = self.counted.get(key)
         if held is None or held.until <= self.time:
             held = replace(tally, count=0)
         if held.count >= limit:
             return 0
         until = tally.until if extend else held.until
-        self.counters[key] = replace(held, count=held.count + 1, until=until)
+        self.counted[key] = replace(held, count=held.count + 1, until=until)
         return held.count + 1
 
-    async def refund(self, kind: str, scope: str, name: str) -> None:
-        held = self.counters.get((kind, scope, name))
+    async def decrement(self, kind: str, scope: str, name: str) -> None:
+        held = self.counted.get((kind, scope, name))
         if held is not None:
-            self.counters[kind, scope, name] = replace(held, count=max(0, held.count - 1))
+            self.counted[kind, scope, name] = replace(held, count=max(0, held.count - 1))
 
-    async def forget(self, kind: str, scope: str, name: str) -> bool:
-        gone = [key for key in self.counters if key[0] == kind and key[2] == name and scope in ("", key[1])]
+    async def delete_counter(self, kind: str, scope: str, name: str) -> bool:
+        gone = [key for key in self.counted if key[0] == kind and key[2] == name and scope in ("", key[1])]
         for key in gone:
-            del self.counters[key]
+            del self.counted[key]
         return bool(gone)
 
-    async def tallies(self, kind: str) -> list[Tally]:
-        return [tally for tally in self.counters.values() if tally.kind == kind and tally.until > self.time]
+    async def counters(self, kind: str) -> list[Tally]:
+        return [tally for tally in self.counted.values() if tally.kind == kind and tally.until > self.time]
 
-    async def find(self, kind: str, name: str) -> bytes | None:
+    async def get(self, kind: str, name: str) -> bytes | None:
         return self.held.get((kind, name))
 
-    async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
+    async def compare_and_set(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
         if self.held.get((kind, name)) != old:
             return False
         self.held.pop((kind, name), None)
@@ -133,23 +133,25 @@ class MemoryStore(Opened):
             self.held[kind, name] = new
         return True
 
-    async def recall(self, kind: str, name: str) -> bytes | None:
+    async def get_expiring(self, kind: str, name: str) -> bytes | None:
         value, until = self.passing.get((kind, name), (b"", 0.0))
         return value if until > self.time else None
 
-    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
-        if await self.recall(kind, name) != old:
+    async def compare_and_set_expiring(
+        self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float
+    ) -> bool:
+        if await self.get_expiring(kind, name) != old:
             return False
         self.passing.pop((kind, name), None)
         if new is not None:
             self.passing[kind, name] = (new, until)
         return True
 
-    async def change(self, kind: str, name: str, rule: Rule, _expected: bytes | None = None) -> None:
-        if (change := rule(await self.recall(kind, name))) is not None:
+    async def update_expiring(self, kind: str, name: str, rule: Rule, _expected: bytes | None = None) -> None:
+        if (change := rule(await self.get_expiring(kind, name))) is not None:
             self._write(kind, name, change)
 
-    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+    async def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         for name, change in changes.items():
             self._write(kind, name, change)
 
@@ -158,7 +160,7 @@ class MemoryStore(Opened):
         if change is not None and change.value is not None:
             self.passing[kind, name] = (change.value, change.until)
 
-    async def values(self, kind: str) -> dict[str, bytes]:
+    async def all_expiring(self, kind: str) -> dict[str, bytes]:
         return {
             name: value for (each, name), (value, until) in self.passing.items() if each == kind and until > self.time
         }
@@ -286,7 +288,7 @@ class World:
         )
         self.records: list[tuple[str, dict[str, object]]] = []
         outages = Outages(self.record)
-        self.post = Post(self.senders, self.store, outages, self.record, budgets={"user": self.per_user})
+        self.post = Messenger(self.senders, self.store, outages, self.record, budgets={"user": self.per_user})
         wiring = Wiring(name="test", key=KEY, repositories={"corp": self.repository}, post=self.post)
         methods: dict[str, Method[Any]] = {
             "password": Password(PasswordSettings(), wiring),
@@ -336,5 +338,5 @@ class World:
         return [fields.get("reason") for each, fields in self.records if each == name]
 
 
-def attempt(typed: str | bytes = "right", name: str = "alice", endpoint: str = "gw", event: str = "vpn") -> Attempt:
-    return Attempt(event=event, endpoint=endpoint, name=name, answer=Plain(Secret(typed)), deadline=1e12)
+def attempt(typed: str | bytes = "right", name: str = "alice", client: str = "gw", event: str = "vpn") -> Attempt:
+    return Attempt(event=event, client=client, name=name, answer=Plain(Secret(typed)), deadline=1e12)

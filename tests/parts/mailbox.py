@@ -13,7 +13,7 @@ from tests.parts.letter import Letter, code_in
 from tests.parts.part import Part
 from tests.parts.ports import free_port
 from tests.parts.smtphooks import Hooks, Security, Stage
-from tests.parts.waiting import NotInTime
+from tests.parts.waiting import NotInTimeError
 
 __all__ = ["Letter", "Mailbox", "Security", "Stage", "code_in"]
 
@@ -64,7 +64,7 @@ class Mailbox(Part):
         self._thread.start()
         if not ready.wait(10):
             what = "the mail server"
-            raise NotInTime(what, 10)
+            raise NotInTimeError(what, 10)
 
     def stop(self) -> None:
         """Close the port and all connections."""
@@ -78,7 +78,7 @@ class Mailbox(Part):
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.letters(recipient)) >= count, seconds):
                 what = f"{count} letters to {recipient} ({len(self.letters(recipient))} of {len(self.messages)} are)"
-                raise NotInTime(what, seconds)
+                raise NotInTimeError(what, seconds)
             return self.letters(recipient)[-1]
 
     def letters(self, recipient: str) -> list[Letter]:

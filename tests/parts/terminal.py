@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pexpect
 
 from tests.parts.result import Answer
-from tests.parts.waiting import NotInTime
+from tests.parts.waiting import NotInTimeError
 
 QUIET = 0.1  # seconds without output after which an unfinished line is a question
 
@@ -86,7 +86,7 @@ def _shown(child: "pexpect.spawn[str]", seconds: float, enough: str = "") -> str
         except pexpect.TIMEOUT:
             if not shown:
                 what = f"{child.command}: the next output"
-                raise NotInTime(what, seconds) from None
+                raise NotInTimeError(what, seconds) from None
             return shown
         except pexpect.EOF:
             return shown + "\n" if shown and not shown.endswith("\n") else shown

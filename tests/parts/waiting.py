@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class NotInTime(AssertionError):  # noqa: N818 - it reads as a sentence
+class NotInTimeError(AssertionError):
     """The awaited condition didn't come true before its deadline."""
 
     def __init__(self, what: str, seconds: float) -> None:
@@ -20,7 +20,7 @@ def until(condition: Callable[[], T], seconds: float = 10.0, what: str = "the co
     pause = 0.005
     while not (found := condition()):
         if time.monotonic() >= deadline:
-            raise NotInTime(what, seconds)
+            raise NotInTimeError(what, seconds)
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
     return found

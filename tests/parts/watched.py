@@ -23,7 +23,7 @@ from aad.radius.worker_relay import turn
 from tests.parts.daemon import Daemon
 from tests.parts.part import Part
 from tests.parts.raw import status_server
-from tests.parts.waiting import NotInTime
+from tests.parts.waiting import NotInTimeError
 from tools.watching import family, memory, peak, shared_once
 
 EVERY = 0.02  # seconds
@@ -68,7 +68,7 @@ class Watched(Part):
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], 10)[0] or self._process.stdout.readline() != b"begun\n":
             what = "the first reply to a Status-Server"
-            raise NotInTime(what, 10)
+            raise NotInTimeError(what, 10)
 
     def stop(self) -> None:
         """Take in what was seen; it may have been stopped already."""

@@ -17,7 +17,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 from aad.core.message import Message, Receipt
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
-from aad.ports import AddressRefused, Deferred, Unavailable, Underway, Wiring
+from aad.ports import AddressRefusedError, Deferred, Unavailable, Underway, Wiring
 
 NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 REFUSES_US, BAD_NUMBER = (401, 403), (400, 404, 422)
@@ -75,7 +75,7 @@ class SmsGateway:
         number = plain(message.recipient)
         if not number:
             what = "is no phone number in international form"
-            raise AddressRefused(what)
+            raise AddressRefusedError(what)
         job = self._threads.submit(self._post, {"to": number, "text": message.short}, message.until)
         answer = asyncio.wrap_future(job)
         answer.add_done_callback(lambda late: late.cancelled() or late.exception())  # maybe nobody asks any more
@@ -105,7 +105,7 @@ class SmsGateway:
         status, answer = self._ask("POST", body)
         if status in BAD_NUMBER:
             what = f"the gateway says {status}"
-            raise AddressRefused(what)
+            raise AddressRefusedError(what)
         if not 200 <= status < 300:
             what = f"the gateway says {status}"
             raise (Unavailable if status in REFUSES_US else Deferred)(what, where=self._where)

@@ -16,7 +16,7 @@ from aad.core.secret import Secret
 from aad.radius.protocol.attribute_dictionary import shown
 from aad.radius.protocol.constants import ACCESS_REQUEST, STATUS_SERVER, Flaw
 from aad.radius.protocol.packet import authentic, decode
-from aad.radius.protocol.password import Refused, answer_of
+from aad.radius.protocol.password import UnusablePassword, answer_of
 from aad.radius.protocol.wire import PacketError, split
 
 SECRET = Secret(b"testing123")
@@ -51,4 +51,4 @@ def test_as_a_strict_server_would(oracle: str, datagram: bytes) -> None:
     assert all(seen[kind] == request.every(kind) for kind, _ in attributes)
     authentic(request, SECRET)
     answer = answer_of(request, SECRET)
-    assert isinstance(answer, Refused) or not answer.matches(Secret(b"no password of theirs"))
+    assert isinstance(answer, UnusablePassword) or not answer.matches(Secret(b"no password of theirs"))

@@ -13,21 +13,21 @@ from aad.core.identity import User
 from aad.core.outcome import Reason
 from aad.core.policy import Chain
 from aad.radius.protocol.attribute_dictionary import shipped
-from aad.radius.reply_attributes import Granting
+from aad.radius.reply_attributes import ReplyAttributes
 from tests.parts.fakes import World, attempt
 
 ALICE = User(name="alice", repository="corp", handle="alice", attributes={"ip": ("192.0.2.7",), "bad": ("nowhere",)})
 LOGIN = Login(
-    reference="R", nonce=b"", name="alice", user=ALICE, event="vpn", endpoint="gw", chain=Chain("c", ("password",))
+    reference="R", nonce=b"", name="alice", user=ALICE, event="vpn", client="gw", chain=Chain("c", ("password",))
 )
 
 
-def granting(required: bool = False, **attributes: str | list[str]) -> Granting:  # noqa: FBT001, FBT002
+def granting(required: bool = False, **attributes: str | list[str]) -> ReplyAttributes:  # noqa: FBT001, FBT002
     items = tuple(
         (name.replace("_", "-"), tuple(map(value, [text] if isinstance(text, str) else text)))
         for name, text in attributes.items()
     )
-    return Granting([Table(name="one", attributes=items, required=required)], shipped())
+    return ReplyAttributes([Table(name="one", attributes=items, required=required)], shipped())
 
 
 def test_attributes_are_encoded_in_order() -> None:
@@ -65,7 +65,7 @@ async def test_the_engine_lets_nobody_in_whom_it_can_not_tell_of() -> None:
     world.engine.grant = granting(Class="{attribute:gone}", required=True)
     assert isinstance(await world.engine.begin(attempt()), Rejected)
     assert "login.accepted" not in world.names()
-    assert not any(tally.count for tally in world.store.counters.values())  # it was no guess
+    assert not any(tally.count for tally in world.store.counted.values())  # it was no guess
     world.engine.grant = granting(Class="x")
     assert isinstance(reply := await world.engine.begin(attempt()), Accepted)
     assert reply.granted == ((25, b"x"),)

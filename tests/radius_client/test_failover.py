@@ -18,15 +18,15 @@ from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCES
 from aad.radius.protocol.packet import Request, authentic
 from aad.radius.protocol.password import answer_of
 from aad.radius.protocol.wire import HEADER, response_authenticator
-from aad.radius_client.failover import Servers, wrong
-from aad.radius_client.request import Question, Verdict
+from aad.radius_client.failover import Failover, wrong
+from aad.radius_client.request import PasswordCheck, Verdict
 from tests.parts.oracle import Oracle, Says, saying, silent
 from tests.parts.waiting import until
 
 SECRET = Secret("the secret of both sides")
-QUESTION = Question(name="alice", password=Secret("correct horse"), called="aad", caller="192.0.2.7")
+QUESTION = PasswordCheck(name="alice", password=Secret("correct horse"), called="aad", caller="192.0.2.7")
 Make = Callable[..., Oracle]
-Open = Callable[..., Servers]
+Open = Callable[..., Failover]
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def oracle() -> Iterator[Make]:
 
 @pytest_asyncio.fixture
 async def opened() -> AsyncIterator[Open]:
-    made: list[Servers] = []
+    made: list[Failover] = []
 
-    def servers(*names_: str, secret: Secret = SECRET, timeout: float = 0.2, retries: int = 1) -> Servers:
-        made.append(Servers(names_, secret, timeout, retries))
+    def servers(*names_: str, secret: Secret = SECRET, timeout: float = 0.2, retries: int = 1) -> Failover:
+        made.append(Failover(names_, secret, timeout, retries))
         return made[-1]
 
     yield servers
@@ -53,7 +53,7 @@ def soon(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
-async def unanswered(servers: Servers, seconds: float = 5.0) -> str:
+async def unanswered(servers: Failover, seconds: float = 5.0) -> str:
     with pytest.raises(Unavailable) as error:
         await servers.ask(QUESTION, soon(seconds))
     return error.value.what
@@ -138,7 +138,7 @@ async def test_one_that_sends_nothing_else_is_given_up_and_asked_again_later(ora
         await asyncio.sleep(0.05)
 
 
-async def accepted(servers: Servers) -> bool:
+async def accepted(servers: Failover) -> bool:
     with contextlib.suppress(Unavailable):
         return await servers.ask(QUESTION, soon()) is Verdict.ACCEPTED
     return False
@@ -208,7 +208,7 @@ async def test_one_that_answers_others_is_not_down(oracle: Make, opened: Open) -
     right = saying(ACCESS_ACCEPT, SECRET)
     server = oracle(lambda request: right(request) if request.name == "bob" else [])
     servers = opened(server.name)
-    bob = Question(name="bob", password=Secret("x"), called="aad")
+    bob = PasswordCheck(name="bob", password=Secret("x"), called="aad")
     lost = asyncio.create_task(unanswered(servers))
     await asyncio.sleep(0.1)
     assert await servers.ask(bob, soon()) is Verdict.ACCEPTED
@@ -220,7 +220,7 @@ async def test_one_that_answers_others_is_not_down(oracle: Make, opened: Open) -
 async def test_256_requests_are_under_way_at_most_and_each_gets_its_own_reply(oracle: Make, opened: Open) -> None:
     server = oracle(silent)
     servers = opened(server.name, timeout=0.5, retries=100)
-    questions = [Question(name=f"user{number}", password=Secret("x"), called="aad") for number in range(300)]
+    questions = [PasswordCheck(name=f"user{number}", password=Secret("x"), called="aad") for number in range(300)]
     tasks = [asyncio.create_task(servers.ask(each, soon(60))) for each in questions]
     await asyncio.to_thread(until, lambda: sum(task.done() for task in tasks) == 44)
     waiting = [task for task in tasks if not task.done()]
@@ -260,7 +260,7 @@ async def test_without_time_nobody_is_asked(oracle: Make, opened: Open) -> None:
 def test_what_radius_cannot_carry_is_no_question() -> None:
     for name, password in (("", "x"), ("ä" * 127, "x"), ("alice", "x" * 129)):
         with pytest.raises(ValueError, match="octets"):
-            Question(name=name, password=Secret(password), called="aad")
+            PasswordCheck(name=name, password=Secret(password), called="aad")
     assert "correct" not in repr(QUESTION)
 
 

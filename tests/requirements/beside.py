@@ -17,7 +17,7 @@ from aad.radius.worker_relay import turn
 from tests.parts.daemon import Daemon
 from tests.parts.part import Part
 from tests.parts.raw import Raw, Request, status_server
-from tests.parts.waiting import NotInTime, until
+from tests.parts.waiting import NotInTimeError, until
 
 S = TypeVar("S", bound=AbstractAsyncContextManager[Any])
 CROWD = 12  # more than there are connections
@@ -39,7 +39,7 @@ class Beside(Part, Generic[S]):
         self._thread.start()
         if not ready.wait(10):
             what = "the server beside"
-            raise NotInTime(what, 10)
+            raise NotInTimeError(what, 10)
 
     def stop(self) -> None:
         """Close its port and every connection."""

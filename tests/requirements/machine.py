@@ -149,7 +149,10 @@ senders = breakable(Smtp, "send")
 email_otp = breakable(EmailOtp, "begin", "verify")
 password = breakable(Password, "begin", "verify")
 password.Settings = Settings
-stores = breakable(Sqlite, "spend", "again", "recall", "change", "keep", "take", "write")
+stores = breakable(
+    Sqlite,
+    *("increment", "logins_of", "get_expiring", "update_expiring", "put_login", "take_login", "put_expiring"),
+)
 """
 ENTRY_POINTS = """
 [aad.repositories]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from aad.stores.valkey.reply import Reader, Refusal
+from aad.stores.valkey.reply import ErrorReply, ReplyReader
 from tests.parts.daemon import Daemon
 from tests.parts.redis import Redis
 
@@ -126,12 +126,12 @@ class InValkey:
         return sorted(self._do(b"KEYS", pattern + b"*"))
 
     def _do(self, *words: bytes) -> Any:
-        reader, answers = Reader(), list[Any]()
+        reader, answers = ReplyReader(), list[Any]()
         with _line(self._server) as line:
             line.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words))
             while not answers:
                 answers += reader.read(line.recv(1 << 20))
-        assert not isinstance(answers[0], Refusal), str(answers[0])
+        assert not isinstance(answers[0], ErrorReply), str(answers[0])
         return answers[0]
 
 

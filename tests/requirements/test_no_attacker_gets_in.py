@@ -38,18 +38,18 @@ FIRST_STEPS = (
     "EmailOtp.begin lies",
     "Smtp.send raises",
     "Smtp.send lies",
-    "Sqlite.spend raises",
-    "Sqlite.again raises",
-    "Sqlite.recall raises",
-    "Sqlite.change raises",
-    "Sqlite.keep raises",
+    "Sqlite.increment raises",
+    "Sqlite.logins_of raises",
+    "Sqlite.get_expiring raises",
+    "Sqlite.update_expiring raises",
+    "Sqlite.put_login raises",
 )
 STEPS_AFTER_THE_CODE = (
     "EmailOtp.verify raises",
     "EmailOtp.verify lies",
-    "Sqlite.take raises",
-    "Sqlite.take lies",
-    "Sqlite.write raises",
+    "Sqlite.take_login raises",
+    "Sqlite.take_login lies",
+    "Sqlite.put_expiring raises",
 )
 ALICE_BINDS = f'BIND dn="{ALICE.dn}"'
 

@@ -37,8 +37,16 @@ attempts = 1000
 """
 MANY = 300
 DEADLINE = 'deadline = "1500ms"'
-STEPS = ("Ldap.find", "Password.begin", "EmailOtp.begin", "Smtp.send", "EmailOtp.verify", "Sqlite.spend", "Sqlite.take")
-AFTER_THE_CODE = ("EmailOtp.verify", "Sqlite.take")
+STEPS = (
+    "Ldap.find",
+    "Password.begin",
+    "EmailOtp.begin",
+    "Smtp.send",
+    "EmailOtp.verify",
+    "Sqlite.increment",
+    "Sqlite.take_login",
+)
+AFTER_THE_CODE = ("EmailOtp.verify", "Sqlite.take_login")
 HOW = {
     "sleeps": "was not back in time",
     "clings": "was not back in time",
@@ -52,7 +60,7 @@ HOW = {
     "wordless": "raised Unavailable without words",
 }
 # Steps at which a bool, or nothing, is a right answer.
-RIGHT_SO = {("Sqlite.spend", "lies")}
+RIGHT_SO = {("Sqlite.increment", "lies")}
 RAISED = {
     "raises": "KeyError",
     "exits": "SystemExit",

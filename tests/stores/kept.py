@@ -16,11 +16,11 @@ def tally(store: Store, name: str = "alice", *, scope: str = "vpn", lasts: float
 async def keep(store: Store, ticket: bytes, holder: str, login: bytes, expires: float, **more: Any) -> bool:
     """Keep a login as somebody who may have as many as there are."""
     most = more.pop("most", 10**6)
-    return await store.keep(Kept(ticket=ticket, holder=holder, login=login, expires=expires, **more), most)
+    return await store.put_login(Kept(ticket=ticket, holder=holder, login=login, expires=expires, **more), most)
 
 
 async def taken(store: Store, ticket: bytes) -> bytes | None:
     """Take a login that no row refuses."""
-    found = await store.take(ticket)
+    found = await store.take_login(ticket)
     assert found is None or not found.refused
     return found.login if found else None

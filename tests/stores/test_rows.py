@@ -52,7 +52,7 @@ async def guessed(store: Store, timed: Timed, lockout: Lockout, kind: Kind) -> b
     """Answer a challenge with a wrong code, as the engine does; say whether it would have been compared."""
     row = row_name(kind, ALICE.repository, ALICE.key)
     await keep(store, b"ticket", OWNER, b"login", store.now() + 60, row=row)
-    taken = await store.take(b"ticket", lockout.guess(WRONG).in_row)
+    taken = await store.take_login(b"ticket", lockout.guess(WRONG).in_row)
     assert taken is not None
     return not taken.refused
 

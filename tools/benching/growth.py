@@ -176,7 +176,7 @@ async def _counted(file: Path) -> int:
     """Return how many names count in a store."""
     async with _store(file) as store:
         return len(
-            {tally.name for kind in (lockout.UNKNOWN, message_sending.KIND) for tally in await store.tallies(kind)}
+            {tally.name for kind in (lockout.UNKNOWN, message_sending.KIND) for tally in await store.counters(kind)}
         )
 
 

@@ -41,7 +41,7 @@ class Order:
     wrong: bool = False
 
 
-class Lost(Exception):  # noqa: N818 - an outcome
+class LostError(Exception):
     """The login came to nothing; says at which step."""
 
 
@@ -129,7 +129,7 @@ class Load:
         slot = self._slots.pop() if self._slots else await self._slot()
         try:
             await self._login(slot[1], number)
-        except Lost as lost:
+        except LostError as lost:
             tally.losses[str(lost)] = tally.losses.get(str(lost), 0) + 1
         else:
             tally.accepted += 1
@@ -145,7 +145,7 @@ class Load:
         return await loop.create_datagram_endpoint(Slot, remote_addr=("127.0.0.1", self._order.port))
 
     async def _login(self, slot: Slot, number: int) -> None:
-        """Log in as user0007 does; Lost."""
+        """Log in as user0007 does; LostError."""
         name = f"user{number:04}"
         code = self.mails[f"{name}@example.com".encode()] = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
@@ -155,30 +155,30 @@ class Load:
             return
         if challenge.code != constants.ACCESS_CHALLENGE:
             what = f"reply {challenge.code} to the password"
-            raise Lost(what)
+            raise LostError(what)
         try:
             typed = await asyncio.wait_for(code, LOST)
         except TimeoutError:
             what = "no mail"
-            raise Lost(what) from None
+            raise LostError(what) from None
         before = time.perf_counter()
         accept = await asked(
             slot, Request(name, typed, (constants.STATE, challenge.first(constants.STATE) or b"")), "code"
         )
         if accept.code != constants.ACCESS_ACCEPT:
             what = f"reply {accept.code} to the code"
-            raise Lost(what)
+            raise LostError(what)
         self.tally.challenge.append((challenged - began) * 1000)
         self.tally.accept.append((time.perf_counter() - before) * 1000)
 
 
 async def asked(slot: Slot, request: Request, step: str) -> Any:
-    """Return the reply; Lost: there was none."""
+    """Return the reply; LostError: there was none."""
     try:
         return await slot.ask(request)
     except TimeoutError:
         what = f"no reply to the {step}"
-        raise Lost(what) from None
+        raise LostError(what) from None
 
 
 async def obey(mail_port: int, mail_seconds: float) -> None:

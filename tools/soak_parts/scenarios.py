@@ -11,7 +11,7 @@ from aad.radius.protocol import constants
 from aad.radius.protocol.client_packets import Reply
 from tests.parts.directory import Person
 from tests.parts.raw import Request
-from tools.soak_parts.users import Crowd, Odd, expect, reference_of
+from tools.soak_parts.users import Crowd, OddError, expect, reference_of
 
 LOCKED = 15.0  # seconds of a lockout
 QUEUE = 10.0  # seconds until nobody waits any more for a mail server that holds none up
@@ -72,7 +72,7 @@ class Ways(Crowd):
         one, two = await _both(self._ask(request, step, may=may), again)
         if one.datagram != two.datagram:
             what = f"two replies to the same octets, at the {step}"
-            raise Odd(what)
+            raise OddError(what)
         return two
 
     async def _later(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
@@ -99,7 +99,7 @@ class Ways(Crowd):
             self.tally.double_accepts.append(f"{person.name}: {accepts}")
         if not accepts:
             what = "no Access-Accept"
-            raise Odd(what)
+            raise OddError(what)
         self.tally.refused += len(replies) - accepts
         self._went_well(person, challenged, mails)
 

@@ -24,7 +24,7 @@ SHELF = 40.0  # seconds until a user whose login came to nothing tries again: lo
 _PROMPTED = re.compile(rb"\(ref ([2-9A-Z]{6})\)")
 
 
-class Unanswered(Exception):  # noqa: N818 - an outcome
+class UnansweredError(Exception):
     """No reply, or no mail; `step`: "password", "mail" or "code"; since `began`."""
 
     def __init__(self, step: str, began: float) -> None:
@@ -32,7 +32,7 @@ class Unanswered(Exception):  # noqa: N818 - an outcome
         self.step, self.began = step, began
 
 
-class Odd(Exception):  # noqa: N818 - an outcome
+class OddError(Exception):
     """A reply that should have been another."""
 
 
@@ -81,13 +81,13 @@ class Crowd:
         steps: Callable[[Person], Awaitable[None]] = getattr(self, f"_{way}")
         try:
             await steps(person)
-        except Unanswered as error:
+        except UnansweredError as error:
             by = "" if error.step == "code" else self._outages.blame(error.began, mail_only=error.step == "mail")
             if by:
                 self.tally.unanswered[by] += 1
             else:
                 self._lost(f"{way}: {person.name}: no answer to the {error.step}")
-        except Odd as error:
+        except OddError as error:
             self._lost(f"{way}: {person.name}: {error}")
         else:
             return True
@@ -113,7 +113,7 @@ class Crowd:
             self._open.append(slot)
 
     async def _ask(self, request: Request, step: str, *, may: bool = False) -> Reply:
-        """Ask as a NAS does; `may`: it may be an Access-Accept. Unanswered."""
+        """Ask as a NAS does; `may`: it may be an Access-Accept. UnansweredError."""
         began = time.monotonic()
         async with self._slot() as slot:
             try:
@@ -121,7 +121,7 @@ class Crowd:
             except TimeoutError:
                 if step == "password":
                     self._outages.saw("silence", began)
-                raise Unanswered(step, began) from None
+                raise UnansweredError(step, began) from None
         if reply.code == constants.ACCESS_ACCEPT and not may:
             self.tally.let_in.append(f"{step} of {request.name}")
         if step == "password":
@@ -138,7 +138,7 @@ class Crowd:
             return await asyncio.wait_for(asyncio.shield(self._room.code(person.name, reference_of(challenge))), MAIL)
         except TimeoutError:
             step, asked = "mail", began - SENDS * WAIT
-            raise Unanswered(step, asked) from None
+            raise UnansweredError(step, asked) from None
 
     async def _answer(self, name: str, challenge: Reply, typed: bytes, *, may: bool = False) -> Reply:
         state = (constants.STATE, challenge.first(constants.STATE) or b"")
@@ -158,10 +158,10 @@ class Crowd:
 
 
 def expect(reply: Reply, code: int) -> Reply:
-    """Return the reply if it is as expected. Odd."""
+    """Return the reply if it is as expected. OddError."""
     if reply.code != code:
         what = f"reply {reply.code} instead of {code}"
-        raise Odd(what)
+        raise OddError(what)
     return reply
 
 

@@ -16,7 +16,7 @@ from pyrad.dictionary import Dictionary, ParseError
 from pyrad.tools import DecodeAttr, EncodeAttr
 
 from aad.radius.protocol.constants import NOT_IN_REPLIES, TUNNEL_PASSWORD, VENDOR_SPECIFIC
-from aad.radius.protocol.user_address import Source
+from aad.radius.protocol.user_address import UserAddressAttribute
 from aad.radius.protocol.wire import VENDOR_OCTETS, Attribute, inside, vendor_attribute
 
 MOST_OCTETS, MOST_OF_VENDOR = 253, 247  # of a value: RFC 2865 5, and 5.26
@@ -47,7 +47,7 @@ logging.getLogger("pyrad").addHandler(logging.NullHandler())  # it would tell st
 logging.getLogger("pyrad").propagate = False
 
 
-class Vocabulary:
+class AttributeDictionary:
     """The attributes of a dictionary. Names are as they stand there; "Tunnel-Type:1" has the tag 1."""
 
     def __init__(self, further: Path | None = None) -> None:
@@ -90,13 +90,13 @@ class Vocabulary:
         """Return the names of the attributes that may hold a user's address."""
         return (name for name, known in self._dictionary.attributes.items() if known.type in _ADDRESSES)
 
-    def source(self, name: str) -> Source:
+    def source(self, name: str) -> UserAddressAttribute:
         """Return where an attribute stands in a request. ValueError: it can't hold an address."""
         known = self._dictionary.attributes.get(name)
         if known is None or known.type not in _ADDRESSES or known.is_sub_attribute:
             message = f"{name} holds no address"
             raise ValueError(message)
-        return Source(known.code, self._vendor(known), known.type, known.has_tag, name)
+        return UserAddressAttribute(known.code, self._vendor(known), known.type, known.has_tag, name)
 
     def encoded(self, name: str, text: str) -> Attribute:
         """Encode an attribute that a reply can hold. ValueError: the value doesn't suit it, and what would."""
@@ -163,9 +163,9 @@ def shown(attribute: Attribute) -> tuple[str, str]:
 
 
 @cache
-def shipped() -> Vocabulary:
+def shipped() -> AttributeDictionary:
     """Return the shipped dictionary."""
-    return Vocabulary()
+    return AttributeDictionary()
 
 
 def _parted(name: str) -> tuple[str, str | None]:

@@ -42,7 +42,7 @@ _NOTHING = Secret(b"")
 
 
 @dataclass(frozen=True)
-class Refused:
+class UnusablePassword:
     """A request that is answered with Access-Reject, unasked. `what`: in words for the log, without its octets."""
 
     reason: Reason
@@ -111,23 +111,23 @@ class MsChap2:
         return hmac.compare_digest(self.response, made)
 
 
-def answer_of(request: Request, secret: Secret) -> Answer | Refused:
-    """Return what the user gave; Refused: nothing that could be checked, or more than one thing.
+def answer_of(request: Request, secret: Secret) -> Answer | UnusablePassword:
+    """Return what the user gave; UnusablePassword: nothing that could be checked, or more than one thing.
 
     An empty User-Password, which some clients send instead of 16 NULs, is an empty answer. `secret`: the one that the
     request is signed with, if it is signed: a Message-Authenticator has been verified before (`Client.secret_of`).
     """
     if request.first(SERVICE_TYPE) == AUTHORIZE_ONLY and request.state is None:  # RFC 5080 2.1.1
-        return Refused(Reason.UNSUPPORTED, "Authorize-Only without State")
+        return UnusablePassword(Reason.UNSUPPORTED, "Authorize-Only without State")
     given = [each for each in request.attributes if each[0] in _OF]
     if VENDOR_SPECIFIC in request.types:
         given += [(-kind, value) for kind in (MS_CHAP2_RESPONSE, MS_CHAP_RESPONSE) for value in request.microsoft(kind)]
     if not given:
-        return Refused(Reason.NO_PASSWORD, "neither User-Password nor CHAP-Password nor MS-CHAP2-Response")
+        return UnusablePassword(Reason.NO_PASSWORD, "neither User-Password nor CHAP-Password nor MS-CHAP2-Response")
     kind, value = given[0]
     if len(given) > 1 and kind != EAP_MESSAGE:
         # RFC 2865 4.1: "An Access-Request MUST NOT contain both a User-Password and a CHAP-Password."
-        return Refused(Reason.UNSUPPORTED, "more than one password")
+        return UnusablePassword(Reason.UNSUPPORTED, "more than one password")
     return _OF[kind](request, value, secret)
 
 
@@ -148,9 +148,9 @@ def chap_response(identifier: bytes, password: Secret, challenge: bytes) -> byte
     return md5(identifier + password.reveal() + challenge, usedforsecurity=False).digest()
 
 
-def _pap(request: Request, value: bytes, secret: Secret) -> Answer | Refused:
+def _pap(request: Request, value: bytes, secret: Secret) -> Answer | UnusablePassword:
     if len(value) % _BLOCK or len(value) > LONGEST:
-        return Refused(Reason.UNSUPPORTED, f"a User-Password of {len(value)} octets")
+        return UnusablePassword(Reason.UNSUPPORTED, f"a User-Password of {len(value)} octets")
     chained = [value[at - _BLOCK : at] or request.authenticator for at in range(0, len(value), _BLOCK)]
     password = _xor(value, b"".join([_pad(secret, before) for before in chained]))
     # RFC 2865 5.2: "The password is first padded at the end with nulls to a multiple of 16 octets." One inside stays.
@@ -160,14 +160,16 @@ def _pap(request: Request, value: bytes, secret: Secret) -> Answer | Refused:
     return _unproven(request, Plain(Secret(typed)))
 
 
-def _unproven(request: Request, typed: Plain) -> Answer | Refused:
+def _unproven(request: Request, typed: Plain) -> Answer | UnusablePassword:
     """Refuse octets that no user typed, where nothing proves the secret: by a wrong one, any password is random octets.
 
     No back end is asked about them, and they count as no guess.
     """
     if mangled(typed):  # sshd's junk, by pam_radius: control characters, and the secret is right
-        return typed if request.state is None else Refused(Reason.NAME_MANGLED, "it is no answer to a challenge")
-    return Refused(Reason.UNREADABLE, f"what came isn't {CHARSET.upper()}, or holds control characters")
+        return (
+            typed if request.state is None else UnusablePassword(Reason.NAME_MANGLED, "it is no answer to a challenge")
+        )
+    return UnusablePassword(Reason.UNREADABLE, f"what came isn't {CHARSET.upper()}, or holds control characters")
 
 
 def _is_text(octets: bytes) -> bool:
@@ -179,27 +181,27 @@ def _is_text(octets: bytes) -> bool:
     return not any(octet < _BLANK or octet == _DEL for octet in octets)
 
 
-def _chap(request: Request, value: bytes, secret: Secret) -> Answer | Refused:
+def _chap(request: Request, value: bytes, secret: Secret) -> Answer | UnusablePassword:
     del secret
     challenges = request.every(CHAP_CHALLENGE)
     # RFC 2865 5.40: a challenge of 16 octets may stand in the Request Authenticator instead.
     challenge = challenges[0] if challenges else request.authenticator
     if len(value) != 17 or len(challenges) > 1 or len(challenge) < 5:  # noqa: PLR2004 - octets: RFC 2865 5.3, 5.40
-        return Refused(Reason.UNSUPPORTED, "a malformed CHAP-Password or CHAP-Challenge")
+        return UnusablePassword(Reason.UNSUPPORTED, "a malformed CHAP-Password or CHAP-Challenge")
     return Chap(value[:1], challenge, value[1:])
 
 
-def _mschap2(request: Request, value: bytes, secret: Secret) -> Answer | Refused:
+def _mschap2(request: Request, value: bytes, secret: Secret) -> Answer | UnusablePassword:
     del secret
     challenges = request.microsoft(MS_CHAP_CHALLENGE)
     if len(value) != 50 or list(map(len, challenges)) != [16]:  # noqa: PLR2004 - octets: RFC 2548 2.3.2, 2.1.2
-        return Refused(Reason.UNSUPPORTED, "a malformed MS-CHAP2-Response or MS-CHAP-Challenge")
+        return UnusablePassword(Reason.UNSUPPORTED, "a malformed MS-CHAP2-Response or MS-CHAP-Challenge")
     # Ident, Flags, Peer-Challenge (16), Reserved (8), Response (24).
     return MsChap2(value[:1], request.first(USER_NAME) or b"", challenges[0], value[2:18], value[26:])
 
 
-def _unsupported(what: str) -> Callable[[Request, bytes, Secret], Answer | Refused]:
-    return lambda _request, _value, _secret: Refused(Reason.UNSUPPORTED, what)
+def _unsupported(what: str) -> Callable[[Request, bytes, Secret], Answer | UnusablePassword]:
+    return lambda _request, _value, _secret: UnusablePassword(Reason.UNSUPPORTED, what)
 
 
 _OF = {  # Microsoft's types are negative

@@ -15,7 +15,7 @@ _LENGTHS = {"ipaddr": 4, "ipv6addr": 16}
 
 
 @dataclass(frozen=True)
-class Source:
+class UserAddressAttribute:
     """An attribute that tells it: its type, the vendor it is of (0: none), and what it holds ("string", "ipaddr").
 
     `tagged`: a text may have a tag before it (RFC 2868 3.3).

@@ -13,17 +13,26 @@ from typing import ClassVar, Self, TypeVar
 from aad.core.identity import User
 from aad.core.outcome import Fact, Failure, Reason, Success
 from aad.core.secret import Secret
-from aad.ports import Admit, AmbiguousUser, Found, GroupLookup, Unavailable, Wiring
+from aad.ports import Admit, AmbiguousUserError, Found, GroupLookup, Unavailable, Wiring
 from aad.repositories.ldap.account_state import sight
-from aad.repositories.ldap.decode import Unreadable
-from aad.repositories.ldap.failover import Account, Asker, Lines, OneUsers, Refused, Server, Undecided, peer
+from aad.repositories.ldap.decode import UnreadableAnswerError
+from aad.repositories.ldap.failover import (
+    Account,
+    Connections,
+    Failover,
+    OneUserRefusedError,
+    Server,
+    ServerRefusedError,
+    UndecidedError,
+    peer,
+)
 from aad.repositories.ldap.groups import looked_up
-from aad.repositories.ldap.pool import Late, Pool
-from aad.repositories.ldap.resolve import Names
+from aad.repositories.ldap.pool import Pool, PoolTimeoutError
+from aad.repositories.ldap.resolve import Resolver
 from aad.repositories.ldap.result_codes import OURS, SIZE_LIMIT, SUCCESS, Result, verdict
 from aad.repositories.ldap.settings import LdapSettings
 from aad.repositories.ldap.transport import Turns
-from aad.repositories.ldap.user_entry import Reader
+from aad.repositories.ldap.user_entry import UserReader
 
 A = TypeVar("A")
 
@@ -38,20 +47,20 @@ class Ldap:
         self._settings = settings
         self._where = f"repository {wiring.name}"
         self._account_state = wiring.account_state
-        self._reader = Reader(settings, wiring.name, wiring.attributes, account_state=wiring.account_state)
-        self._pool: Pool[Asker]
+        self._reader = UserReader(settings, wiring.name, wiring.attributes, account_state=wiring.account_state)
+        self._pool: Pool[Failover]
         self._news: deque[Fact] = deque(maxlen=100)
 
     async def __aenter__(self) -> Self:
         """Connect when somebody asks, not before. Unavailable: the authority's file can't be used."""
-        settings, names = self._settings, Names()
+        settings, names = self._settings, Resolver()
         tls = self._tls()
         turns = Turns()
         servers = [
             Server(url, peer(url, tls, starttls=settings.starttls), self._news, turns) for url in settings.servers
         ]
         account = Account(settings.bind_dn, settings.bind_password or Secret(b""))
-        askers = [Asker(servers, names, account, settings.timeout) for _ in range(settings.connections)]
+        askers = [Failover(servers, names, account, settings.timeout) for _ in range(settings.connections)]
         self._pool = Pool(askers)
         return self
 
@@ -66,19 +75,19 @@ class Ldap:
         if (wanted := self._reader.user_search(name)) is None:
             return None
 
-        async def question(lines: Lines) -> Found | AmbiguousUser | None:
+        async def question(lines: Connections) -> Found | AmbiguousUserError | None:
             result, entries = await lines.search(wanted)
             if result.code == SIZE_LIMIT or len(entries) > 1:
-                return AmbiguousUser()
+                return AmbiguousUserError()
             if result.code != SUCCESS:
-                raise Refused(_search_words(wanted.base, result), ours=result.code in OURS)
+                raise ServerRefusedError(_search_words(wanted.base, result), ours=result.code in OURS)
             if not entries:
                 return None
             user = await self._with_groups(lines, self._reader.user(entries[0], time.time()))
             return Found(user, await self._proof(lines, user, password) if password and await admit(user) else None)
 
         found = await self._ask(lambda asker: asker.ask(question, deadline), deadline)
-        if isinstance(found, AmbiguousUser):
+        if isinstance(found, AmbiguousUserError):
             raise found
         return replace(found, facts=self._told()) if found and self._news else found
 
@@ -87,7 +96,7 @@ class Ldap:
         if not password:
             return Failure(Reason.EMPTY_PASSWORD)
 
-        async def question(lines: Lines) -> Success | Failure:
+        async def question(lines: Connections) -> Success | Failure:
             return await self._proof(lines, user, password)
 
         return await self._ask(lambda asker: asker.ask(question, deadline), deadline)
@@ -96,17 +105,17 @@ class Ldap:
         """Ask every server for the bases. Unavailable: none can be used."""
         settings, account = self._settings, self._settings.bind_dn or "nobody"
 
-        async def question(lines: Lines) -> str:
+        async def question(lines: Connections) -> str:
             for base in dict.fromkeys((settings.base_dn, settings.groups_below())):
                 result = await lines.base_found(base)
                 if result.code != SUCCESS:
-                    raise Refused(_search_words(base, result), ours=True)
+                    raise ServerRefusedError(_search_words(base, result), ours=True)
             seen = f", {await self._state_seen(lines)}" if self._account_state else ""
             return f"bound as {account}, base found{seen}"
 
         deadline = time.monotonic() + self._settings.timeout * (len(self._settings.servers) + 1)
 
-        async def every(asker: Asker) -> list[tuple[str, str, bool]]:
+        async def every(asker: Failover) -> list[tuple[str, str, bool]]:
             return [answer async for answer in asker.ask_each(question)]
 
         answers = await self._ask(every, deadline)
@@ -118,22 +127,22 @@ class Ldap:
     async def look_up_group(self, group: str, deadline: float) -> GroupLookup:
         """Look for a group (ports.LooksUpGroups)."""
 
-        async def question(lines: Lines) -> GroupLookup:
+        async def question(lines: Connections) -> GroupLookup:
             return await looked_up(lines, self._settings, group)
 
         return await self._ask(lambda asker: asker.ask(question, deadline), deadline)
 
-    async def _ask(self, work: Callable[[Asker], Awaitable[A]], deadline: float) -> A:
+    async def _ask(self, work: Callable[[Failover], Awaitable[A]], deadline: float) -> A:
         try:
             return await self._pool.do(work, deadline)
         except Unavailable as error:
-            error.where, error.facts = "" if isinstance(error, Undecided) else self._where, self._told()
+            error.where, error.facts = "" if isinstance(error, UndecidedError) else self._where, self._told()
             raise
-        except Late as late:
+        except PoolTimeoutError as late:
             raise Unavailable(str(late), where=self._where) from late
 
-    async def _state_seen(self, lines: Lines) -> str:
-        """Say what is seen of accounts' states. Refused: so little that nobody is let in by it."""
+    async def _state_seen(self, lines: Connections) -> str:
+        """Say what is seen of accounts' states. ServerRefusedError: so little that nobody is let in by it."""
         try:
             result, entries = await lines.search(self._reader.sample())
         except ValueError:
@@ -143,43 +152,43 @@ class Ldap:
         users = [entry.values for entry in entries]
         words, enough = sight(users, self._settings.directory, self._settings.bind_dn or "nobody")
         if not enough:
-            raise Refused(words)
+            raise ServerRefusedError(words)
         return words
 
     def _told(self) -> tuple[Fact, ...]:
         """Return what is new about the servers, for whoever writes the log."""
         return tuple(self._news.popleft() for _ in range(len(self._news)))
 
-    async def _with_groups(self, lines: Lines, user: User) -> User:
+    async def _with_groups(self, lines: Connections, user: User) -> User:
         """Search the groups that the user's entry doesn't name, if they are wanted.
 
-        OneUsers: not all of them are known. A chain that is for members would be passed over for a weaker one.
+        OneUserRefusedError: not all of them are known. Else a chain for members would give way to a weaker one.
         """
         if (wanted := self._reader.group_search(user)) is None:
             return user
         try:
             result, entries = await lines.search(wanted)
-        except Unreadable as unreadable:
+        except UnreadableAnswerError as unreadable:
             message = f"the search in {wanted.base} was answered with {unreadable}"
-            raise OneUsers(message) from None
+            raise OneUserRefusedError(message) from None
         if result.code != SUCCESS:
-            raise OneUsers(_search_words(wanted.base, result))
+            raise OneUserRefusedError(_search_words(wanted.base, result))
         return replace(user, groups=user.groups.union(entry.dn for entry in entries))
 
-    async def _proof(self, lines: Lines, user: User, password: Secret) -> Success | Failure:
-        """Bind as the user. OneUsers: the server said neither yes nor no."""
+    async def _proof(self, lines: Connections, user: User, password: Secret) -> Success | Failure:
+        """Bind as the user. OneUserRefusedError: the server said neither yes nor no."""
         if not user.handle:
             message = "an entry without a DN"
-            raise OneUsers(message)
+            raise OneUserRefusedError(message)
         try:
             result = await lines.bind(user.handle, password.reveal())
-        except Unreadable as unreadable:
+        except UnreadableAnswerError as unreadable:
             message = f"the bind as the user was answered with {unreadable}"
-            raise OneUsers(message) from None
+            raise OneUserRefusedError(message) from None
         proof = verdict(result, self._settings.directory)
         if proof is None:
             message = f"the bind as the user was answered with {result}"
-            raise OneUsers(message)
+            raise OneUserRefusedError(message)
         return proof
 
     def _tls(self) -> ssl.SSLContext | None:

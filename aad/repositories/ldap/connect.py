@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from aad.repositories.ldap.decode import EXTENDED_DONE, NoLdap, Question, Unreadable, head
+from aad.repositories.ldap.decode import EXTENDED_DONE, NotLdapError, Question, UnreadableAnswerError, head
 from aad.repositories.ldap.encode import extended
 from aad.repositories.ldap.result_codes import SUCCESS
 
@@ -26,15 +26,15 @@ _PREFIX = re.compile(r"^.*?\[[^]]*\] ?")
 _SUFFIX = re.compile(r" \(_ssl\.c:\d+\)$")
 
 
-class Broken(Exception):  # noqa: N818 - a line breaks, it is no error of ours
+class BrokenConnectionError(Exception):
     """The connection could not be made, or is of no use any more: what happened."""
 
 
-class Slow(Broken):
+class SlowServerError(BrokenConnectionError):
     """The time was up first, however much or little it was."""
 
 
-class OutOfOrder(Broken):
+class OutOfOrderError(BrokenConnectionError):
     """The server said itself that it can't serve us, and would say so again."""
 
 
@@ -63,7 +63,7 @@ class Dial:
         self._socket: socket.socket | None = None
 
     async def sock(self) -> socket.socket:
-        """Connect, and begin TLS if it is wanted: it is never done without. Broken."""
+        """Connect, and begin TLS if it is wanted: it is never done without. BrokenConnectionError."""
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[socket.socket] = loop.create_future()
         # A daemon: one that hangs in the system must not keep the program from ending.
@@ -75,7 +75,7 @@ class Dial:
                 return await opened
         except TimeoutError:
             message = f"no answer within {self._seconds:.1f} s"
-            raise Slow(message) from None
+            raise SlowServerError(message) from None
 
     def give_up(self) -> None:
         """Make the thread end, which closes the socket; unless `sock` has returned it."""
@@ -89,18 +89,18 @@ class Dial:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def _open(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[socket.socket]) -> None:
-        broken: Broken | None = None
+        broken: BrokenConnectionError | None = None
         try:
             self._connect()
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no connection
             self._close()
-            broken = error if isinstance(error, Broken) else Broken(words(error))
+            broken = error if isinstance(error, BrokenConnectionError) else BrokenConnectionError(words(error))
         try:
             loop.call_soon_threadsafe(self._opened, opened, broken)
         except RuntimeError:  # the loop was closed meanwhile
             self._close()
 
-    def _opened(self, opened: asyncio.Future[socket.socket], broken: Broken | None) -> None:
+    def _opened(self, opened: asyncio.Future[socket.socket], broken: BrokenConnectionError | None) -> None:
         self._thread_ended = True
         if self._thread:
             self._thread.join()  # a matter of microseconds
@@ -137,10 +137,10 @@ class Dial:
         wrapped.do_handshake()
 
     def _go_on(self) -> None:
-        """Say in the thread whether it is still wanted; asked before it waits on a new socket. Broken."""
+        """Say in the thread whether it is still wanted; asked before each wait. BrokenConnectionError."""
         if self._given_up:
             message = "given up"
-            raise Broken(message)
+            raise BrokenConnectionError(message)
 
     def _close(self) -> None:
         """Close the socket, also that of a connection which never came about."""
@@ -150,7 +150,7 @@ class Dial:
 
 
 def _starttls(sock: socket.socket) -> None:
-    """Ask for TLS, and read the answer: the octets of one message, and none behind it. Broken."""
+    """Ask for TLS, and read the answer: the octets of one message, and none behind it. BrokenConnectionError."""
     question, octets = Question(1, EXTENDED_DONE), b""
     sock.sendall(extended(1, _STARTTLS))
     try:
@@ -159,23 +159,23 @@ def _starttls(sock: socket.socket) -> None:
                 question.expects(found)
             if not (more := sock.recv(4096)):
                 message = "closed the connection"
-                raise Broken(message)
+                raise BrokenConnectionError(message)
             octets += more
         question.expects(found)
         if len(octets) > found.size:  # it would be taken for what came within TLS
             message = "an answer before TLS that belongs behind it"
-            raise Broken(message)
+            raise BrokenConnectionError(message)
         question.hear(octets, found)
-    except (NoLdap, Unreadable) as error:
-        raise Broken(str(error)) from None
+    except (NotLdapError, UnreadableAnswerError) as error:
+        raise BrokenConnectionError(str(error)) from None
     if question.result is None or question.result.code != SUCCESS:
         message = f"TLS did not begin: {question.result or 'no result'}"
-        raise Broken(message)
+        raise BrokenConnectionError(message)
 
 
 def words(error: Exception) -> str:
     """Say what happened. Only our own texts and the system's are passed on: another could quote what was sent."""
-    if isinstance(error, NoLdap):
+    if isinstance(error, NotLdapError):
         return str(error)
     text = str(error) if isinstance(error, OSError) else ""
     return _SUFFIX.sub("", _PREFIX.sub("", text)) or f"an answer that is no LDAP ({type(error).__name__})"

@@ -8,28 +8,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from aad.repositories.ldap import encode
-from aad.repositories.ldap.connect import Broken, Dial, Peer, words
-from aad.repositories.ldap.decode import BOUND, DONE, Entry, Question, Unreadable
+from aad.repositories.ldap.connect import BrokenConnectionError, Dial, Peer, words
+from aad.repositories.ldap.decode import BOUND, DONE, Entry, Question, UnreadableAnswerError
 from aad.repositories.ldap.filter import compiled
 from aad.repositories.ldap.result_codes import PASSWORD_POLICY, SUCCESS, Result
-from aad.repositories.ldap.transport import Turns, Wire
+from aad.repositories.ldap.transport import Transport, Turns
 
 _ANYTHING = encode.Search("", compiled("(objectClass=*)"), ("1.1",), 1, only_base=True)
 
 
-class Line:
-    """A connection. Every method may raise Broken or Unreadable: then it is of no use any more."""
+class Connection:
+    """A connection. Every method may raise Broken or UnreadableAnswerError: then it is of no use any more."""
 
     def __init__(self, peer: Peer, address: str, seconds: float, turns: Turns) -> None:
         """Prepare a connection to one `address` of the peer, which gets `seconds` to take it."""
         self._dial = Dial(peer, address, seconds)
         self._turns = turns
-        self._wire: Wire | None = None
+        self._wire: Transport | None = None
         self._number = 0  # of the request, as its answers repeat it
 
     async def open(self) -> None:
         """Connect, and begin TLS if it is wanted."""
-        self._wire = Wire(await self._dial.sock(), self._turns)
+        self._wire = Transport(await self._dial.sock(), self._turns)
 
     async def bind(self, dn: str, password: bytes) -> Result:
         """Bind, and ask what the password policy says. `password`: octet for octet."""
@@ -62,16 +62,16 @@ class Line:
         """Return the result, of the `kind` that belongs to the request, and the entries before it, `most` at most."""
         if not self._wire:
             message = "closed"
-            raise Broken(message)
+            raise BrokenConnectionError(message)
         self._number += 1
         question = Question(self._number, kind, most)
         try:
             await self._wire.ask(request(self._number), question)
-        except (Broken, Unreadable):
+        except (BrokenConnectionError, UnreadableAnswerError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection has ended by it
-            raise Broken(words(error)) from None  # not from it: what has come hangs on its traceback
+            raise BrokenConnectionError(words(error)) from None  # not from it: what has come hangs on its traceback
         if question.result is None:
             message = "no result"
-            raise Broken(message)
+            raise BrokenConnectionError(message)
         return question.result, question.entries

@@ -1,7 +1,7 @@
 """What a directory answers to one request, read out of the octets (RFC 4511, BER). Pure.
 
-1. A message belongs to the question or ends the connection: `NoLdap`.
-2. One that belongs to it and can't be read spoils that question, and says nothing of the server: `Unreadable`.
+1. A message belongs to the question or ends the connection: `NotLdapError`.
+2. One that belongs to it and can't be read spoils that question alone, not the server: `UnreadableAnswerError`.
 3. The first result ends a question.
 4. All that answers one question has `MOST` octets and `_MOST_ELEMENTS` elements at most. What a message claims is held
    against that before it is waited for, and each length before anything is made of what it promises.
@@ -53,11 +53,11 @@ _MORE = Result(SIZE_LIMIT, NAMES[SIZE_LIMIT], "more entries than were asked for"
 _WELL = bytes((ENUMERATED, 1, SUCCESS, OCTETS, 0, OCTETS, 0))  # no matchedDN, nothing to tell
 
 
-class NoLdap(Exception):  # noqa: N818 - it says what came
+class NotLdapError(Exception):
     """What came is no message, or none that answers the question: nobody knows what will follow."""
 
 
-class Unreadable(Exception):  # noqa: N818 - an answer, not an error of ours
+class UnreadableAnswerError(Exception):
     """A message answers the question, and can't be read."""
 
 
@@ -83,12 +83,12 @@ class Entry:
 
 
 def head(octets: bytes | bytearray) -> Head | None:
-    """Return how the first message begins; None: not enough octets have come to know. NoLdap: it is none."""
+    """Return how the first message begins; None: not enough octets have come to know. NotLdapError: it is none."""
     try:
         return _head(octets)
     except BerError as error:
         message = f"an answer that is no LDAP: {error}"
-        raise NoLdap(message) from None
+        raise NotLdapError(message) from None
 
 
 def _head(octets: bytes | bytearray) -> Head | None:
@@ -119,15 +119,15 @@ class Question:
         self._message = b""
 
     def expects(self, head: Head) -> None:
-        """Look at a message that has begun to come. NoLdap, Unreadable."""
+        """Look at a message that has begun to come. NotLdapError, UnreadableAnswerError."""
         if head.number != self._number:
-            raise NoLdap(_stray(head))
+            raise NotLdapError(_stray(head))
         if head.size > self._octets:
             message = f"an answer of more than {MOST} octets"
-            raise Unreadable(message)
+            raise UnreadableAnswerError(message)
 
     def hear(self, message: bytes, head: Head) -> bool:
-        """Take in a message that was expected; say whether it is the last. Unreadable."""
+        """Take in a message that was expected; say whether it is the last. UnreadableAnswerError."""
         self._octets -= head.size
         self._elements -= _OF_A_MESSAGE
         self._message = message
@@ -136,7 +136,7 @@ class Question:
         except ValueError as error:  # elements that aren't as many as belong there, too
             why = str(error) if isinstance(error, BerError) else "it isn't made as it should be"
             message_ = f"a {_kind(head.operation)} that can't be read: {why}"
-            raise Unreadable(message_) from None
+            raise UnreadableAnswerError(message_) from None
         finally:
             self._message = b""
         return self.result is not None
@@ -153,7 +153,7 @@ class Question:
             self.result = _MORE if self._more and result.code == SUCCESS else result
         elif operation != _INTERMEDIATE and (operation, self._kind) != (_REFERENCE, DONE):
             message = f"a {_kind(operation)} instead of a {_kind(self._kind)}"
-            raise Unreadable(message)
+            raise UnreadableAnswerError(message)
 
     def _result(self, begin: int, stop: int, further: list[tuple[int, int, int]]) -> Result:
         message = self._message
@@ -235,9 +235,9 @@ def _stray(head: Head) -> str:
     return "closed the connection" if head.operation == EXTENDED_DONE else "an answer to no question"
 
 
-def unasked(head: Head) -> NoLdap:
+def unasked(head: Head) -> NotLdapError:
     """Return why a message that comes while nothing is asked ends the connection."""
-    return NoLdap(_stray(head._replace(number=0)))
+    return NotLdapError(_stray(head._replace(number=0)))
 
 
 def _kind(operation: int) -> str:

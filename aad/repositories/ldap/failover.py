@@ -25,21 +25,21 @@ from urllib.parse import urlsplit
 from aad.core.outcome import Fact
 from aad.core.secret import Secret
 from aad.ports import Unavailable
-from aad.repositories.ldap.connect import Broken, OutOfOrder, Peer, Slow
-from aad.repositories.ldap.connection import Line
-from aad.repositories.ldap.decode import Entry, Unreadable
+from aad.repositories.ldap.connect import BrokenConnectionError, OutOfOrderError, Peer, SlowServerError
+from aad.repositories.ldap.connection import Connection
+from aad.repositories.ldap.decode import Entry, UnreadableAnswerError
 from aad.repositories.ldap.encode import Search
 from aad.repositories.ldap.health import Health
-from aad.repositories.ldap.resolve import Names
+from aad.repositories.ldap.resolve import Resolver
 from aad.repositories.ldap.result_codes import BUSY, SUCCESS, UNAVAILABLE, Result
 from aad.repositories.ldap.transport import Turns
 
 _PORTS = {"ldap": 389, "ldaps": 636}
 A = TypeVar("A")
-Question = Callable[["Lines"], Awaitable[A]]
+Question = Callable[["Connections"], Awaitable[A]]
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+class ServerRefusedError(Exception):
     """The server answered this question with neither yes nor no; other questions it may answer.
 
     `ours`: it means our account or our base, so it would say the same to any question.
@@ -51,11 +51,11 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error of ours
         self.ours = ours
 
 
-class OneUsers(Refused):
+class OneUserRefusedError(ServerRefusedError):
     """It means one user, so other servers aren't asked."""
 
 
-class Undecided(Unavailable):
+class UndecidedError(Unavailable):
     """Nobody could tell of this one user; nothing is out of order."""
 
 
@@ -107,15 +107,15 @@ def peer(url: str, tls: ssl.SSLContext | None, *, starttls: bool) -> Peer:
     return Peer(host=host, port=port, security=security, tls=tls if security != "none" else None)
 
 
-class Lines:
+class Connections:
     """One asker's lines to one server: on one the account searches, on the other users are bound."""
 
-    def __init__(self, server: Server, names: Names, account: Account) -> None:
+    def __init__(self, server: Server, names: Resolver, account: Account) -> None:
         """Open nothing yet."""
         self._server = server
         self._names = names
         self._account = account
-        self._open: dict[str, Line] = {}
+        self._open: dict[str, Connection] = {}
         self.until = 0.0
 
     @property
@@ -129,20 +129,20 @@ class Lines:
         return self._server.url
 
     async def search(self, wanted: Search) -> tuple[Result, list[Entry]]:
-        """Search as the account. Broken, Unreadable."""
+        """Search as the account. BrokenConnectionError, UnreadableAnswerError."""
         line = self._open.get("account") or await self._searching()
         with self._readable("account"):
             result, entries = await line.search(wanted, self.until)
         return _in_order(result), entries
 
     async def base_found(self, base: str) -> Result:
-        """Look for `base` as the account. Broken, Unreadable."""
+        """Look for `base` as the account. BrokenConnectionError, UnreadableAnswerError."""
         line = self._open.get("account") or await self._searching()
         with self._readable("account"):
             return _in_order(await line.base_found(base, self.until))
 
     async def bind(self, dn: str, password: bytes) -> Result:
-        """Bind as a user; what else comes of it is for the caller to judge. Broken, Unreadable."""
+        """Bind as a user; the caller judges the rest. BrokenConnectionError, UnreadableAnswerError."""
         line = self._open.get("users") or await self._dialled("users")
         with self._readable("users"):
             return _in_order(await line.bind(dn, password))
@@ -157,35 +157,35 @@ class Lines:
         """Give a line up whose answer can't be read: it has ended; the others are as good as before."""
         try:
             yield
-        except Unreadable:
+        except UnreadableAnswerError:
             if line := self._open.pop(use, None):
                 line.close()
             raise
 
-    async def _searching(self) -> Line:
+    async def _searching(self) -> Connection:
         line = await self._dialled("stranger")
         if self._account.dn:
             try:
                 result = await line.bind(self._account.dn, self._account.password.reveal())
                 refused = "" if result.code == SUCCESS else str(result)
-            except Unreadable as unreadable:
+            except UnreadableAnswerError as unreadable:
                 refused = str(unreadable)
             if refused:
                 message = f"our own account {self._account.dn} was refused: {refused}"
-                raise OutOfOrder(message)
+                raise OutOfOrderError(message)
         self._open["account"] = self._open.pop("stranger", line)
         return line
 
-    async def _dialled(self, use: str) -> Line:
+    async def _dialled(self, use: str) -> Connection:
         """Connect to the first address that takes it; each gets its share of the time."""
         addresses = await self._names.addresses(self._server.peer.host, self.until)
         for left in range(len(addresses), 0, -1):
             share = max(0.001, (self.until - time.monotonic()) / left)
             # At once, so that it is closed.
-            line = self._open[use] = Line(self._server.peer, addresses[-left], share, self._server.turns)
+            line = self._open[use] = Connection(self._server.peer, addresses[-left], share, self._server.turns)
             try:
                 await line.open()
-            except Broken:
+            except BrokenConnectionError:
                 self._open.pop(use, line).close()  # who stops has taken it out
                 if left == 1:
                     raise
@@ -197,16 +197,16 @@ class Lines:
 def _in_order(result: Result) -> Result:
     """Return the result, unless it says that the server is out of order as a whole."""
     if result.code in {BUSY, UNAVAILABLE}:
-        raise OutOfOrder(str(result))
+        raise OutOfOrderError(str(result))
     return result
 
 
-class Asker:
+class Failover:
     """What one job of the pool asks with: lines to each server, kept open."""
 
-    def __init__(self, servers: Sequence[Server], names: Names, account: Account, timeout: float) -> None:
+    def __init__(self, servers: Sequence[Server], names: Resolver, account: Account, timeout: float) -> None:
         """Open nothing yet. `timeout`: seconds for one server."""
-        self._lines = [(server, Lines(server, names, account)) for server in servers]
+        self._lines = [(server, Connections(server, names, account)) for server in servers]
         self._timeout = timeout
         self._stopped = False
 
@@ -226,22 +226,24 @@ class Asker:
                 continue
             try:
                 answer = await self._asked(lines, question, now, until)
-            except Broken as broken:
+            except BrokenConnectionError as broken:
                 said[server.url] = str(broken)
-                if not isinstance(broken, Slow) or until - now >= self._timeout / 4:  # else it had hardly a chance
+                if (
+                    not isinstance(broken, SlowServerError) or until - now >= self._timeout / 4
+                ):  # else it had hardly a chance
                     server.failed(outage, str(broken))
-            except (Refused, Unreadable) as refused:
+            except (ServerRefusedError, UnreadableAnswerError) as refused:
                 server.worked()
                 said[server.url] = str(refused)
-                works = works or not (isinstance(refused, Refused) and refused.ours)
-                if isinstance(refused, OneUsers):
+                works = works or not (isinstance(refused, ServerRefusedError) and refused.ours)
+                if isinstance(refused, OneUserRefusedError):
                     break
             else:
                 server.worked()
                 for _, later in self._lines[position + 1 :]:
                     later.close()
                 return answer
-        raise (Undecided if works else Unavailable)(_joined(said) or "no time was left to ask a server")
+        raise (UndecidedError if works else Unavailable)(_joined(said) or "no time was left to ask a server")
 
     async def ask_each(self, question: Question[str]) -> AsyncIterator[tuple[str, str, bool]]:
         """Ask every server, whatever is known of it: its URL, what it said, and whether it could tell."""
@@ -249,7 +251,7 @@ class Asker:
             now = time.monotonic()
             try:
                 yield server.url, await self._asked(lines, question, now, now + self._timeout), True
-            except (Broken, Refused, Unreadable) as error:
+            except (BrokenConnectionError, ServerRefusedError, UnreadableAnswerError) as error:
                 yield server.url, str(error), False
 
     def stop(self) -> None:
@@ -258,22 +260,22 @@ class Asker:
         for _, lines in self._lines:
             lines.close()
 
-    async def _asked(self, lines: Lines, question: Question[A], now: float, until: float) -> A:
+    async def _asked(self, lines: Connections, question: Question[A], now: float, until: float) -> A:
         kept, lines.until = lines.kept, until
         try:
             async with asyncio.timeout_at(until):
                 try:
                     return await question(lines)
-                except Broken as broken:
+                except BrokenConnectionError as broken:
                     lines.close()
-                    if not kept or isinstance(broken, Slow | OutOfOrder) or self._stopped:
+                    if not kept or isinstance(broken, SlowServerError | OutOfOrderError) or self._stopped:
                         raise
                 return await question(lines)
         except TimeoutError:
             lines.close()
             message = f"no answer within {until - now:.1f} s"
-            raise Slow(message) from None
-        except (Broken, asyncio.CancelledError):
+            raise SlowServerError(message) from None
+        except (BrokenConnectionError, asyncio.CancelledError):
             lines.close()
             raise
 

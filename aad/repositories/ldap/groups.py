@@ -6,7 +6,7 @@ from aad.core.distinguished_name import Dn, DnError, dn_key, parsed, respelled
 from aad.core.identity import presentable
 from aad.ports import GroupLookup
 from aad.repositories.ldap.encode import Search, filled
-from aad.repositories.ldap.failover import Lines
+from aad.repositories.ldap.failover import Connections
 from aad.repositories.ldap.filter import compiled
 from aad.repositories.ldap.result_codes import INVALID_DN_SYNTAX, NO_SUCH_OBJECT, SIZE_LIMIT, SUCCESS
 from aad.repositories.ldap.settings import MARKER, LdapSettings
@@ -15,7 +15,7 @@ _ANYTHING = compiled("(objectClass=*)")
 _TOKEN, _PRIMARY = "primaryGroupToken", "primaryGroupID"  # MS-ADTS 3.1.1.4.5.11: the group's number, and the user's
 
 
-async def looked_up(lines: Lines, settings: LdapSettings, group: str) -> GroupLookup:
+async def looked_up(lines: Connections, settings: LdapSettings, group: str) -> GroupLookup:
     """Look for the group's entry; where groups aren't told by DNs alone, first for a user who has it."""
     searched = settings.group_template() is not None
     if not (settings.group_attribute or searched):
@@ -33,7 +33,7 @@ async def looked_up(lines: Lines, settings: LdapSettings, group: str) -> GroupLo
     return await _entry(lines, settings, dn)
 
 
-async def _entry(lines: Lines, settings: LdapSettings, dn: Dn) -> GroupLookup:
+async def _entry(lines: Connections, settings: LdapSettings, dn: Dn) -> GroupLookup:
     """Look for the entry of a group, and whether its members would be known as such."""
     result, entries = await lines.search(Search(respelled(dn), _ANYTHING, (_TOKEN,), 1, only_base=True))
     if result.code in {NO_SUCH_OBJECT, INVALID_DN_SYNTAX}:
@@ -47,7 +47,7 @@ async def _entry(lines: Lines, settings: LdapSettings, dn: Dn) -> GroupLookup:
     return GroupLookup(found=True, note=_otherwise(dn, entries[0].dn))
 
 
-async def _anybody(lines: Lines, settings: LdapSettings, attribute: str, value: str) -> bool:
+async def _anybody(lines: Connections, settings: LdapSettings, attribute: str, value: str) -> bool:
     """Say whether any user has this value; nobody has one of what is no attribute."""
     try:
         template = compiled(f"({attribute}={MARKER.decode()})")

@@ -28,7 +28,7 @@ W = TypeVar("W", bound=Worker)
 T = TypeVar("T")
 
 
-class Late(Exception):  # noqa: N818 - the word of the house
+class PoolTimeoutError(Exception):
     """The deadline passed, or the pool is being left."""
 
 
@@ -48,7 +48,7 @@ class Pool(Generic[W]):
         self._stopped = True
         for turn in self._waiting:
             if not turn.done():
-                turn.set_exception(Late("stopped"))
+                turn.set_exception(PoolTimeoutError("stopped"))
         for worker in self._workers:
             worker.stop()
         if len(self._free) < len(self._workers):
@@ -59,7 +59,7 @@ class Pool(Generic[W]):
         """Let a worker do `work`; Late if none is free by the `deadline`; else whatever `work` raises."""
         if self._stopped or time.monotonic() >= deadline:
             message = "stopped" if self._stopped else "no time was left to ask a server"
-            raise Late(message)
+            raise PoolTimeoutError(message)
         worker = self._free.pop() if self._free else await self._turn(deadline)
         try:
             return await work(worker)
@@ -77,7 +77,7 @@ class Pool(Generic[W]):
                 self._give_back(turn.result())
             if isinstance(error, TimeoutError):
                 message = "all connections were busy until the deadline"
-                raise Late(message) from None
+                raise PoolTimeoutError(message) from None
             raise
 
     def _give_back(self, worker: W) -> None:

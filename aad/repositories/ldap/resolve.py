@@ -8,10 +8,10 @@ import threading
 import time
 from contextlib import suppress
 
-from aad.repositories.ldap.connect import Broken, Slow
+from aad.repositories.ldap.connect import BrokenConnectionError, SlowServerError
 
 
-class Names:
+class Resolver:
     """Addresses of host names. Each name is asked for in a thread of its own, as getaddrinfo can't be stopped."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Names:
         self._asked: dict[str, asyncio.Event] = {}
 
     async def addresses(self, host: str, until: float) -> list[str]:
-        """Return the addresses of `host`; those of the last time, if there is no answer in half the time. Broken."""
+        """Return the addresses of `host`; those of last time if none come in half the time. BrokenConnectionError."""
         answered = self._asked.get(host)
         if answered is None or answered.is_set():
             answered = self._asked[host] = asyncio.Event()
@@ -31,9 +31,9 @@ class Names:
         if not (found := self._known.get(host)):
             if not answered.is_set():
                 message = f"no answer to what the address of {host} is"
-                raise Slow(message)
+                raise SlowServerError(message)
             message = f"no address is known for {host}"
-            raise Broken(message)
+            raise BrokenConnectionError(message)
         return found
 
     def _ask(self, host: str, loop: asyncio.AbstractEventLoop, answered: asyncio.Event) -> None:

@@ -40,7 +40,7 @@ class Turns:
                 asyncio.get_running_loop().call_soon(self._next)
 
 
-class Wire:
+class Transport:
     """One question at a time."""
 
     def __init__(self, sock: socket.socket, turns: Turns) -> None:

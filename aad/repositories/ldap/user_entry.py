@@ -9,7 +9,7 @@ from aad.core.group_name import UNTOLD
 from aad.core.identity import Bar, User, name_key
 from aad.core.outcome import Reason
 from aad.repositories.ldap.account_state import SAMPLE, bar, marks, sampled
-from aad.repositories.ldap.decode import Entry, Unreadable
+from aad.repositories.ldap.decode import Entry, UnreadableAnswerError
 from aad.repositories.ldap.encode import Search, filled
 from aad.repositories.ldap.settings import DN_MARKER, MARKER, LdapSettings
 
@@ -27,7 +27,7 @@ _NO_ATTRIBUTES = ("1.1",)  # RFC 4511 4.5.1.8
 _NOT_ASKED = Bar(Reason.ACCOUNT_UNKNOWN, "its state was not asked for")
 
 
-class Reader:
+class UserReader:
     """Knows one repository's settings."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Reader:
         return Search(self._settings.base_dn, self._settings.any_user(), sampled(self._settings.directory), SAMPLE)
 
     def user(self, entry: Entry, now: float) -> User:
-        """Read the user out of their entry. `now`: the wall clock's, in seconds since 1970. Unreadable: no name fits.
+        """Read the user out of their entry. `now`: the wall clock's, in seconds since 1970. UnreadableAnswerError.
 
         An entry has one name, whatever was typed: else each of its names would have its own lockout.
         """
@@ -76,7 +76,7 @@ class Reader:
         names = values.get(self._name_attribute.lower(), ())
         if sum(map(len, names)) > _MOST_NAME or len(entry.dn) > _MOST_DN:  # they are compared, letter by letter
             message = f"an entry that can't be read: its name has more than {_MOST_NAME} characters"
-            raise Unreadable(message)
+            raise UnreadableAnswerError(message)
         # A longer address is none, cut or not; but what nobody can use isn't to be kept.
         addresses = [value[:_MOST_ADDRESS] for value in values.get(settings.email_attribute.lower(), ())[:MOST_VALUES]]
         attribute = settings.group_attribute.lower()

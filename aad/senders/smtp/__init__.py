@@ -21,17 +21,17 @@ from aad.core import mask
 from aad.core.message import Message, Receipt, Template
 from aad.core.secret import Secret
 from aad.core.settings import spoken
-from aad.ports import AddressRefused, Unavailable, Wiring
+from aad.ports import AddressRefusedError, Unavailable, Wiring
 from aad.senders.smtp import message as letter
 from aad.senders.smtp.address import parsed
 from aad.senders.smtp.connect import open_line
-from aad.senders.smtp.connection import Line, Mail
+from aad.senders.smtp.connection import Connection, Mail
 from aad.senders.smtp.dial import Dialler
 from aad.senders.smtp.oauth.http_client import Issuer
-from aad.senders.smtp.oauth.token_cache import Tokens
+from aad.senders.smtp.oauth.token_cache import TokenCache
 from aad.senders.smtp.pool import Limits, Pool
 from aad.senders.smtp.settings import PORTS, SmtpSettings
-from aad.senders.smtp.target import Route, TokenRefused
+from aad.senders.smtp.target import Target, TokenRefusedError
 
 _LETTERS = 64  # compiled templates that are kept: one for each method is plenty
 
@@ -46,7 +46,7 @@ class Smtp:
         self._settings = settings
         self._sender = str(parsed(settings.sender_email))  # its domain in ASCII
         login = settings.authentication_required or settings.by_token
-        self._route = Route(
+        self._route = Target(
             host=settings.host,
             port=settings.port or PORTS[settings.security],
             security=settings.security,
@@ -58,7 +58,7 @@ class Smtp:
         )
         self._dialler = Dialler(self._route.host, self._route.port)
         self._tls: ssl.SSLContext | None = None
-        self._letters: dict[Template, letter.Letter] = {}
+        self._letters: dict[Template, letter.MailTemplate] = {}
         self._pool = self._new_pool()
         self._tokens = self._new_tokens() if settings.by_token else None
 
@@ -67,10 +67,10 @@ class Smtp:
         limits = Limits(connections=s.connections, queue=s.queue, idle=s.idle, lifetime=s.lifetime)
         return Pool(self._line, limits, self._route.where)
 
-    def _new_tokens(self) -> Tokens:
+    def _new_tokens(self) -> TokenCache:
         s, where = self._settings, self._route.where
         issuer = Issuer(s.applicant(s.username), s.token_ca_file, s.timeout, where)
-        return Tokens(issuer.issue, str(issuer.endpoint), where)
+        return TokenCache(issuer.issue, str(issuer.endpoint), where)
 
     async def __aenter__(self) -> Self:
         """Read the authorities, if they are needed, and begin to fetch a token. Unavailable: they can't be read."""
@@ -101,13 +101,13 @@ class Smtp:
     async def send(self, message: Message, deadline: float) -> Receipt:
         """Send; return when the mail server took it.
 
-        AddressRefused, Deferred, Unavailable, Underway: see `ports.Sender`. ValueError: the template is wrong, see
+        AddressRefusedError, Deferred, Unavailable, Underway: see `ports.Sender`. ValueError: the template is wrong, see
         `letter.compile`.
         """
         to = parsed(message.recipient)
         if to is None:  # asked before, but a second recipient must not depend on that
             what = "is not one plain mail address"
-            raise AddressRefused(what)
+            raise AddressRefusedError(what)
         octets = self._letter(message.template).fill(str(to), message.values, time.time(), secrets.token_hex(16))
         mail = Mail(sender=self._sender, recipient=str(to), octets=octets, until=message.until)
         try:
@@ -134,14 +134,14 @@ class Smtp:
         token = f", {self._tokens.source}: good for {spoken(self._tokens.left // 1)}" if self._tokens else ""
         return f"{self._route.host}:{self._route.port}: {said}{token}"
 
-    async def _line(self) -> Line:
+    async def _line(self) -> Connection:
         tls = await self._secured()
         if not self._tokens:
             return await open_line(self._route, self._dialler, tls)
         token = await self._tokens.get()
         try:
             return await open_line(replace(self._route, password=token), self._dialler, tls)
-        except TokenRefused:
+        except TokenRefusedError:
             other = await self._tokens.instead_of(token)
             if other is None:
                 raise
@@ -161,7 +161,7 @@ class Smtp:
                 raise Unavailable(what, where=self._route.where) from None
         return self._tls
 
-    def _letter(self, template: Template) -> letter.Letter:
+    def _letter(self, template: Template) -> letter.MailTemplate:
         found = self._letters.get(template)
         if found is None:
             if len(self._letters) >= _LETTERS:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import idna
 
-from aad.ports import AddressRefused
+from aad.ports import AddressRefusedError
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"  # RFC 5321 4.1.2
 _LOCAL = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
@@ -65,7 +65,7 @@ def parsed(text: str) -> Address | None:
 
 
 def parameters(recipient: str, *, smtputf8: bool) -> tuple[bytes, ...]:
-    """Return what MAIL says of a mail to `recipient`; `smtputf8`: the server offers it. AddressRefused: it must.
+    """Return what MAIL says of a mail to `recipient`; `smtputf8`: the server offers it. AddressRefusedError: it must.
 
     RFC 6531 3.4: what needs SMTPUTF8 must not be sent without it; 3.1: who offers it offers 8BITMIME too.
     """
@@ -73,7 +73,7 @@ def parameters(recipient: str, *, smtputf8: bool) -> tuple[bytes, ...]:
         return ()
     if not smtputf8:
         what = "the mail server can't take an address with non-ASCII letters (SMTPUTF8)"
-        raise AddressRefused(what)
+        raise AddressRefusedError(what)
     return b"BODY=8BITMIME", b"SMTPUTF8"
 
 

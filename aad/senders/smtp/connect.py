@@ -14,18 +14,18 @@ from typing import cast
 import aiosmtplib
 
 from aad.ports import Unavailable
-from aad.senders.smtp.connection import Line, Offers, why
+from aad.senders.smtp.connection import Connection, Offers, why
 from aad.senders.smtp.dial import Dialler
-from aad.senders.smtp.protocol import Nonsense, Talk
+from aad.senders.smtp.protocol import NotSmtpError, SmtpProtocol
 from aad.senders.smtp.replies import ehlo_name, quoted
-from aad.senders.smtp.target import Route, login_refused
+from aad.senders.smtp.target import Target, login_refused
 
 _RESET = (errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 _CODES = range(200, 600)  # RFC 5321 4.2.1; aiosmtplib says -1 of what it can't read, or is too long
 _FAILURES = (aiosmtplib.SMTPException, OSError, ValueError)
 
 
-async def open_line(route: Route, dialler: Dialler, tls: ssl.SSLContext | None) -> Line:
+async def open_line(route: Target, dialler: Dialler, tls: ssl.SSLContext | None) -> Connection:
     """Connect, secure the connection and log in. Unavailable: whichever of these failed, in an administrator's words.
 
     With "starttls" the server must offer it and it must succeed: nothing but EHLO is ever said in clear.
@@ -62,7 +62,7 @@ async def open_line(route: Route, dialler: Dialler, tls: ssl.SSLContext | None) 
         smtputf8=smtp.supports_extension("smtputf8"),
         secured=(session.version() or "TLS").replace("TLSv", "TLS ") if session else "not encrypted",
     )
-    return Line(Talk(cast("asyncio.Transport", smtp.transport)), route, offers)
+    return Connection(SmtpProtocol(cast("asyncio.Transport", smtp.transport)), route, offers)
 
 
 def _cut(smtp: aiosmtplib.SMTP) -> None:
@@ -71,7 +71,7 @@ def _cut(smtp: aiosmtplib.SMTP) -> None:
     smtp.close()
 
 
-async def _log_in(smtp: aiosmtplib.SMTP, route: Route) -> None:
+async def _log_in(smtp: aiosmtplib.SMTP, route: Target) -> None:
     """Log in. Behind TLS PLAIN comes first: a FIPS host has no MD5 for CRAM-MD5; in clear CRAM-MD5 does.
 
     A token is refused by a challenge (334, a status in JSON); only after our empty line there is a 535.
@@ -89,16 +89,16 @@ async def _log_in(smtp: aiosmtplib.SMTP, route: Route) -> None:
         raise login_refused(error.code, error.message, route) from None
 
 
-def _unreachable(error: Exception, route: Route) -> Unavailable:
+def _unreachable(error: Exception, route: Target) -> Unavailable:
     return Unavailable(f"{route.host}:{route.port}: {_why(error, route)}", where=route.where)
 
 
-def _why(error: BaseException, route: Route) -> str:
+def _why(error: BaseException, route: Target) -> str:
     while isinstance(error, aiosmtplib.SMTPConnectError) and isinstance(error.__cause__, OSError):
         error = error.__cause__
     match error:
         case aiosmtplib.SMTPResponseException() if error.code not in _CODES:
-            return why(Nonsense(), route)
+            return why(NotSmtpError(), route)
         case aiosmtplib.SMTPResponseException():
             return f"the mail server answers {quoted(error.code, error.message)}"
         case TimeoutError():  # aiosmtplib's own among them

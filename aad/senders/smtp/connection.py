@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from aad.core.settings import spoken
-from aad.ports import AddressRefused, Deferred, Unavailable, Underway
+from aad.ports import AddressRefusedError, Deferred, Unavailable, Underway
 from aad.senders.smtp.address import parameters
-from aad.senders.smtp.protocol import Answer, HungUp, Nonsense, Talk
+from aad.senders.smtp.protocol import Answer, HungUpError, NotSmtpError, SmtpProtocol
 from aad.senders.smtp.replies import ABOUT_THE_ADDRESS, broken, insecure, quoted, refuses_address
-from aad.senders.smtp.target import Route
+from aad.senders.smtp.target import Target
 
 END_OF_DATA = 60.0
 """Seconds for the answer to DATA, at least. Who gives up early has mailed and says he has not; RFC 5321 4.5.3.2.6."""
@@ -26,14 +26,14 @@ _OK = 250
 _WILL_FORWARD = 251
 _GO_ON = 354
 _FOR_NOW = range(400, 500)  # RFC 5321 4.2.1
-_FAILURES = (OSError, HungUp, Nonsense)
+_FAILURES = (OSError, HungUpError, NotSmtpError)
 
 
-class Dropped(Unavailable):
+class ConnectionDroppedError(Unavailable):
     """A kept connection turned out to be dead before anything of DATA was sent: a fresh one may be tried."""
 
 
-class Withdrawn(Exception):  # noqa: N818 - an outcome
+class WithdrawnError(Exception):
     """Whoever wanted the mail sent wants it no more, and nothing of DATA was sent."""
 
 
@@ -56,10 +56,10 @@ class Offers:
     secured: str
 
 
-class Line:
+class Connection:
     """A connection that is ready for mail, one after the other. It never is used by two tasks at a time."""
 
-    def __init__(self, talk: Talk, route: Route, offers: Offers) -> None:
+    def __init__(self, talk: SmtpProtocol, route: Target, offers: Offers) -> None:
         """Hold a connected, authenticated connection."""
         self._talk = talk
         self._route = route
@@ -76,8 +76,8 @@ class Line:
     async def deliver(self, mail: Mail, commit: Callable[[], bool]) -> str:
         """Hand over one mail and return the server's words, such as "2.0.0 Ok: queued as 4XyZ".
 
-        `commit()` is asked before DATA; or, where that goes with the envelope, before the content. False: Withdrawn.
-        AddressRefused: not to this address. Dropped: nothing was sent, try a fresh connection. Underway: nobody knows,
+        `commit()` is asked before DATA; or before the content, if both go together. False: WithdrawnError.
+        AddressRefusedError: not to this address. ConnectionDroppedError: nothing was sent. Underway: nobody knows,
         as the answer to the mail itself didn't come. Deferred: not now. Unavailable: all else, the mail won't arrive.
         """
         options = parameters(mail.recipient, smtputf8=self._offers.smtputf8)
@@ -88,7 +88,7 @@ class Line:
         if not commit():
             if data:  # it waits for the mail
                 self.cut()
-            raise Withdrawn
+            raise WithdrawnError
         said = await self._hand_over(mail, data)
         self._begun = False
         return said
@@ -141,7 +141,7 @@ class Line:
             if answer.code == _SERVICE_CLOSES:  # RFC 5321 3.8: a server that closes may say so in answer to any command
                 self._lose(f"the mail server closes the connection: {quoted(*answer)}")
         if len(answers) < len(commands):
-            self._lose(why(HungUp(), self._route))
+            self._lose(why(HungUpError(), self._route))
         return answers
 
     def _start(self, answer: Answer, what: str) -> None:
@@ -151,15 +151,15 @@ class Line:
 
     def _lose(self, what: str) -> NoReturn:
         self.cut()
-        raise (Dropped if self._kept else Unavailable)(what, where=self._route.where) from None
+        raise (ConnectionDroppedError if self._kept else Unavailable)(what, where=self._route.where) from None
 
     def _refused(self, answer: Answer, what: str) -> Unavailable:
         kind = Deferred if answer.code in _FOR_NOW and answer.code != _SERVICE_CLOSES else Unavailable
         return kind(what, where=self._route.where)
 
     @staticmethod
-    def _address_refused(answer: Answer, mail: Mail) -> AddressRefused:
-        return AddressRefused(f"the mail server refuses the address: {quoted(*answer, mail.recipient)}")
+    def _address_refused(answer: Answer, mail: Mail) -> AddressRefusedError:
+        return AddressRefusedError(f"the mail server refuses the address: {quoted(*answer, mail.recipient)}")
 
     async def probe(self) -> str:
         """Say how the connection is secured, after the server answered once more."""
@@ -177,12 +177,12 @@ class Line:
         self._talk.cut()
 
 
-def why(error: BaseException, route: Route) -> str:
+def why(error: BaseException, route: Target) -> str:
     """Say what went wrong. Of foreign texts only those of OpenSSL and the operating system are repeated."""
     match error:
-        case HungUp():
+        case HungUpError():
             return "the mail server hung up"
-        case Nonsense():
+        case NotSmtpError():
             return "what the mail server answers is no SMTP"
         case ssl.SSLError():
             return insecure(error, "the mail server's", "is security right for this port?")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aad.core.message import Receipt
-from aad.ports import AddressRefused, Unavailable, Underway
+from aad.ports import AddressRefusedError, Unavailable, Underway
 from aad.senders.smtp.connection import Mail
 from aad.senders.smtp.replies import queue_id
 
@@ -55,7 +55,7 @@ class Job:
         if isinstance(outcome, str):
             self.outcome.set_result(outcome)
             return
-        if isinstance(outcome, Unavailable | AddressRefused | Underway):
+        if isinstance(outcome, Unavailable | AddressRefusedError | Underway):
             outcome.__context__ = None  # the foreign error beneath holds addresses
             outcome = outcome.with_traceback(None)
         self.outcome.set_exception(outcome)

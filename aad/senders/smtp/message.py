@@ -110,7 +110,7 @@ def _part(subtype: str, text: str, *, short: bool) -> str:
 
 
 @dataclass(frozen=True)
-class Letter:
+class MailTemplate:
     """A compiled template: `fill` makes a mail of it."""
 
     _head: str
@@ -142,7 +142,7 @@ class Letter:
         ).encode()
 
 
-def compile(template: Template, sender_email: str, sender_name: str = "") -> Letter:  # noqa: A001 - as in re.compile
+def compile(template: Template, sender_email: str, sender_name: str = "") -> MailTemplate:  # noqa: A001 - as in re.compile
     """Compile a template. ValueError: an unknown macro, a lone brace or a control character, and in which part."""
     subject = _compiled("subject", _checked("subject", template.subject, ""))
     if subject.longest(LONGEST_VALUE) > _LONGEST_SUBJECT:
@@ -153,7 +153,7 @@ def compile(template: Template, sender_email: str, sender_name: str = "") -> Let
     rich = _compiled("html", _body("html", template.html), 6 * LONGEST_VALUE) if template.html else None
     used = {macro for part in (subject, text, rich) if part for _, macro in part.slots}
     head = f"From: {mailbox(sender_name, sender_email)}\r\nMIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n"
-    return Letter(head, sender_email.rpartition("@")[2], subject, text, rich, tuple(sorted(used)))
+    return MailTemplate(head, sender_email.rpartition("@")[2], subject, text, rich, tuple(sorted(used)))
 
 
 def _body(part: str, text: str) -> str:

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from aad.core.message import Receipt
 from aad.ports import Unavailable, Underway
-from aad.senders.smtp.connection import Dropped, Line, Mail, Withdrawn
+from aad.senders.smtp.connection import Connection, ConnectionDroppedError, Mail, WithdrawnError
 from aad.senders.smtp.gate import Gate
 from aad.senders.smtp.job import Job
 
@@ -49,7 +49,7 @@ class Limits:
 class Pool:
     """Carries mails over connections that `connect` makes."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Line]], limits: Limits, where: str) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], limits: Limits, where: str) -> None:
         """Note how; nothing is connected yet."""
         self._connect = connect
         self._limits = limits
@@ -120,7 +120,7 @@ class Pool:
 
     async def _work(self) -> None:
         """Be one connection: open it, carry mails, rest, close it."""
-        line: Line | None = None
+        line: Connection | None = None
         try:
             line = await self._open()
             while job := self._next() or await self._rest() or self._next():
@@ -137,7 +137,7 @@ class Pool:
             if line:
                 await line.quit()
 
-    async def _open(self) -> Line:
+    async def _open(self) -> Connection:
         """Connect; `_connecting` was counted up by whoever decided it. Unavailable: and the gate is shut."""
         try:
             line = await self._connect()
@@ -149,7 +149,7 @@ class Pool:
         self._gate.opened()
         return line
 
-    async def _reopen(self) -> Line:
+    async def _reopen(self) -> Connection:
         """Connect again, unless that failed a moment ago."""
         if not self._gate.lets_try(self._connecting):
             raise self._unavailable(self._gate.reason)
@@ -184,19 +184,19 @@ class Pool:
             self._resting.remove(wake)
             wake.set_result(None)
 
-    async def _carry(self, job: Job, line: Line) -> Line:
+    async def _carry(self, job: Job, line: Connection) -> Connection:
         """Send one mail, tell its caller, and return the connection to go on with, which may be closed."""
         try:
             try:
                 job.tell(await line.deliver(job.mail, job.commit))
-            except Dropped:  # once more, as nothing of DATA was sent
+            except ConnectionDroppedError:  # once more, as nothing of DATA was sent
                 line = await self._reopen()
                 job.tell(await line.deliver(job.mail, job.commit))
         except asyncio.CancelledError:
             line.cut()
             job.tell(Underway(_STOPPED) if job.committed else self._unavailable(_STOPPED))
             raise
-        except Withdrawn:
+        except WithdrawnError:
             job.tell(self._unavailable(_LATE))
             return line
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the caller's to know

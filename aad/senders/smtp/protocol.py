@@ -16,11 +16,11 @@ _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 _LINE = re.compile(rb"([2-5][0-9]{2})([ -]?)(.*?)[ \t\r]*\n")  # RFC 5321 4.2.1: 2 to 5 come first
 
 
-class HungUp(Exception):  # noqa: N818 - it is no error of ours
+class HungUpError(Exception):
     """The server closed the connection before it answered."""
 
 
-class Nonsense(Exception):  # noqa: N818 - nor is this
+class NotSmtpError(Exception):
     """What came is no answer."""
 
 
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
     message: str
 
 
-class Talk(asyncio.Protocol):
+class SmtpProtocol(asyncio.Protocol):
     """Speaks on a transport that another protocol has opened; one who asks at a time."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -55,7 +55,7 @@ class Talk(asyncio.Protocol):
     async def ask(self, *commands: bytes, timeout: float) -> list[Answer]:  # noqa: ASYNC109 - a timer is cheaper
         """Say all commands at once; return as many answers, or fewer if the server hung up amid them.
 
-        TimeoutError, HungUp, Nonsense: after these the connection is of no use any more.
+        TimeoutError, HungUpError, NotSmtpError: after these the connection is of no use any more.
         """
         if any(map(_CONTROLS.search, commands)):
             message = "a command with control characters"
@@ -90,10 +90,10 @@ class Talk(asyncio.Protocol):
         self._left -= len(data)
         try:
             if self._left < 0:
-                raise Nonsense  # noqa: TRY301 - it fails as what can't be read
+                raise NotSmtpError  # noqa: TRY301 - it fails as what can't be read
             self._heard += data
             self._read(self._waiting)
-        except Nonsense as error:
+        except NotSmtpError as error:
             self._waiting.set_exception(error)
 
     def _read(self, waiting: asyncio.Future[list[Answer]]) -> None:
@@ -102,7 +102,7 @@ class Talk(asyncio.Protocol):
         for number, line in enumerate(lines, 1):
             match = _LINE.fullmatch(line)
             if not match or match[1] != (self._code or match[1]):  # RFC 5321 4.2.1: each line has the same code
-                raise Nonsense
+                raise NotSmtpError
             self._lines.append(match[3])
             self._code = match[1] if match[2] == b"-" else b""
             if self._code:
@@ -122,11 +122,11 @@ class Talk(asyncio.Protocol):
         if self._answers:
             self._waiting.set_result(self._answers)
         else:
-            self._waiting.set_exception(error if isinstance(error, OSError) else HungUp())
+            self._waiting.set_exception(error if isinstance(error, OSError) else HungUpError())
 
     async def _answered(self, octets: bytes, wanted: int, seconds: float) -> list[Answer]:
         if self._transport.is_closing():
-            raise HungUp
+            raise HungUpError
         self._wanted, self._answers, self._lines, self._code, self._heard = wanted, [], [], b"", b""
         self._left = _LONGEST
         waiting: asyncio.Future[list[Answer]] = self._loop.create_future()

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Self, TypeVar
 from aad.core.settings import option
 from aad.ports import Kept, RowRule, Taken, Tally, Unavailable, Wiring
 from aad.stores.sqlite import statements as say
-from aad.stores.sqlite.expiring_values import Passing, written
+from aad.stores.sqlite.expiring_values import ExpiringValues, written
 from aad.stores.sqlite.file import Connection, begin_log_anew, checkpoint, counted, opened, remember, rest, told
-from aad.stores.sqlite.group_commit import Commits
+from aad.stores.sqlite.group_commit import GroupCommit
 from aad.storing import GRACE, LARGEST, ROW
 
 EVERY = 1.0  # seconds from one tidying to the next
@@ -37,7 +37,7 @@ class SqliteSettings:
     )
 
 
-class Sqlite(Passing):
+class Sqlite(ExpiringValues):
     """One connection on the event loop's thread: each call is one or two statements of a few tens of microseconds.
 
     What is written in one turn of the event loop is one transaction (`commits`), and none waits for the disk
@@ -55,7 +55,7 @@ class Sqlite(Passing):
         self._waiting = self._counters = self._checkpointed = self._rest = 0
         self._ahead = self._remembered = 0.0
         self._leaving = asyncio.Event()
-        self._commits: Commits
+        self._commits: GroupCommit
         self._tidying: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
@@ -63,7 +63,7 @@ class Sqlite(Passing):
         with told(self._path):
             self._connection, self._ahead = opened(self._path, _since_boot())
             self._waiting, self._counters = self._connection.execute(say.COUNTS, (self.now(),)).fetchone()
-        self._commits = Commits(self._connection, self._path)
+        self._commits = GroupCommit(self._connection, self._path)
         self._leaving.clear()
         self._tidying = asyncio.create_task(self._tidy_up(), name="store: tidy up")
         return self
@@ -90,7 +90,7 @@ class Sqlite(Passing):
         """
         return _since_boot() + self._ahead
 
-    async def keep(self, kept: Kept, most: int) -> bool:
+    async def put_login(self, kept: Kept, most: int) -> bool:
         """Keep a waiting login, of `most` of its holder."""
 
         def keeping(file: Connection) -> list[bytes]:
@@ -102,7 +102,7 @@ class Sqlite(Passing):
         self._waiting += 1 - len(gone)
         return kept.ticket not in gone
 
-    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+    async def take_login(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it. An expired one is given out for 60 s more: its method says it's too late."""
         earliest = self.now() - GRACE
         if count is None:
@@ -128,15 +128,15 @@ class Sqlite(Passing):
         file.execute(say.TAKE, (ticket, earliest)).fetchall()
         return Taken(login)
 
-    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+    async def logins_of(self, holder: str) -> list[tuple[bytes, bytes]]:
         """Return tickets and logins that are kept for `holder`, unless expired."""
         return [(ticket, login) for ticket, login in await self._read(say.AGAIN, holder, self.now())]
 
-    async def waiting(self) -> int:
+    async def count_logins(self) -> int:
         """Count the waiting logins. What other processes did in the last seconds isn't in it."""
         return self._waiting
 
-    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
+    async def increment(self, tally: Tally, limit: int, *, extend: bool) -> int:
         """Count one more, unless at the `limit`. Unavailable, too: a million counters count already, and no new one."""
         if limit < 1:
             return 0
@@ -154,7 +154,7 @@ class Sqlite(Passing):
             message = f"{self._path}: {self._counters} users failed or got mail of late, so new ones are refused"
             raise Unavailable(message, where="store")
 
-    async def refund(self, kind: str, scope: str, name: str) -> None:
+    async def decrement(self, kind: str, scope: str, name: str) -> None:
         """Take one back; a counter of none is removed."""
         which = (kind, name, scope, self.now())
 
@@ -166,7 +166,7 @@ class Sqlite(Passing):
 
         self._counters -= await self._commits.do(refunded)
 
-    async def forget(self, kind: str, scope: str, name: str) -> bool:
+    async def delete_counter(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter, or with an empty `scope` those of every scope; say whether any still counted."""
         if not await self._read(say.ANY, kind, name, scope, scope):
             return False  # as nearly always, when whoever logs in has not failed before
@@ -174,26 +174,26 @@ class Sqlite(Passing):
         self._counters -= len(rows)
         return any(until > now and count for until, count in rows)
 
-    async def tallies(self, kind: str) -> list[Tally]:
+    async def counters(self, kind: str) -> list[Tally]:
         """Return the counters of a kind that still count."""
         rows = await self._read(say.TALLIES, kind, self.now())
         return [
             Tally(kind=kind, scope=scope, name=name, count=count, until=until) for scope, name, count, until in rows
         ]
 
-    async def find(self, kind: str, name: str) -> bytes | None:
+    async def get(self, kind: str, name: str) -> bytes | None:
         """Return what is held."""
         rows = await self._read(say.FIND, kind, name)
         return rows[0][0] if rows else None
 
-    async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
+    async def compare_and_set(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
         """Hold `new` instead of `old`, in one statement. A power failure may take back the last seconds' swaps."""
         if new is not None and len(new) > LARGEST:
             message = f"{len(new)} octets are too many to be held, {LARGEST} at most"
             raise ValueError(message)
         if old is None:
             return (
-                await self.find(kind, name) is None
+                await self.get(kind, name) is None
                 if new is None
                 else bool(await self._written(say.HOLD, new, kind, name))
             )

@@ -13,7 +13,7 @@ from aad.storing import LARGEST_PASSING, Change, Rule
 T = TypeVar("T")
 
 
-class Passing:
+class ExpiringValues:
     """What `Sqlite` does with values that end."""
 
     @abstractmethod
@@ -28,21 +28,23 @@ class Passing:
     async def _commit(self, write: Callable[[Connection], T]) -> T:
         """Do several statements in one transaction. Unavailable."""
 
-    async def recall(self, kind: str, name: str) -> bytes | None:
+    async def get_expiring(self, kind: str, name: str) -> bytes | None:
         """Return a value that hasn't ended."""
         rows = await self._read(say.RECALL, kind, name, self.now())
         return rows[0][0] if rows else None
 
-    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
+    async def compare_and_set_expiring(
+        self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float
+    ) -> bool:
         """Hold `new`, until then, instead of `old`."""
         if new is not None and len(new) > LARGEST_PASSING:
             message = f"{len(new)} octets are too many to be held for a while, {LARGEST_PASSING} at most"
             raise ValueError(message)
         if old is None and new is None:
-            return await self.recall(kind, name) is None
+            return await self.get_expiring(kind, name) is None
         return await self._commit(lambda file: exchanged(file, (kind, name, old, new, until, self.now())))
 
-    async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
+    async def update_expiring(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
         """Do what `rule` says, within one transaction."""
 
         def changed(file: Connection) -> None:
@@ -55,7 +57,7 @@ class Passing:
 
         await self._commit(changed)
 
-    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+    async def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         """Hold these values, whatever is held."""
 
         def wrote(file: Connection) -> None:
@@ -64,7 +66,7 @@ class Passing:
 
         await self._commit(wrote)
 
-    async def values(self, kind: str) -> dict[str, bytes]:
+    async def all_expiring(self, kind: str) -> dict[str, bytes]:
         """Return the values of a kind."""
         return dict(await self._read(say.VALUES, kind, self.now()))
 

@@ -21,7 +21,7 @@ class _Step(NamedTuple):
     outcome: asyncio.Future[Any]
 
 
-class Commits:
+class GroupCommit:
     """Gathers steps during one turn of the event loop, and commits them together at the next.
 
     Each is done wholly or not at all, and its caller goes on when it is committed. The file is locked for that moment

@@ -8,8 +8,8 @@ from typing import ClassVar, Self, TypeVar
 
 from aad.core.row import Row, kind_of, merged
 from aad.ports import Change, Kept, RowRule, Rule, Taken, Tally, Unavailable, Wiring
-from aad.stores.valkey.commands import Common
-from aad.stores.valkey.local_fallback import HERE, Aside
+from aad.stores.valkey.commands import Commands
+from aad.stores.valkey.local_fallback import HERE, LocalFallback
 from aad.stores.valkey.settings import ValkeySettings
 from aad.storing import LARGEST, LARGEST_PASSING, ROW
 
@@ -31,10 +31,10 @@ class Valkey:
 
     def __init__(self, settings: ValkeySettings, wiring: Wiring) -> None:
         """Keep what it gets."""
-        self._common = Common(settings)
+        self._common = Commands(settings)
         # A command that looks at the store beside the daemon has no state of its own to go on with.
         self._local = settings.on_unavailable == "local" and wiring.outage is not None
-        self._aside = Aside(self._common.clock.now)
+        self._aside = LocalFallback(self._common.clock.now)
         self._common.swept = self._aside.sweep
         self._common.link.returned = self._carry
         if wiring.outage is not None:
@@ -54,14 +54,14 @@ class Valkey:
         """Return the time that all nodes have in common, about; see `valkey_clock`."""
         return self._common.clock.now()
 
-    async def keep(self, kept: Kept, most: int) -> bool:
+    async def put_login(self, kept: Kept, most: int) -> bool:
         """Keep a waiting login, of `most` of its holder."""
-        return await self._either(lambda: self._common.keep(kept, most), lambda: self._aside.keep(kept, most))
+        return await self._either(lambda: self._common.put_login(kept, most), lambda: self._aside.put_login(kept, most))
 
-    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+    async def take_login(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it: from here, if it waits here."""
         if not self._aside.holds(ticket):
-            return await self._common.take(ticket, count)
+            return await self._common.take_login(ticket, count)
         kept = self._aside.taken(ticket)
         if kept is None or not (kept.row and count):
             return Taken(kept.login) if kept else None
@@ -72,7 +72,7 @@ class Valkey:
             return said[-1]
 
         try:
-            await self.change(ROW, kept.row, counted)  # in common, if it is back
+            await self.update_expiring(ROW, kept.row, counted)  # in common, if it is back
         except BaseException:
             self._aside.restored(kept)
             raise
@@ -81,81 +81,85 @@ class Valkey:
             return Taken(kept.login, refused=True)
         return Taken(kept.login)
 
-    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+    async def logins_of(self, holder: str) -> list[tuple[bytes, bytes]]:
         """Return tickets and logins that are kept for `holder`, unless expired."""
-        return self._aside.again(holder) + await self._either(lambda: self._common.again(holder), list)
+        return self._aside.logins_of(holder) + await self._either(lambda: self._common.logins_of(holder), list)
 
-    async def waiting(self) -> int:
+    async def count_logins(self) -> int:
         """Count the waiting logins, about."""
-        return self._aside.waiting() + await self._either(self._common.waiting, lambda: 0)
+        return self._aside.count_logins() + await self._either(self._common.count_logins, lambda: 0)
 
-    async def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
+    async def increment(self, tally: Tally, limit: int, *, extend: bool) -> int:
         """Count one more, unless at the `limit`."""
         return await self._either(
-            lambda: self._common.spend(tally, limit, extend=extend),
-            lambda: self._aside.spend(tally, limit, extend=extend),
+            lambda: self._common.increment(tally, limit, extend=extend),
+            lambda: self._aside.increment(tally, limit, extend=extend),
         )
 
-    async def refund(self, kind: str, scope: str, name: str) -> None:
+    async def decrement(self, kind: str, scope: str, name: str) -> None:
         """Take one back."""
         await self._either(
-            lambda: self._common.refund(kind, scope, name), lambda: self._aside.refund(kind, scope, name)
+            lambda: self._common.decrement(kind, scope, name), lambda: self._aside.decrement(kind, scope, name)
         )
 
-    async def forget(self, kind: str, scope: str, name: str) -> bool:
+    async def delete_counter(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter, or with an empty `scope` those of every scope; say whether any still counted."""
-        here = self._aside.forget(kind, scope, name)
-        return await self._either(lambda: self._common.forget(kind, scope, name), lambda: False) or here
+        here = self._aside.delete_counter(kind, scope, name)
+        return await self._either(lambda: self._common.delete_counter(kind, scope, name), lambda: False) or here
 
-    async def tallies(self, kind: str) -> list[Tally]:
+    async def counters(self, kind: str) -> list[Tally]:
         """Return the counters of a kind that still count."""
-        return await self._common.tallies(kind)
+        return await self._common.counters(kind)
 
-    async def find(self, kind: str, name: str) -> bytes | None:
+    async def get(self, kind: str, name: str) -> bytes | None:
         """Return what is held."""
-        return await self._common.find(kind, name)
+        return await self._common.get(kind, name)
 
-    async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
+    async def compare_and_set(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
         """Hold `new` instead of `old`."""
         if new is not None and len(new) > LARGEST:
             message = f"{len(new)} octets are too many to be held, {LARGEST} at most"
             raise ValueError(message)
-        return await self._common.swap(kind, name, old, new)
+        return await self._common.compare_and_set(kind, name, old, new)
 
     async def names(self, kind: str) -> list[str]:
         """Return the names, in order."""
         return await self._common.names(kind)
 
-    async def recall(self, kind: str, name: str) -> bytes | None:
+    async def get_expiring(self, kind: str, name: str) -> bytes | None:
         """Return a value that hasn't ended; what was held here amid an outage is found here after it, too."""
-        found = await self._value(kind, lambda: self._common.recall(kind, name), lambda: None)
-        return self._aside.recall(kind, name) if found is None else found
+        found = await self._value(kind, lambda: self._common.get_expiring(kind, name), lambda: None)
+        return self._aside.get_expiring(kind, name) if found is None else found
 
-    async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
+    async def update_expiring(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
         """Do with a value what `rule` says."""
         await self._value(
-            kind, lambda: self._common.change(kind, name, rule, expected), lambda: self._aside.change(kind, name, rule)
+            kind,
+            lambda: self._common.update_expiring(kind, name, rule, expected),
+            lambda: self._aside.update_expiring(kind, name, rule),
         )
 
-    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+    async def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         """Hold these values, whatever is held."""
 
         async def common() -> None:
-            await self._common.write(kind, changes)
+            await self._common.put_expiring(kind, changes)
             self._aside.forget_values(kind, changes)  # amid an outage it was this node's own
 
-        await self._value(kind, common, lambda: self._aside.write(kind, changes))
+        await self._value(kind, common, lambda: self._aside.put_expiring(kind, changes))
 
-    async def values(self, kind: str) -> dict[str, bytes]:
+    async def all_expiring(self, kind: str) -> dict[str, bytes]:
         """Return the values of a kind."""
-        return await self._common.values(kind)
+        return await self._common.all_expiring(kind)
 
-    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
+    async def compare_and_set_expiring(
+        self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float
+    ) -> bool:
         """Hold `new`, until then, instead of `old`."""
         if new is not None and len(new) > LARGEST_PASSING:
             message = f"{len(new)} octets are too many to be held for a while, {LARGEST_PASSING} at most"
             raise ValueError(message)
-        return await self._common.exchange(kind, name, old, new, until)
+        return await self._common.compare_and_set_expiring(kind, name, old, new, until)
 
     async def probe(self) -> str:
         """Try the server, and say what could be better there."""
@@ -182,16 +186,16 @@ class Valkey:
         """
         for tally in self._aside.carried():
             try:
-                await self._common.spend(tally, ENDLESS, extend=True, step=tally.count)
+                await self._common.increment(tally, ENDLESS, extend=True, step=tally.count)
             except Unavailable:
                 self._aside.restore(tally)
                 raise
         for name, here in self._aside.rows():
             added = partial(_with, name, here)
             try:
-                await self._common.change(ROW, name, added)
+                await self._common.update_expiring(ROW, name, added)
             except Unavailable:
-                self._aside.change(ROW, name, added)
+                self._aside.update_expiring(ROW, name, added)
                 raise
 
 

@@ -24,8 +24,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from aad.ports import Kept, RowRule, Rule, Taken, Tally, Unavailable
 from aad.stores.valkey import scripts as lua
 from aad.stores.valkey.clock import Clock, boottime
-from aad.stores.valkey.connection import Line
-from aad.stores.valkey.reconnect import Link, run_on
+from aad.stores.valkey.connection import Connection
+from aad.stores.valkey.reconnect import PersistentConnection, run_on
 from aad.stores.valkey.reply import Answer, listed, maybe, octets, several
 from aad.stores.valkey.settings import ValkeySettings
 from aad.storing import GRACE, ROW, Change
@@ -41,14 +41,14 @@ SURPLUS = 64
 _FOUND = several(octets, listed(octets))
 
 
-class Common:
+class Commands:
     """The common state. Unavailable: the server is out of order, or refuses."""
 
     def __init__(self, settings: ValkeySettings) -> None:
         """Prepare it."""
         self.clock = Clock()
         self._prefix, self._timeout = settings.prefix.encode(), settings.timeout
-        self.link = Link(settings.route(), settings.timeout, self._key("probed"), self._opened)
+        self.link = PersistentConnection(settings.route(), settings.timeout, self._key("probed"), self._opened)
         self.swept: Callable[[], None] = lambda: None
         self._waiting, self._counted = 0, 0.0
         self._ticking: asyncio.Task[None] | None = None
@@ -66,7 +66,7 @@ class Common:
                 await self._ticking
         await self.link.close()
 
-    async def keep(self, kept: Kept, most: int) -> bool:
+    async def put_login(self, kept: Kept, most: int) -> bool:
         """Keep a waiting login, of `most` of its holder."""
         holder, proven = _octets(kept.holder), b"%d" % kept.proven
         keys = (self._key("login", kept.ticket), self._key("holder", holder), self._key("waiting"))
@@ -77,7 +77,7 @@ class Common:
             self._heard(waiting)
         return bool(waiting >= 0)
 
-    async def take(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
+    async def take_login(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
         """Return the login and forget it; count in its row, which must be what `count` was asked about."""
         keys = (self._key("login", ticket), self._key("waiting"))
         known = (ticket, self._key("holder", b""), _number(GRACE), self._key("passing", _octets(f"{ROW}\0")))
@@ -100,18 +100,18 @@ class Common:
                 return Taken(found[0])
         raise _too_many()
 
-    async def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+    async def logins_of(self, holder: str) -> list[tuple[bytes, bytes]]:
         """Return tickets and logins that are kept for `holder`, unless expired."""
         found = await self._run(lua.AGAIN, (self._key("holder", _octets(holder)),), self._key("login", b""))
         return [(ticket, login) for ticket, login in found]
 
-    async def waiting(self) -> int:
+    async def count_logins(self) -> int:
         """Count the waiting logins; what others did in the last second may be missing."""
         if boottime() >= self._counted + RECENT:
             self._heard(await self._run(lua.WAITING, (self._key("waiting"),)))
         return self._waiting
 
-    async def spend(self, tally: Tally, limit: int, *, extend: bool, step: int = 1) -> int:
+    async def increment(self, tally: Tally, limit: int, *, extend: bool, step: int = 1) -> int:
         """Count `step` more, unless at the `limit`."""
         values = [str(limit), repr(tally.until), str(int(extend)), str(step), str(MOST_KEYS)]
         count: int = await self._run(
@@ -122,15 +122,15 @@ class Common:
             raise Unavailable(message, where="store")
         return count
 
-    async def refund(self, kind: str, scope: str, name: str) -> None:
+    async def decrement(self, kind: str, scope: str, name: str) -> None:
         """Take one back."""
         await self._run(lua.REFUND, (self._counter(kind, name),), _octets(scope))
 
-    async def forget(self, kind: str, scope: str, name: str) -> bool:
+    async def delete_counter(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter, or with an empty `scope` those of every scope."""
         return bool(await self._run(lua.FORGET, (self._counter(kind, name),), _octets(scope)))
 
-    async def tallies(self, kind: str) -> list[Tally]:
+    async def counters(self, kind: str) -> list[Tally]:
         """Return the counters of a kind that still count: a walk through all keys, for a command."""
         beginning, found = self._counter(kind, ""), list[Tally]()
         async for keys in self._keys(beginning):
@@ -159,13 +159,13 @@ class Common:
         message = "it names more keys than can be walked through"
         raise Unavailable(message, where="store")
 
-    async def find(self, kind: str, name: str) -> bytes | None:
+    async def get(self, kind: str, name: str) -> bytes | None:
         """Return what is held."""
         key = self._key("held", _octets(kind))
         found: bytes | None = await self.link.ask(maybe(octets), b"HGET", key, _octets(name))
         return found
 
-    async def swap(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
+    async def compare_and_set(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
         """Hold `new` instead of `old`."""
         values = [part for each in (old, new) for part in ((b"0", b"") if each is None else (b"1", each))]
         late, keys = self.clock.late(self._timeout), (self._key("held", _octets(kind)),)
@@ -178,22 +178,24 @@ class Common:
             found.update(names)
         return sorted(map(_text, found))
 
-    async def recall(self, kind: str, name: str) -> bytes | None:
+    async def get_expiring(self, kind: str, name: str) -> bytes | None:
         """Return a value that hasn't ended."""
         found: bytes | None = await self.link.ask(maybe(octets), b"GET", self._passing(kind, name))
         return found
 
-    async def exchange(self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float) -> bool:
+    async def compare_and_set_expiring(
+        self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float
+    ) -> bool:
         """Hold `new`, until then, instead of `old`."""
         return (await self._exchanged(kind, name, old, Change(new, until)))[0]
 
-    async def change(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
+    async def update_expiring(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
         """Do what `rule` says of a value that is still what it was asked about."""
         held = expected
         for number in range(RACES):
             change = rule(held)
             if change is None:
-                found = held if number else await self.recall(kind, name)
+                found = held if number else await self.get_expiring(kind, name)
                 if found == held:
                     return
                 held = found
@@ -210,14 +212,14 @@ class Common:
         done, held = await self.link.run(lua.EXCHANGE, keys, late, *values, *self._changed(change))
         return bool(done), held
 
-    async def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+    async def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         """Hold these values, whatever is held."""
         keys = tuple(self._passing(kind, name) for name in changes)
         values = (self._changed(change or Change(None, 0.0))[1:] for change in changes.values())
         late = self.clock.late(self._timeout)
         await self.link.run(lua.WRITE, keys, late, *(part for each in values for part in each))
 
-    async def values(self, kind: str) -> dict[str, bytes]:
+    async def all_expiring(self, kind: str) -> dict[str, bytes]:
         """Return the values of a kind: a walk through all keys, for a command."""
         beginning, found = self._passing(kind, ""), dict[str, bytes]()
         async for keys in self._keys(beginning):
@@ -231,14 +233,14 @@ class Common:
         about = dict(re.findall(r"^(\w+):(.*?)\r?$", _text(await self.link.ask(octets, b"INFO")), re.MULTILINE))
         self._counted = 0.0
         version = about.get("valkey_version") or about.get("redis_version")
-        said = f"version {version}, {await self.waiting()} logins wait"
+        said = f"version {version}, {await self.count_logins()} logins wait"
         if about.get("maxmemory", "0") != "0" and about.get("maxmemory_policy") != "noeviction":
             said += f"; maxmemory-policy should be noeviction, is {about['maxmemory_policy']}: it loses lockouts"
         if about.get("aof_enabled") == "0":
             said += "; appendonly should be yes: a restart of the server loses enrolments"
         return said
 
-    async def _opened(self, line: Line) -> None:
+    async def _opened(self, line: Connection) -> None:
         """Learn the time before anybody uses the line."""
         await self._time(lambda: run_on(line, lua.CLOCK, (self._key("clock"),), self.clock.floor()))
         self._counted = 0.0

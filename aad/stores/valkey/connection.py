@@ -19,20 +19,30 @@ from typing import cast
 from aad.core.secret import Secret
 from aad.core.settings import spoken
 from aad.ports import Unavailable
-from aad.stores.valkey.reply import Answer, Malformed, Reader, Refusal, Shape, maybe, number, octets, several
-from aad.stores.valkey.settings import Route
+from aad.stores.valkey.reply import (
+    Answer,
+    ErrorReply,
+    MalformedReplyError,
+    ReplyReader,
+    Shape,
+    maybe,
+    number,
+    octets,
+    several,
+)
+from aad.stores.valkey.settings import Target
 
 _ENDS = ("READONLY", "LATE", "NOSCRIPT", "LOADING", "MASTERDOWN", "NOAUTH")
 """Errors after which the connection is made anew: to another server, with the scripts, at the right time."""
 _PLACE = maybe(several(octets, octets))
 
 
-class Line(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """A connection, once `connected` has made it. `where` names the store in what is raised."""
 
     def __init__(self, where: str, place: str, timeout: float) -> None:
         """Prepare it; each answer may take `timeout` seconds."""
-        self._reader = Reader()
+        self._reader = ReplyReader()
         self._where, self._place, self._timeout = where, place, timeout
         self._loop = asyncio.get_running_loop()
         self._asked: deque[tuple[asyncio.Future[Answer], float, Shape]] = deque()
@@ -87,7 +97,7 @@ class Line(asyncio.Protocol):
                 self._answered(answer)
                 if self.trouble:
                     return
-        except Malformed as error:
+        except MalformedReplyError as error:
             self.end(f"it doesn't speak the protocol: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,7 +109,7 @@ class Line(asyncio.Protocol):
             self.end("it says what nobody asked for")
             return
         future, _, shape = self._asked[0]
-        refused = type(answer) is Refusal
+        refused = type(answer) is ErrorReply
         if not refused and not shape(answer):
             self.end("its answer is of another kind than was asked for")
             return
@@ -127,13 +137,13 @@ class Line(asyncio.Protocol):
                 self._timer = self._loop.call_at(self._asked[0][1], self._look)
 
 
-async def connected(route: Route, where: str, patience: float, key: bytes) -> Line:
+async def connected(route: Target, where: str, patience: float, key: bytes) -> Connection:
     """Connect, log in, choose the database, and try whether `key` may be written: a replica won't do. Unavailable."""
     if not route.sentinels:
         return await _connected(route, where, patience, key)
     said = "none is there"
     for host, port in route.sentinels:
-        sentinel = Route(host=host, port=port, tls=route.tls, ca_file=route.ca_file, password=route.sentinel_password)
+        sentinel = Target(host=host, port=port, tls=route.tls, ca_file=route.ca_file, password=route.sentinel_password)
         try:
             return await _connected(await _primary(sentinel, route, where, patience), where, patience, key)
         except Unavailable as error:
@@ -142,7 +152,7 @@ async def connected(route: Route, where: str, patience: float, key: bytes) -> Li
     raise Unavailable(message, where=where)
 
 
-async def _primary(sentinel: Route, route: Route, where: str, patience: float) -> Route:
+async def _primary(sentinel: Target, route: Target, where: str, patience: float) -> Target:
     """Ask a sentinel where the primary is."""
     line = await _connected(sentinel, where, patience)
     try:
@@ -156,7 +166,7 @@ async def _primary(sentinel: Route, route: Route, where: str, patience: float) -
     if not (host.isascii() and port.isdigit() and 0 < int(port[:6]) < 1 << 16):
         message = f"sentinel {sentinel} says where {route.host} is in words that can't be read"
         raise Unavailable(message, where=where)
-    return Route(
+    return Target(
         host=host.decode(),
         port=int(port),
         database=route.database,
@@ -167,8 +177,8 @@ async def _primary(sentinel: Route, route: Route, where: str, patience: float) -
     )
 
 
-async def _connected(route: Route, where: str, patience: float, key: bytes = b"") -> Line:
-    loop, line = asyncio.get_running_loop(), Line(where, str(route), patience)
+async def _connected(route: Target, where: str, patience: float, key: bytes = b"") -> Connection:
+    loop, line = asyncio.get_running_loop(), Connection(where, str(route), patience)
     try:
         async with asyncio.timeout(patience):
             if route.path:
@@ -191,7 +201,7 @@ async def _connected(route: Route, where: str, patience: float, key: bytes = b""
     return line
 
 
-async def _greet(line: Line, route: Route, key: bytes) -> None:
+async def _greet(line: Connection, route: Target, key: bytes) -> None:
     """Log in, choose the database, and write, in one piece; what is removed may be removed from a full server, too."""
     greetings = []
     if route.password is not None:

@@ -13,7 +13,7 @@ HERE = {ROW, "once"}  # kinds of values that may be this node's own meanwhile: r
 _NONE = Change(None, 0.0)
 
 
-class Aside:
+class LocalFallback:
     """Waiting logins and counters of one node; nothing here waits, so each call is atomic."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -27,7 +27,7 @@ class Aside:
         """Say whether this login waits here."""
         return ticket in self._logins
 
-    def keep(self, kept: Kept, most: int) -> bool:
+    def put_login(self, kept: Kept, most: int) -> bool:
         """Keep a waiting login, of `most` of its holder."""
         self.taken(kept.ticket)
         others = [each for each in self._logins.values() if each.holder == kept.holder and each.expires > self._now()]
@@ -49,20 +49,20 @@ class Aside:
         """Let a login wait on that was taken."""
         self._logins[kept.ticket] = kept
 
-    def again(self, holder: str) -> list[tuple[bytes, bytes]]:
+    def logins_of(self, holder: str) -> list[tuple[bytes, bytes]]:
         """Return those that still wait, the latest first."""
         now, found = self._now(), reversed(self._logins.values())
         return [(kept.ticket, kept.login) for kept in found if kept.holder == holder and kept.expires > now]
 
-    def change(self, kind: str, name: str, rule: Rule) -> bool:
+    def update_expiring(self, kind: str, name: str, rule: Rule) -> bool:
         """Do with a value of this node what `rule` says; say whether anything changes."""
         value, until = self._values.get((kind, name), _NONE)
         change = rule(value if until > self._now() else None)
         if change is not None:
-            self.write(kind, {name: change})
+            self.put_expiring(kind, {name: change})
         return change is not None
 
-    def write(self, kind: str, changes: Mapping[str, Change | None]) -> None:
+    def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
         """Hold these values."""
         for name, change in changes.items():
             self._values[kind, name] = change or _NONE
@@ -72,16 +72,16 @@ class Aside:
         for name in names:
             self._values.pop((kind, name), None)
 
-    def recall(self, kind: str, name: str) -> bytes | None:
+    def get_expiring(self, kind: str, name: str) -> bytes | None:
         """Return a value that hasn't ended."""
         value, until = self._values.get((kind, name), _NONE)
         return value if until > self._now() else None
 
-    def waiting(self) -> int:
+    def count_logins(self) -> int:
         """Count the waiting logins."""
         return len(self._logins)
 
-    def spend(self, tally: Tally, limit: int, *, extend: bool) -> int:
+    def increment(self, tally: Tally, limit: int, *, extend: bool) -> int:
         """Count one more, unless at the `limit`."""
         key = (tally.kind, tally.name)
         if key not in self._counters and len(self._counters) >= MOST:
@@ -96,7 +96,7 @@ class Aside:
         self._counters.setdefault(key, {})[tally.scope] = replace(held, count=held.count + 1, until=until)
         return held.count + 1
 
-    def refund(self, kind: str, scope: str, name: str) -> None:
+    def decrement(self, kind: str, scope: str, name: str) -> None:
         """Take one back."""
         scopes = self._counters.get((kind, name), {})
         if (held := scopes.get(scope)) is not None:
@@ -104,7 +104,7 @@ class Aside:
             if held.count <= 1:
                 self._remove(kind, scope, name)
 
-    def forget(self, kind: str, scope: str, name: str) -> bool:
+    def delete_counter(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter, or with an empty `scope` those of every scope; say whether any still counted."""
         scopes = self._counters.get((kind, name), {})
         found = [each for each in scopes if scope in ("", each)]

@@ -14,18 +14,20 @@ from hashlib import sha1
 from aad.core.backoff import longer
 from aad.ports import Unavailable
 from aad.stores.valkey import scripts
-from aad.stores.valkey.connection import Line, connected
+from aad.stores.valkey.connection import Connection, connected
 from aad.stores.valkey.reply import Answer, Shape, octets
-from aad.stores.valkey.settings import Route
+from aad.stores.valkey.settings import Target
 
 STEADY = 1.0  # seconds that a connection lasts, or it was none: the next one is made after a pause
 _SHA = {script: sha1(script.encode(), usedforsecurity=False).hexdigest().encode() for script in scripts.ALL}
 
 
-class Link:
+class PersistentConnection:
     """The way to the server. `opened` is awaited with each new line, before anybody else uses it."""
 
-    def __init__(self, route: Route, timeout: float, key: bytes, opened: Callable[[Line], Awaitable[None]]) -> None:
+    def __init__(
+        self, route: Target, timeout: float, key: bytes, opened: Callable[[Connection], Awaitable[None]]
+    ) -> None:
         """Prepare it; `key` may be written to try it.
 
         `told(what)` hears that the server is out of order, and that it works again (""); `returned` is awaited then.
@@ -35,7 +37,7 @@ class Link:
         self.told: Callable[[str], None] = lambda _what: None
         self.returned: Callable[[], Awaitable[None]] | None = None
         self._down = False
-        self._line: Line | None = None
+        self._line: Connection | None = None
         self._since = 0.0
         self._trouble = f"{route}: not connected yet"
         self._lost = asyncio.Event()
@@ -127,6 +129,6 @@ class Link:
                     await self.returned()
 
 
-def run_on(line: Line, script: str, keys: tuple[bytes, ...], *values: bytes) -> asyncio.Future[Answer]:
+def run_on(line: Connection, script: str, keys: tuple[bytes, ...], *values: bytes) -> asyncio.Future[Answer]:
     """Have the server run a script on a line that isn't in general use yet."""
     return line.ask(scripts.ALL[script], b"EVALSHA", _SHA[script], b"%d" % len(keys), *keys, *values)

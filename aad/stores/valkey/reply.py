@@ -25,11 +25,11 @@ Shape = Callable[[Answer], bool]
 """Says whether an answer is of the kind that was asked for."""
 
 
-class Malformed(Exception):  # noqa: N818 - the word of the house
+class MalformedReplyError(Exception):
     """What came is no answer, or too large; the text says why."""
 
 
-class Refusal:
+class ErrorReply:
     """An error that the server answers. A word that isn't of letters alone may be a ticket of ours: it is left out."""
 
     def __init__(self, said: bytes) -> None:
@@ -41,7 +41,7 @@ class Refusal:
         return self._text
 
 
-class Reader:
+class ReplyReader:
     """Cuts what a server sends into answers, and keeps what isn't complete."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Reader:
         self._left, self._values = LARGEST, MOST  # what the answer that has begun may still have
 
     def read(self, octets: bytes) -> Iterator[Answer]:
-        """Yield each answer that is complete with these octets. Malformed: no other one will be."""
+        """Yield each answer that is complete with these octets. MalformedReplyError: no other one will be."""
         if self._rest:
             self._rest += octets
             if len(self._rest) < self._needed:
@@ -76,7 +76,7 @@ class Reader:
         """Keep what isn't complete."""
         if not self._needed and len(octets) - at >= LONGEST:
             what = f"a line of more than {LONGEST} octets"
-            raise Malformed(what)
+            raise MalformedReplyError(what)
         if at < len(octets):
             self._rest += octets[at:]
 
@@ -94,9 +94,9 @@ class Reader:
         if kind == _STATUS:
             return said, following
         if kind == _ERROR:
-            return Refusal(said), following
+            return ErrorReply(said), following
         what = "octets of another protocol"
-        raise Malformed(what)
+        raise MalformedReplyError(what)
 
     def _bulk(self, octets: bytes, at: int, size: int) -> tuple[bytes | None, int]:
         if size < 0:
@@ -107,7 +107,7 @@ class Reader:
         following = stop + 2
         if following <= len(octets) and octets[stop:following] != b"\r\n":
             what = "a value that is longer than announced"
-            raise Malformed(what)
+            raise MalformedReplyError(what)
         return octets[at:stop], following
 
     def _array(self, count: int) -> Answer:
@@ -115,10 +115,10 @@ class Reader:
             return None if count else []
         if count > self._values:
             what = f"an answer of more than {MOST} values"
-            raise Malformed(what)
+            raise MalformedReplyError(what)
         if len(self._open) >= DEEPEST:
             what = f"more than {DEEPEST} arrays in one another"
-            raise Malformed(what)
+            raise MalformedReplyError(what)
         self._values -= count
         self._open.append(([], count))
         return _BEGUN
@@ -141,11 +141,11 @@ def _number(said: bytes) -> int:
     if len(said) <= _DIGITS and (said.isdigit() or (said[:1] == b"-" and said[1:].isdigit())):
         return int(said)
     what = "a number that is none"
-    raise Malformed(what)
+    raise MalformedReplyError(what)
 
 
-def _too_large() -> Malformed:
-    return Malformed(f"an answer of more than {LARGEST} octets")
+def _too_large() -> MalformedReplyError:
+    return MalformedReplyError(f"an answer of more than {LARGEST} octets")
 
 
 def number(answer: Answer) -> bool:

@@ -17,7 +17,7 @@ _RIGHT = 'should be such as "valkey://HOST:6379/0", "valkeys://HOST:6379/0" (TLS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Route:
+class Target:
     """The way to a server. `path`: of its unix socket. `sentinels`: who know where the service called `host` is."""
 
     host: str = ""
@@ -96,14 +96,14 @@ class ValkeySettings:
             what = "a guesser has [lockout] attempts at each, and a code is good once at each"
             yield "on_unavailable", f'"local" gives each node a state of its own while the server is away: {what}'
 
-    def route(self) -> Route:
+    def route(self) -> Target:
         """Return the way to the server."""
         parts = urlsplit(self.url)
         common: dict[str, Any] = {"username": self.username, "password": self.password}
         if parts.scheme in _UNIX:
             database = int(parts.query.removeprefix("db=") or 0)
-            return Route(path=unquote(parts.path), database=database, **common)
-        return Route(
+            return Target(path=unquote(parts.path), database=database, **common)
+        return Target(
             host=parts.hostname or "",
             port=parts.port or _PORT,
             database=int(parts.path.strip("/") or 0),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.parts.part import Part
 from tests.parts.ports import free_port
-from tests.parts.waiting import NotInTime
+from tests.parts.waiting import NotInTimeError
 
 MEGABYTE = 1024 * 1024
 MOST = 256 * MEGABYTE  # of one lie: whoever keeps it all is seen
@@ -59,7 +59,7 @@ class Liar(Part):
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "so be it\n":
             what = f"an answer of {self._command}"
-            raise NotInTime(what, 0)
+            raise NotInTimeError(what, 0)
 
 
 class Orders:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyrad.dictionary import Dictionary
 
 from aad.radius.protocol import attribute_dictionary
-from aad.radius.protocol.attribute_dictionary import Vocabulary, shipped
+from aad.radius.protocol.attribute_dictionary import AttributeDictionary, shipped
 from aad.radius.protocol.constants import STATE, VENDOR_SPECIFIC
 from aad.radius.protocol.wire import Attribute, inside, vendor_attribute
 
@@ -38,10 +38,10 @@ ATTRIBUTE Far 300 string
 
 
 @pytest.fixture
-def further(tmp_path: Path) -> Vocabulary:
+def further(tmp_path: Path) -> AttributeDictionary:
     file = tmp_path / "further"
     file.write_text(FURTHER)
-    return Vocabulary(file)
+    return AttributeDictionary(file)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_suits_is_encoded(name: str, text: str, attribute: Attribute) -> No
         ("Acme-Role", "Chief", (6, b"\0\0\0\7")),
     ],
 )
-def test_an_administrator_s_own(further: Vocabulary, name: str, text: str, attribute: Attribute) -> None:
+def test_an_administrator_s_own(further: AttributeDictionary, name: str, text: str, attribute: Attribute) -> None:
     assert not further.unfit(name)
     assert further.encoded(name, text) == vendor_attribute(54321, *attribute)
 
@@ -139,7 +139,7 @@ def test_some_have_no_place_in_a_reply(name: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Acme-Tlv", "Acme-Tlv-Part", "Acme-Secret", "Acme-Extended", "My-State", "Far"])
-def test_a_further_dictionary_is_no_way_around_that(further: Vocabulary, name: str) -> None:
+def test_a_further_dictionary_is_no_way_around_that(further: AttributeDictionary, name: str) -> None:
     assert further.knows(name)
     assert further.unfit(name)
     assert name not in set(further.names())
@@ -219,18 +219,18 @@ def test_a_dictionary_that_can_not_be_read_says_where(tmp_path: Path, text: str,
     file = tmp_path / "further"
     file.write_text(text)
     with pytest.raises(ValueError, match=what):
-        Vocabulary(file)
+        AttributeDictionary(file)
 
 
 def test_a_file_that_is_not_there_or_no_dictionary_is_a_value_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="can't be read"):
-        Vocabulary(tmp_path / "gone")
+        AttributeDictionary(tmp_path / "gone")
     (tmp_path / "octets").write_bytes(bytes(range(256)))
     with pytest.raises(ValueError, match="octets"):
-        Vocabulary(tmp_path / "octets")
+        AttributeDictionary(tmp_path / "octets")
 
 
 def test_the_dictionary_is_read_in_no_time() -> None:
     began = time.process_time()
-    attribute_dictionary.Vocabulary()
+    attribute_dictionary.AttributeDictionary()
     assert time.process_time() - began < 0.2

@@ -32,7 +32,7 @@ from aad.radius.protocol.constants import (
     VENDOR_SPECIFIC,
 )
 from aad.radius.protocol.packet import decode
-from aad.radius.protocol.password import Chap, MsChap2, Refused, _is_text, answer_of, encrypt
+from aad.radius.protocol.password import Chap, MsChap2, UnusablePassword, _is_text, answer_of, encrypt
 from aad.radius.protocol.wire import Attribute, microsoft_attribute
 from tests.radius.datagrams import SECRET, VECTOR, unsigned
 from tests.radius.protocol.test_mschap import CHALLENGE, NAME, PASSWORD, PEER_CHALLENGE, RESPONSE
@@ -41,13 +41,13 @@ passwords = st.binary(max_size=128)
 challenges = st.binary(min_size=16, max_size=16)
 
 
-def came(*attributes: Attribute) -> Answer | Refused:
+def came(*attributes: Attribute) -> Answer | UnusablePassword:
     return answer_of(decode(unsigned(*attributes)), SECRET)
 
 
 def answered(*attributes: Attribute) -> Answer:
     answer = came(*attributes)
-    assert not isinstance(answer, Refused)
+    assert not isinstance(answer, UnusablePassword)
     return answer
 
 
@@ -61,11 +61,11 @@ def test_pap_octet_for_octet(password: bytes, authenticator: bytes, secret: Secr
     assert hidden == asked.PwCrypt(password)
     request = decode(client_packets.request(1, authenticator, [(USER_PASSWORD, hidden)], secret))
     answer = answer_of(request, secret)
-    assert not isinstance(answer, Refused)
+    assert not isinstance(answer, UnusablePassword)
     assert answer.text == Secret(password.rstrip(b"\0"))
 
 
-def pap(password: bytes, *attributes: Attribute, signed: bool = False) -> Answer | Refused:
+def pap(password: bytes, *attributes: Attribute, signed: bool = False) -> Answer | UnusablePassword:
     """Return what is read of a password; its Message-Authenticator was verified before (`Client.secret_of`)."""
     signature = [(MESSAGE_AUTHENTICATOR, bytes(16))] if signed else []
     return came(*signature, (USER_PASSWORD, encrypt(Secret(password), VECTOR, SECRET)), *attributes)
@@ -76,7 +76,7 @@ def pap(password: bytes, *attributes: Attribute, signed: bool = False) -> Answer
 )
 def test_pap_changes_nothing(password: bytes) -> None:
     answer = pap(password, signed=True)
-    assert not isinstance(answer, Refused)
+    assert not isinstance(answer, UnusablePassword)
     assert answer.text is not None
     assert answer.text.reveal() == password
     assert answer.matches(Secret(password))
@@ -86,7 +86,7 @@ def test_pap_changes_nothing(password: bytes) -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=30))
 def test_where_nothing_proves_the_secret_text_is_a_password(text: str) -> None:
     answer = pap(text.encode())
-    assert not isinstance(answer, Refused)
+    assert not isinstance(answer, UnusablePassword)
     assert answer.text == Secret(text)
 
 
@@ -97,12 +97,12 @@ def test_where_nothing_proves_the_secret_other_octets_are_none(octets: bytes) ->
     text = not any(octet < 32 or octet == 127 for octet in typed)
     with contextlib.suppress(UnicodeDecodeError):
         text = text and bool(typed.decode() or True)
-        assert isinstance(pap(octets), Refused) != text
+        assert isinstance(pap(octets), UnusablePassword) != text
         return
     assert pap(octets) == UNREADABLE
 
 
-UNREADABLE = Refused(Reason.UNREADABLE, "what came isn't UTF-8, or holds control characters")
+UNREADABLE = UnusablePassword(Reason.UNREADABLE, "what came isn't UTF-8, or holds control characters")
 
 
 @pytest.mark.parametrize("octet", [*range(1, 32), 127])
@@ -110,13 +110,13 @@ def test_control_characters_are_no_text(octet: int) -> None:
     for typed in (bytes((octet,)) * 2, b"a" + bytes((octet,)) + b"b", "é".encode() + bytes((octet,))):
         assert pap(typed) == UNREADABLE
         assert pap(typed, (STATE, b"ticket")) == UNREADABLE
-        assert not isinstance(pap(typed, signed=True), Refused)
+        assert not isinstance(pap(typed, signed=True), UnusablePassword)
 
 
 def test_what_sshd_writes_is_known_as_such() -> None:
     junk = b"\b\n\r\x7fINCORRECT\b\n"
-    assert not isinstance(pap(junk), Refused)
-    assert pap(junk, (STATE, b"ticket")) == Refused(Reason.NAME_MANGLED, "it is no answer to a challenge")
+    assert not isinstance(pap(junk), UnusablePassword)
+    assert pap(junk, (STATE, b"ticket")) == UnusablePassword(Reason.NAME_MANGLED, "it is no answer to a challenge")
     assert pap(junk + b"x") == UNREADABLE
 
 
@@ -149,7 +149,7 @@ def test_no_octets_at_all_are_empty() -> None:
 @pytest.mark.parametrize("size", [1, 15, 17, 31, 127, 129, 144, 160, 240, 253])
 def test_a_malformed_length_is_refused(size: int) -> None:
     refused = came((USER_PASSWORD, bytes(size)))
-    assert refused == Refused(Reason.UNSUPPORTED, f"a User-Password of {size} octets")
+    assert refused == UnusablePassword(Reason.UNSUPPORTED, f"a User-Password of {size} octets")
 
 
 def test_too_long_to_hide() -> None:
@@ -188,7 +188,7 @@ def test_chap_with_the_authenticator_for_a_challenge() -> None:
     ],
 )
 def test_malformed_chap(attributes: list[Attribute]) -> None:
-    assert came(*attributes) == Refused(Reason.UNSUPPORTED, "a malformed CHAP-Password or CHAP-Challenge")
+    assert came(*attributes) == UnusablePassword(Reason.UNSUPPORTED, "a malformed CHAP-Password or CHAP-Challenge")
 
 
 # MS-CHAPv2.
@@ -232,7 +232,9 @@ def test_mschapv2_without_a_name() -> None:
     ],
 )
 def test_malformed_mschapv2(attributes: list[Attribute]) -> None:
-    assert came(*attributes) == Refused(Reason.UNSUPPORTED, "a malformed MS-CHAP2-Response or MS-CHAP-Challenge")
+    assert came(*attributes) == UnusablePassword(
+        Reason.UNSUPPORTED, "a malformed MS-CHAP2-Response or MS-CHAP-Challenge"
+    )
 
 
 # Nothing, too much, and what nobody can check.
@@ -257,7 +259,7 @@ CHAP = (CHAP_PASSWORD, bytes(17))
     ],
 )
 def test_refused(attributes: list[Attribute], reason: Reason, what: str) -> None:
-    assert came(*attributes) == Refused(reason, what)
+    assert came(*attributes) == UnusablePassword(reason, what)
 
 
 def test_authorize_only_with_state_is_asked_for_its_password() -> None:

@@ -8,7 +8,7 @@ from aad.core.user_address import Unknown, UserAddress, written
 from aad.radius.protocol.attribute_dictionary import shipped
 from aad.radius.protocol.constants import CALLING_STATION_ID
 from aad.radius.protocol.packet import decode
-from aad.radius.protocol.user_address import Source
+from aad.radius.protocol.user_address import UserAddressAttribute
 from aad.radius.protocol.wire import Attribute, microsoft_attribute, vendor_attribute
 from tests.radius.datagrams import BLANK, unsigned
 
@@ -77,7 +77,7 @@ def test_why_it_is_unknown_is_said(name: str, attributes: list[Attribute], told:
 
 
 def test_the_default_needs_no_dictionary() -> None:
-    assert shipped().source("Calling-Station-Id") == Source()
+    assert shipped().source("Calling-Station-Id") == UserAddressAttribute()
 
 
 @pytest.mark.parametrize("name", ["NAS-Port", "Colour", "Class"])

@@ -21,7 +21,7 @@ from aad.repositories.ldap.account_state import bar, marks
 from aad.repositories.ldap.encode import search
 from aad.repositories.ldap.result_codes import ACTIVE_DIRECTORY, OPENLDAP
 from aad.repositories.ldap.settings import LdapSettings
-from aad.repositories.ldap.user_entry import Reader
+from aad.repositories.ldap.user_entry import UserReader
 from tests.parts.admission import nobody
 from tests.parts.authority import Authority
 from tests.parts.directory import Directory, Person
@@ -180,7 +180,7 @@ def test_they_cost_few_octets() -> None:
 
     def octets(directory: str, *, account_state: bool) -> int:
         settings = LdapSettings(servers=("ldap://x",), base_dn="dc=x", directory=directory)
-        wanted = Reader(settings, "corp", account_state=account_state).user_search("alice")
+        wanted = UserReader(settings, "corp", account_state=account_state).user_search("alice")
         assert wanted is not None
         return len(search(1, wanted, 1))
 

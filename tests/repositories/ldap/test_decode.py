@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from pyasn1.codec.ber import decoder
 from pyasn1.error import PyAsn1Error
 
-from aad.repositories.ldap.decode import BOUND, DONE, EXTENDED_DONE, MOST, Entry, NoLdap, Question, Unreadable, head
+from aad.repositories.ldap.decode import (
+    BOUND,
+    DONE,
+    EXTENDED_DONE,
+    MOST,
+    Entry,
+    NotLdapError,
+    Question,
+    UnreadableAnswerError,
+    head,
+)
 from aad.repositories.ldap.encode import ENUMERATED, INTEGER, OCTETS, SEQUENCE, SET, BerError, elements, integer, tlv
 from aad.repositories.ldap.result_codes import NAMES, Result
 from tests.repositories.ldap import crooked
@@ -144,7 +154,7 @@ def test_what_stands_between_entries_is_left_out(operation: bytes) -> None:
     ],
 )
 def test_what_is_no_message_ends_the_connection(octets: bytes, words: str) -> None:
-    with pytest.raises(NoLdap, match=f"no LDAP: .*{words}"):
+    with pytest.raises(NotLdapError, match=f"no LDAP: .*{words}"):
         head(octets)
 
 
@@ -157,7 +167,7 @@ def test_what_is_no_message_ends_the_connection(octets: bytes, words: str) -> No
     ],
 )
 def test_an_answer_to_another_question_ends_the_connection(octets: bytes, words: str) -> None:
-    with pytest.raises(NoLdap, match=words):
+    with pytest.raises(NotLdapError, match=words):
         asked(octets)
 
 
@@ -183,7 +193,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("operation", UNREADABLE.values(), ids=UNREADABLE)
 def test_what_cannot_be_read_spoils_the_question(operation: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableAnswerError):
         asked(message(7, operation), BOUND)
 
 
@@ -200,7 +210,7 @@ def test_what_cannot_be_read_spoils_the_question(operation: bytes) -> None:
     ],
 )
 def test_a_control_that_cannot_be_read_makes_no_success(controls: bytes) -> None:
-    with pytest.raises(Unreadable, match="bindResponse that can't be read"):
+    with pytest.raises(UnreadableAnswerError, match="bindResponse that can't be read"):
         asked(message(7, result(BOUND), controls), BOUND)
 
 
@@ -218,14 +228,14 @@ def test_a_control_that_cannot_be_read_makes_no_success(controls: bytes) -> None
     ],
 )
 def test_an_entry_that_cannot_be_read_is_none(content: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableAnswerError):
         asked(message(7, tlv(0x64, content)))
 
 
 def test_all_that_answers_one_question_is_bounded() -> None:
     begun = head(b"\x30\x84\x7f\xff\xff\xff\2\1\7\x64")
     assert begun is not None
-    with pytest.raises(Unreadable, match=f"more than {MOST} octets"):
+    with pytest.raises(UnreadableAnswerError, match=f"more than {MOST} octets"):
         Question(7, DONE).expects(begun)
     one = message(7, found(b"uid=x", {"photo": [bytes(100_000)]}))
     for octets, most in (
@@ -236,7 +246,7 @@ def test_all_that_answers_one_question_is_bounded() -> None:
         question, heard = Question(7, DONE, 10_000), 0
         begun = head(octets)
         assert begun is not None
-        with suppress(Unreadable):
+        with suppress(UnreadableAnswerError):
             while heard <= most:
                 question.expects(begun)
                 question.hear(octets, begun)
@@ -267,7 +277,7 @@ def test_more_entries_than_were_asked_for_are_not_kept_and_not_forgotten() -> No
 def test_many_small_things_take_no_more_memory_than_few(operation: bytes) -> None:
     octets = message(7, operation)
     tracemalloc.start()
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableAnswerError):
         asked(octets)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -302,7 +312,7 @@ def test_what_is_read_out_of_broken_octets_is_what_the_standard_decoder_reads(
             return
         question = Question(begun.number, DONE, 1)
         question.hear(broken, begun)
-    except (NoLdap, Unreadable):
+    except (NotLdapError, UnreadableAnswerError):
         return
     if not question.entries:
         return
@@ -323,7 +333,7 @@ def test_no_octets_raise_anything_else(octets: bytes, kind: int) -> None:
             begun = head(each)
             if begun and begun.size <= len(each):
                 Question(begun.number, kind, 1).hear(each, begun)
-        except (NoLdap, Unreadable):
+        except (NotLdapError, UnreadableAnswerError):
             pass
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
-from aad.ports import AmbiguousUser, Unavailable
+from aad.ports import AmbiguousUserError, Unavailable
 from tests.parts.directory import Directory, Person
 from tests.repositories.conftest import LONG_PASSWORD, ODD_NAMES, ldap, login, within
 
@@ -143,7 +143,7 @@ async def test_odd_names_and_dns_work(directory: Directory, name: str) -> None:
 @pytest.mark.parametrize("name", ["twin", "triplet"])
 async def test_a_name_of_several_users_is_nobodys(directory: Directory, name: str) -> None:
     async with ldap(directory) as repository:
-        with pytest.raises(AmbiguousUser):
+        with pytest.raises(AmbiguousUserError):
             await repository.find(name, Secret(name), anybody, within(5))
         assert f'BIND dn="uid={name}' not in directory.log()
 

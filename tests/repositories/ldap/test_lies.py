@@ -11,7 +11,7 @@ from aad.core.group_name import group_key
 from aad.core.outcome import Failure, Reason, Success
 from aad.core.secret import Secret
 from aad.core.settings import Duration
-from aad.ports import AmbiguousUser, Unavailable
+from aad.ports import AmbiguousUserError, Unavailable
 from tests.parts.admission import everybody
 from tests.parts.directory import Directory
 from tests.repositories.conftest import alice, ldap, login, within
@@ -198,7 +198,7 @@ async def test_a_search_that_found_more_than_it_may_say(directory: Directory) ->
         Liar(lying([entry(b"uid=alice"), result(DONE, 4)], result(BOUND, 0))) as liar,
         ldap(directory, liar.url, **ANONYMOUS) as repository,
     ):
-        with pytest.raises(AmbiguousUser):
+        with pytest.raises(AmbiguousUserError):
             await alice(repository)
 
 

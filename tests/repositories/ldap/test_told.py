@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from aad.core.grants import Table, value
 from aad.radius.protocol.attribute_dictionary import shipped
-from aad.radius.reply_attributes import Granting
+from aad.radius.reply_attributes import ReplyAttributes
 from aad.repositories.ldap.decode import Entry
 from aad.repositories.ldap.settings import LdapSettings
-from aad.repositories.ldap.user_entry import Reader
+from aad.repositories.ldap.user_entry import UserReader
 
 SETTINGS = LdapSettings(servers=("ldaps://localhost",), base_dn="dc=x", attributes=("kept", "note"))
 
 
 def test_what_no_client_can_be_told_stays_in_sight() -> None:
-    reader = Reader(SETTINGS, "corp", ("acl", "photo", "none", "kept"))
+    reader = UserReader(SETTINGS, "corp", ("acl", "photo", "none", "kept"))
     values = {"acl": ("a" * 300,), "photo": ("\ufffd\0",), "note": ("n" * 300, "n"), "kept": ("k" * 300,)}
     user = reader.user(Entry("uid=alice,dc=x", values), 0.0)
     assert {name: [len(text) for text in texts] for name, texts in user.attributes.items()} == {
@@ -24,7 +24,7 @@ def test_what_no_client_can_be_told_stays_in_sight() -> None:
     }
     for name, fits in (("acl", False), ("photo", False), ("kept", False), ("note", True), ("none", True)):
         table = Table(name="one", attributes=(("Filter-Id", (value(f"{{attribute:{name}}}"),)),))
-        granting = Granting([table], shipped())
+        granting = ReplyAttributes([table], shipped())
         try:
             granting.encoded(granting.of(user, "vpn", "gateway"))
         except ValueError:
@@ -34,6 +34,6 @@ def test_what_no_client_can_be_told_stays_in_sight() -> None:
 
 
 def test_the_directory_is_asked_for_it() -> None:
-    search = Reader(SETTINGS, "corp", ("acl", "kept")).user_search("alice")
+    search = UserReader(SETTINGS, "corp", ("acl", "kept")).user_search("alice")
     assert search is not None
     assert [name for name in search.attributes if name in {"acl", "kept", "note"}] == ["kept", "note", "acl"]

@@ -6,7 +6,7 @@ import asyncio
 import socket
 
 from aad.repositories.ldap.decode import BOUND, Head, Question
-from aad.repositories.ldap.transport import Turns, Wire
+from aad.repositories.ldap.transport import Transport, Turns
 from tests.repositories.ldap.crooked import ber, result
 
 SMALL, LARGE = b"", b"x" * 20_000
@@ -46,7 +46,7 @@ async def answered(text: bytes, count: int = 8) -> list[int]:
     pairs = [socket.socketpair() for _ in range(count)]
     for _, theirs in pairs:
         theirs.sendall(ber(0x30, ber(0x02, b"\1"), result(BOUND, 0, text)))
-    wires, questions = [Wire(ours, turns) for ours, _ in pairs], [Noting(rounds) for _ in pairs]
+    wires, questions = [Transport(ours, turns) for ours, _ in pairs], [Noting(rounds) for _ in pairs]
     await asyncio.gather(*(wire.ask(b"?", question) for wire, question in zip(wires, questions, strict=True)))
     rounds.end()
     for wire, (_, theirs) in zip(wires, pairs, strict=True):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aad.core.message import Message, Receipt
-from aad.ports import AddressRefused, Deferred, Unavailable, Underway
+from aad.ports import AddressRefusedError, Deferred, Unavailable, Underway
 from aad.senders.smtp import Smtp
 from tests.senders.script import HANG_UP, SILENCE, Script, eventually_sent
 
@@ -74,7 +74,7 @@ async def test_mails_one_after_the_other(script: Script, smtp: Make, message: Le
 
 @pytest.mark.parametrize(
     ("answer", "raised"),
-    [("550 5.1.1 unknown", AddressRefused), ("450 4.2.1 later", Deferred), ("530 5.7.0", Unavailable)],
+    [("550 5.1.1 unknown", AddressRefusedError), ("450 4.2.1 later", Deferred), ("530 5.7.0", Unavailable)],
 )
 async def test_a_refused_recipient_leaves_the_connection_in_step(
     answer: str, raised: type[Exception], script: Script, smtp: Make, message: Letters, within: Within
@@ -93,7 +93,7 @@ async def test_a_server_that_waits_for_a_mail_to_nobody_gets_none(
 ) -> None:
     async with smtp(script, connections=1) as sender:
         script.say("RCPT", "550 5.1.1 unknown", times=1)
-        with pytest.raises(AddressRefused):
+        with pytest.raises(AddressRefusedError):
             await sender.send(message(), within(10))
         await sender.send(message("bob@example.com"), within(10))
     assert bodies(script) == 1

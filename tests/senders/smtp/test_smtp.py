@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aad.core.message import Message
-from aad.ports import AddressRefused, Sender, Unavailable
+from aad.ports import AddressRefusedError, Sender, Unavailable
 from aad.senders.smtp import Smtp
 from tests.parts.authority import Authority
 from tests.parts.mailbox import Mailbox, Security, code_in
@@ -75,7 +75,7 @@ async def test_postfix_takes_and_refuses(
         settings["username"] = "noreply@example.com"
         async with smtp(postfix, **settings) as sender:
             first = await sender.send(message(), within(20))
-            with pytest.raises(AddressRefused, match=r"550 5\.1\.1"):
+            with pytest.raises(AddressRefusedError, match=r"550 5\.1\.1"):
                 await sender.send(message("bob@example.com"), within(20))
             with pytest.raises(Unavailable, match=r"450 4\.2\.1"):
                 await sender.send(message("carol@example.com"), within(20))
@@ -156,7 +156,7 @@ async def test_an_address_that_is_refused(
     script.say("RCPT", f"{code} 5.1.1 <alice@example.com>: no mailbox Alice here, said 123456", times=1)
     async with smtp(script) as sender:
         with pytest.raises(
-            AddressRefused, match=f"refuses the address: {code} 5.1.1 no mailbox here, said$"
+            AddressRefusedError, match=f"refuses the address: {code} 5.1.1 no mailbox here, said$"
         ) as refused:
             await sender.send(message(), within(10))
         nothing_leaks(refused.value, "Alice")
@@ -206,7 +206,7 @@ async def test_an_address_that_is_refused_after_the_mail(
 ) -> None:
     script.say("end", answer)
     async with smtp(script) as sender:
-        with pytest.raises(AddressRefused, match=answer[:8]):
+        with pytest.raises(AddressRefusedError, match=answer[:8]):
             await sender.send(message(), within(10))
 
 
@@ -214,7 +214,7 @@ async def test_an_address_that_is_refused_after_the_mail(
 async def test_no_address_no_mail(address: str, script: Script, smtp: Make, message: Letters, within: Within) -> None:
     async with smtp(script) as sender:
         assert not sender.usable(address)
-        with pytest.raises(AddressRefused, match="is not one plain mail address"):
+        with pytest.raises(AddressRefusedError, match="is not one plain mail address"):
             await sender.send(message(address), within(10))
     assert not script.connections
 

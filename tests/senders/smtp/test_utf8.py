@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aad.core.message import Message
-from aad.ports import AddressRefused
+from aad.ports import AddressRefusedError
 from aad.senders.smtp import Smtp
 from tests.parts.authority import Authority
 from tests.parts.letter import code_in
@@ -34,7 +34,7 @@ async def test_without_smtputf8_the_address_is_refused_and_the_next_one_may_be_t
 ) -> None:
     async with smtp(script) as sender:
         assert sender.usable("zoë@example.com")
-        with pytest.raises(AddressRefused, match=REFUSED):
+        with pytest.raises(AddressRefusedError, match=REFUSED):
             await sender.send(message("zoë@example.com"), within(10))
         assert not mailed(script)
         await sender.send(message("zoe@example.com"), within(10))
@@ -77,7 +77,7 @@ async def test_postfix(*, smtputf8: bool, smtp: Make, message: Letters, within: 
             if smtputf8:
                 await sender.send(message("zoë@bücher.example", code="222222"), within(20))
             else:
-                with pytest.raises(AddressRefused, match=REFUSED):
+                with pytest.raises(AddressRefusedError, match=REFUSED):
                     await sender.send(message("zoë@bücher.example"), within(20))
         plain = await asyncio.to_thread(postfix.wait, "a@xn--bcher-kva.example")
         assert code_in(plain) == "111111"

@@ -20,24 +20,24 @@ def path(tmp_path: Path) -> Path:
 
 async def test_it_outlives_another_boot(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with store_at(path) as store:
-        await store.swap("k", "alice", None, b"value")
-        await store.exchange("k", "bob", None, b"value", store.now() + 60)
+        await store.compare_and_set("k", "alice", None, b"value")
+        await store.compare_and_set_expiring("k", "bob", None, b"value", store.now() + 60)
         await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
     (tmp_path / "boot").write_text("another")
     monkeypatch.setattr(file, "BOOT_ID", tmp_path / "boot")
     async with store_at(path) as store:
         assert await taken(store, b"ticket") is None
-        assert await store.find("k", "alice") == b"value"
-        assert await store.recall("k", "bob") == b"value"
+        assert await store.get("k", "alice") == b"value"
+        assert await store.get_expiring("k", "bob") == b"value"
 
 
 async def test_what_has_ended_is_swept(path: Path) -> None:
     async with store_at(path) as store:
         for number, end in enumerate((-1, 60)):
-            await store.exchange("k", f"user {number}", None, b"value", store.now() + end)
+            await store.compare_and_set_expiring("k", f"user {number}", None, b"value", store.now() + end)
         assert store._swept() == 1
         assert store._swept() == 0
-        assert await store.recall("k", "user 1") == b"value"
+        assert await store.get_expiring("k", "user 1") == b"value"
 
 
 def make_old(path: Path, version: int, boot: str) -> None:
@@ -57,10 +57,10 @@ async def test_a_file_of_before_is_brought_up_to_date(path: Path, version: int) 
     make_old(path, version, boot="of another time")
     async with store_at(path) as store:
         assert await taken(store, b"old") is None
-        (mails,) = await store.tallies("mails")
+        (mails,) = await store.counters("mails")
         assert 590 < mails.until - store.now() <= 600, "of another boot nobody knows how much of it was over"
-        assert await store.tallies("lockout") == []
+        assert await store.counters("lockout") == []
         await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
-        assert await store.swap("k", "alice", None, b"value")
-        assert await store.exchange("k", "alice", None, b"value", store.now() + 60)
+        assert await store.compare_and_set("k", "alice", None, b"value")
+        assert await store.compare_and_set_expiring("k", "alice", None, b"value", store.now() + 60)
         assert await taken(store, b"ticket") == b"login"

@@ -44,15 +44,15 @@ async def test_waiting_counts_at_once_and_not_the_expired(store: Sqlite) -> None
     for number in range(5):
         await keep(store, bytes([number]), OWNER, b"", store.now() + 60)
     await taken(store, b"\0")
-    assert await store.waiting() == 4
+    assert await store.count_logins() == 4
     await keep(store, b"late", OWNER, b"", store.now() - 1)
     await store._tidied()
-    assert await store.waiting() == 4
+    assert await store.count_logins() == 4
 
 
 async def test_what_is_refunded_leaves_no_row(store: Sqlite, path: Path) -> None:
-    await store.spend(tally(store), 2, extend=False)
-    await store.refund("lockout", "vpn", "alice")
+    await store.increment(tally(store), 2, extend=False)
+    await store.decrement("lockout", "vpn", "alice")
     assert rows(path, "counter") == 0, "a million names whose logins went well leave nothing behind"
 
 
@@ -62,9 +62,9 @@ async def test_the_swept_are_those_nobody_can_ask_for(
     monkeypatch.setattr(sqlite, "BATCH", 4)
     for number in range(10):
         await keep(store, b"old %d" % number, OWNER, b"", store.now() - 61)
-        await store.spend(tally(store, f"old {number}", lasts=-1), 3, extend=True)
+        await store.increment(tally(store, f"old {number}", lasts=-1), 3, extend=True)
     await keep(store, b"late", OWNER, b"", store.now() - 30)
-    await store.spend(tally(store), 3, extend=True)
+    await store.increment(tally(store), 3, extend=True)
     await store._tidied()
     assert (rows(path, "waiting"), rows(path, "counter")) == (1, 1)
 
@@ -87,9 +87,9 @@ async def test_what_others_do_is_counted_again_after_a_rest(store: Sqlite, path:
     async with store_at(path) as other:
         await keep(other, b"ticket", "owner", b"login", other.now() + 60)
         await store._tidied()
-        assert await store.waiting() == 0
+        assert await store.count_logins() == 0
         await store._tidied()
-        assert await store.waiting() == 1
+        assert await store.count_logins() == 1
 
 
 async def test_somebody_who_always_writes_does_not_make_the_log_grow(
@@ -100,7 +100,7 @@ async def test_somebody_who_always_writes_does_not_make_the_log_grow(
 
     async def write() -> None:
         while busy:
-            await store.spend(tally(store), 10**9, extend=True)
+            await store.increment(tally(store), 10**9, extend=True)
             await asyncio.sleep(0)
 
     writer = asyncio.create_task(write())
@@ -128,5 +128,5 @@ async def test_it_can_be_left_and_entered_again(path: Path) -> None:
         async with store:
             await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
     async with store:
-        assert await store.waiting() == 1
+        assert await store.count_logins() == 1
     assert [file.name for file in path.parent.iterdir()] == ["state.db"]

@@ -111,7 +111,7 @@ async def test_kill_9_loses_nothing_that_was_kept(path: Path) -> None:
         for number in range(last + 1):
             assert await taken(store, b"%d" % number) == b"login %d" % number
             assert await taken(store, b"%d" % number) is None
-        assert last + 1 <= (await store.tallies("lockout"))[0].count <= last + 2
+        assert last + 1 <= (await store.counters("lockout"))[0].count <= last + 2
 
 
 async def test_of_two_processes_that_take_one_gets_it(path: Path) -> None:
@@ -163,7 +163,7 @@ async def test_who_opens_waits_for_who_is_making_the_file(path: Path) -> None:
 async def test_after_another_boot_logins_end_and_the_time_goes_on(path: Path) -> None:
     async with store_at(path) as store:
         await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
-        await store.spend(tally(store, lasts=300), 3, extend=True)
+        await store.increment(tally(store, lasts=300), 3, extend=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE meta SET value = 'another' WHERE key = 'boot'")
         connection.execute("UPDATE counter SET until = until + 1e9")  # that clock had run for longer
@@ -171,7 +171,7 @@ async def test_after_another_boot_logins_end_and_the_time_goes_on(path: Path) ->
     for _ in range(2):
         async with store_at(path) as store:
             assert await taken(store, b"ticket") is None
-            (kept,) = await store.tallies("lockout")
+            (kept,) = await store.counters("lockout")
             assert 200 < kept.until - store.now() <= 300
 
 
@@ -219,12 +219,12 @@ async def test_too_many_counters_refuse_new_names_only(path: Path, monkeypatch: 
     monkeypatch.setattr(sqlite, "MOST_COUNTERS", 2)
     async with store_at(path) as store:
         for name in ("alice", "bob"):
-            await store.spend(tally(store, name), 3, extend=True)
+            await store.increment(tally(store, name), 3, extend=True)
         with pytest.raises(Unavailable, match="2 users failed or got mail of late, so new ones are refused"):
-            await store.spend(tally(store, "mallory"), 3, extend=True)
-        assert await store.spend(tally(store, "bob"), 3, extend=True) == 2
-        await store.forget("lockout", "", "alice")
-        assert await store.spend(tally(store, "mallory"), 3, extend=True) == 1
+            await store.increment(tally(store, "mallory"), 3, extend=True)
+        assert await store.increment(tally(store, "bob"), 3, extend=True) == 2
+        await store.delete_counter("lockout", "", "alice")
+        assert await store.increment(tally(store, "mallory"), 3, extend=True) == 1
 
 
 async def test_using_a_closed_store_is_our_fault_and_not_the_disks(path: Path) -> None:

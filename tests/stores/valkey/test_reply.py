@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.stores.valkey import reply
-from aad.stores.valkey.reply import DEEPEST, LARGEST, LONGEST, MOST, Malformed, Reader, Refusal, Shape
+from aad.stores.valkey.reply import DEEPEST, LARGEST, LONGEST, MOST, ErrorReply, MalformedReplyError, ReplyReader, Shape
 
 WORDS = st.none() | st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=40)
 DEEP = st.recursive(WORDS, lambda each: st.lists(each, max_size=4), max_leaves=6)
@@ -32,8 +32,8 @@ def written(answer: Any) -> bytes:
     return b"*%d\r\n" % len(answer) + b"".join(map(written, answer))
 
 
-def read(pieces: Iterable[bytes], reader: Reader | None = None) -> list[Any]:
-    reader = reader or Reader()
+def read(pieces: Iterable[bytes], reader: ReplyReader | None = None) -> list[Any]:
+    reader = reader or ReplyReader()
     return [answer for piece in pieces for answer in reader.read(piece)]
 
 
@@ -85,10 +85,10 @@ MALFORMED = {
 def test_what_is_no_answer_or_too_large_is_refused_before_it_is_held(what: str, size: int) -> None:
     octets = MALFORMED[what]
     pieces = [octets[at : at + size] for at in range(0, min(len(octets), size * 600_000), size)]
-    reader = Reader()
+    reader = ReplyReader()
     tracemalloc.start()
     try:
-        with pytest.raises(Malformed):
+        with pytest.raises(MalformedReplyError):
             read(pieces, reader)
         assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024 + size
     finally:
@@ -102,7 +102,7 @@ SHAPES: dict[str, tuple[Shape, list[Any], list[Any]]] = {
     "several": (
         reply.several(reply.octets, reply.number),
         [[b"x", 1]],
-        [[b"x"], [b"x", 1, 1], [1, b"x"], b"x1", None, [b"x", Refusal(b"no")]],
+        [[b"x"], [b"x", 1, 1], [1, b"x"], b"x1", None, [b"x", ErrorReply(b"no")]],
     ),
 }
 

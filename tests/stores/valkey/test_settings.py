@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from aad.core.secret import Secret
-from aad.stores.valkey.settings import Route, ValkeySettings
+from aad.stores.valkey.settings import Target, ValkeySettings
 from tests.config.test_load import SMALLEST, faults, loaded
 
 
 @pytest.mark.parametrize(
     ("url", "route"),
     [
-        ("valkey://h", Route(host="h")),
-        ("redis://h:1/2", Route(host="h", port=1, database=2)),
-        ("valkeys://h:1", Route(host="h", port=1, tls=True)),
-        ("rediss://[::1]:1/3", Route(host="::1", port=1, database=3, tls=True)),
-        ("unix:///run/v.sock", Route(path="/run/v.sock")),
-        ("unix:///run/v.sock?db=4", Route(path="/run/v.sock", database=4)),
+        ("valkey://h", Target(host="h")),
+        ("redis://h:1/2", Target(host="h", port=1, database=2)),
+        ("valkeys://h:1", Target(host="h", port=1, tls=True)),
+        ("rediss://[::1]:1/3", Target(host="::1", port=1, database=3, tls=True)),
+        ("unix:///run/v.sock", Target(path="/run/v.sock")),
+        ("unix:///run/v.sock?db=4", Target(path="/run/v.sock", database=4)),
     ],
 )
-def test_the_url_says_the_way(url: str, route: Route) -> None:
+def test_the_url_says_the_way(url: str, route: Target) -> None:
     settings = ValkeySettings(url=url)
     assert list(settings.faults()) == []
     assert settings.route() == route

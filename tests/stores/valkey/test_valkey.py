@@ -69,7 +69,7 @@ async def nodes(redis: Redis) -> AsyncIterator[tuple[Valkey, Valkey]]:
 async def test_a_login_kept_at_one_node_is_taken_once_at_any(nodes: tuple[Valkey, Valkey]) -> None:
     one, other = nodes
     await keep(one, b"ticket", OWNER, b"login", one.now() + 60)
-    assert await other.again(OWNER) == [(b"ticket", b"login")]
+    assert await other.logins_of(OWNER) == [(b"ticket", b"login")]
     found = await asyncio.gather(*(taken(each, b"ticket") for _ in range(25) for each in nodes))
     assert sorted(found, key=str) == [*[None] * 49, b"login"]
 
@@ -85,11 +85,11 @@ def test_it_works_in_uvloop_as_in_asyncio(redis: Redis) -> None:
 
 
 async def test_counters_are_common(nodes: tuple[Valkey, Valkey]) -> None:
-    counts = await asyncio.gather(*(each.spend(tally(each), 3, extend=True) for _ in range(20) for each in nodes))
+    counts = await asyncio.gather(*(each.increment(tally(each), 3, extend=True) for _ in range(20) for each in nodes))
     assert sorted(counts, reverse=True)[:4] == [3, 2, 1, 0]
-    assert await nodes[0].tallies("lockout") == await nodes[1].tallies("lockout") != []
-    assert await nodes[1].forget("lockout", "", "alice")
-    assert await nodes[0].spend(tally(nodes[0]), 3, extend=True) == 1
+    assert await nodes[0].counters("lockout") == await nodes[1].counters("lockout") != []
+    assert await nodes[1].delete_counter("lockout", "", "alice")
+    assert await nodes[0].increment(tally(nodes[0]), 3, extend=True) == 1
 
 
 async def test_two_nodes_have_one_clock(
@@ -126,16 +126,16 @@ async def test_a_clock_set_forward_ends_what_waits(server: Redis, monkeypatch: p
         await store._common._time(
             lambda: store._common.link.run(scripts.CLOCK, (b"aad:clock",), store._common.clock.floor())
         )
-        assert await store.again(OWNER) == []
+        assert await store.logins_of(OWNER) == []
         assert await taken(store, b"ticket") is None
 
 
 async def test_all_keys_but_held_ones_end(server: Redis) -> None:
     async with node(server) as store:
         await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
-        await store.spend(tally(store), 3, extend=True)
-        await store.spend(tally(store, scope="wifi", lasts=9000), 3, extend=True)
-        await store.swap("kind", "alice", None, b"value")
+        await store.increment(tally(store), 3, extend=True)
+        await store.increment(tally(store, scope="wifi", lasts=9000), 3, extend=True)
+        await store.compare_and_set("kind", "alice", None, b"value")
         ends = {
             key: int(server.say("PTTL", f"{PREFIX}{key}").strip(":\r\n"))
             for key in ("login:ticket", f"holder:{OWNER}", "waiting", "counter:lockout\0alice", "held:kind")
@@ -149,11 +149,11 @@ async def test_all_keys_but_held_ones_end(server: Redis) -> None:
 async def test_logins_that_went_well_leave_nothing_behind(server: Redis) -> None:
     async with node(server) as store:
         for number in range(20):
-            await store.spend(tally(store, f"user{number}"), 3, extend=True)
+            await store.increment(tally(store, f"user{number}"), 3, extend=True)
             await keep(store, b"%d" % number, f"{OWNER}{number}", b"login", store.now() + 60)
-            await store.refund("lockout", "vpn", f"user{number}")
+            await store.decrement("lockout", "vpn", f"user{number}")
             await taken(store, b"%d" % number)
-        assert await store.waiting() == 0
+        assert await store.count_logins() == 0
     assert server.say("DBSIZE") == ":0\r\n"
 
 
@@ -162,19 +162,19 @@ async def test_a_holder_has_few_tickets(server: Redis) -> None:
         for number in range(40):
             await keep(store, b"%d" % number, OWNER, b"login", store.now() + 60, most=3)
         assert server.say("LLEN", f"{PREFIX}holder:{OWNER}") == ":3\r\n"
-        assert await store.waiting() == 3
+        assert await store.count_logins() == 3
 
 
 async def test_too_many_keys_refuse_new_names_only(server: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "MOST_KEYS", 2)
     async with node(server) as store:
         for name in ("alice", "bob"):
-            await store.spend(tally(store, name), 3, extend=True)
+            await store.increment(tally(store, name), 3, extend=True)
         with pytest.raises(Unavailable, match="2 keys are in the database, so new names are refused"):
-            await store.spend(tally(store, "mallory"), 3, extend=True)
-        assert await store.spend(tally(store, "bob"), 3, extend=True) == 2
-        await store.forget("lockout", "", "alice")
-        assert await store.spend(tally(store, "mallory"), 3, extend=True) == 1
+            await store.increment(tally(store, "mallory"), 3, extend=True)
+        assert await store.increment(tally(store, "bob"), 3, extend=True) == 2
+        await store.delete_counter("lockout", "", "alice")
+        assert await store.increment(tally(store, "mallory"), 3, extend=True) == 1
 
 
 async def test_a_full_server_is_said_and_lets_go(server: Redis) -> None:
@@ -192,7 +192,7 @@ async def test_kill_9_of_the_server_is_told_once_and_loses_nothing(server: Redis
     ears = Ears()
     async with node(server, ears) as store:
         await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
-        await store.spend(tally(store), 3, extend=True)
+        await store.increment(tally(store), 3, extend=True)
         server.kill()
         await ears.until(1)
         for _ in range(100):
@@ -204,7 +204,7 @@ async def test_kill_9_of_the_server_is_told_once_and_loses_nothing(server: Redis
         await ears.until(2)
         assert ears.heard[1:] == ["over"]
         assert await taken(store, b"ticket") == b"login"
-        assert await store.spend(tally(store), 3, extend=True) == 2
+        assert await store.increment(tally(store), 3, extend=True) == 2
 
 
 async def test_a_frozen_server_holds_nobody_up_and_does_nothing_late(server: Redis) -> None:
@@ -215,7 +215,7 @@ async def test_a_frozen_server_holds_nobody_up_and_does_nothing_late(server: Red
         began = time.monotonic()
         asked = await asyncio.gather(
             taken(store, b"ticket"),
-            *(store.spend(tally(store), 3, extend=True) for _ in range(20)),
+            *(store.increment(tally(store), 3, extend=True) for _ in range(20)),
             return_exceptions=True,
         )
         assert time.monotonic() - began < 0.2 + 0.3
@@ -227,7 +227,7 @@ async def test_a_frozen_server_holds_nobody_up_and_does_nothing_late(server: Red
         await ears.until(2)
         # It read what had been asked, and left it: nobody knew any more.
         assert await taken(store, b"ticket") == b"login"
-        assert await store.tallies("lockout") == []
+        assert await store.counters("lockout") == []
 
 
 async def test_an_idle_connection_that_was_closed_is_no_outage(server: Redis) -> None:
@@ -238,7 +238,7 @@ async def test_an_idle_connection_that_was_closed_is_no_outage(server: Redis) ->
         async with asyncio.timeout(10):
             while store._common.link._line in (None, first):  # noqa: ASYNC110 - a task of the store's own
                 await asyncio.sleep(0.005)
-        assert await store.waiting() == 0
+        assert await store.count_logins() == 0
     assert ears.heard == []
 
 
@@ -247,7 +247,7 @@ async def test_all_names_are_found_step_by_step_and_no_walk_is_without_end(
 ) -> None:
     async with node(server) as store:
         names = [f"user{number:04}" for number in range(600)]  # more than the server keeps in one piece
-        await asyncio.gather(*(store.swap("kind", name, None, b"x" * 100) for name in names))
+        await asyncio.gather(*(store.compare_and_set("kind", name, None, b"x" * 100) for name in names))
         assert await store.names("kind") == names
         monkeypatch.setattr(commands, "WALKED", 10_000)
         with pytest.raises(Unavailable, match="it names more keys than can be walked through"):
@@ -292,12 +292,12 @@ async def test_one_that_says_what_nobody_asked_for_is_not_connected_to_again_and
             await asyncio.sleep(2.0)  # after 0.5, 1 and 2 seconds
             assert 1 < pusher.connections <= 4
             with pytest.raises(Unavailable, match="it says what nobody asked for"):
-                await store.waiting()
+                await store.count_logins()
             pusher.pushes = False
             async with asyncio.timeout(10):
                 while not store._common.link.up:  # noqa: ASYNC110 - a task of the store's own
                     await asyncio.sleep(0.01)
-            assert await store.waiting() == 0
+            assert await store.count_logins() == 0
         await pusher.ended()
 
 
@@ -305,38 +305,38 @@ async def test_forgotten_scripts_are_loaded_again(server: Redis) -> None:
     async with node(server) as store:
         server.say("SCRIPT", "FLUSH")
         with pytest.raises(Unavailable, match="NOSCRIPT"):
-            await store.waiting()
+            await store.count_logins()
         async with asyncio.timeout(10):
             while not store._common.link.up:  # noqa: ASYNC110 - a task of the store's own
                 await asyncio.sleep(0.005)
-        assert await store.waiting() == 0
+        assert await store.count_logins() == 0
 
 
 async def test_without_its_server_a_node_goes_on_with_its_own_state_if_it_may(server: Redis) -> None:
     ears = Ears()
     async with node(server, ears, on_unavailable="local") as store, node(server, on_unavailable="local") as other:
         await keep(store, b"before", OWNER, b"login before", store.now() + 60)
-        await store.spend(tally(store), 3, extend=True)
-        await store.swap("k", "alice", None, b"held")
+        await store.increment(tally(store), 3, extend=True)
+        await store.compare_and_set("k", "alice", None, b"held")
         server.kill()
         await ears.until(1)
         await keep(store, b"amid", OWNER, b"login amid", store.now() + 60)
-        assert await store.again(OWNER) == [(b"amid", b"login amid")]
-        assert [await store.spend(tally(store), 2, extend=True) for _ in range(3)] == [1, 2, 0]
+        assert await store.logins_of(OWNER) == [(b"amid", b"login amid")]
+        assert [await store.increment(tally(store), 2, extend=True) for _ in range(3)] == [1, 2, 0]
         with pytest.raises(Unavailable):
             await taken(store, b"before")  # not "unknown": it waits at the server
         with pytest.raises(Unavailable):
-            await store.find("k", "alice")
+            await store.get("k", "alice")
         server.start()
         await ears.until(2)
         assert await taken(store, b"amid") == b"login amid"
         assert await taken(store, b"before") == b"login before"
-        assert await store.find("k", "alice") == b"held"
+        assert await store.get("k", "alice") == b"held"
         async with asyncio.timeout(10):
             # What was counted amid the outage is added by a task of the store's own.
-            while [each.count for each in await other.tallies("lockout")] != [3]:  # noqa: ASYNC110
+            while [each.count for each in await other.counters("lockout")] != [3]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        assert await store.waiting() == 0
+        assert await store.count_logins() == 0
     assert ears.heard[1:] == ["over"]
 
 
@@ -353,9 +353,12 @@ async def test_what_a_node_counted_alone_is_not_lost_if_its_server_goes_again(
         for _ in range(2):
             await lockout.count(row, Plain(Secret("000000")))
         for scope in ("vpn", "wifi"):
-            await store.spend(tally(store, scope=scope), 3, extend=True)
-        await store.write("once", {"shop": Change(b"an answer", store.now() + 60)})
-        for unguessed in (store.recall("session", "x"), store.write("session", {"x": Change(b"x", store.now() + 60)})):
+            await store.increment(tally(store, scope=scope), 3, extend=True)
+        await store.put_expiring("once", {"shop": Change(b"an answer", store.now() + 60)})
+        for unguessed in (
+            store.get_expiring("session", "x"),
+            store.put_expiring("session", {"x": Change(b"x", store.now() + 60)}),
+        ):
             with pytest.raises(Unavailable):
                 await unguessed
         server.start()
@@ -365,17 +368,17 @@ async def test_what_a_node_counted_alone_is_not_lost_if_its_server_goes_again(
             what = "away again"
             raise Unavailable(what, where="store")
 
-        for gone in ("spend", "change"):
+        for gone in ("increment", "update_expiring"):
             with monkeypatch.context() as patch:
                 patch.setattr(store._common, gone, away)
                 with pytest.raises(Unavailable):
                     await store._carry()
         await store._carry()
         await store._carry()
-        assert [(each.scope, each.count) for each in await store.tallies("lockout")] == [("vpn", 1), ("wifi", 1)]
+        assert [(each.scope, each.count) for each in await store.counters("lockout")] == [("vpn", 1), ("wifi", 1)]
         alice = User(name="alice", repository="corp", handle="")
         assert [each.count for each in await lockout.standings(alice)] == [3]
-        assert await store.recall("once", "shop") == b"an answer"
+        assert await store.get_expiring("once", "shop") == b"an answer"
 
 
 async def test_what_is_answered_after_its_server_came_back_counts_in_common(server: Redis) -> None:
@@ -393,7 +396,7 @@ async def test_what_is_answered_after_its_server_came_back_counts_in_common(serv
         async with asyncio.timeout(10):
             while [each.count for each in await _standings(there, alice)] != [1]:  # noqa: ASYNC110 - the store's own task adds it
                 await asyncio.sleep(0.01)
-        said = [await store.take(b"amid %d" % number, here.guess(typed).in_row) for number in range(4)]
+        said = [await store.take_login(b"amid %d" % number, here.guess(typed).in_row) for number in range(4)]
         assert [each and each.refused for each in said] == [False, False, True, True]
         for lockout in (here, there):
             assert [each.count for each in await lockout.standings(alice)] == [3]
@@ -401,7 +404,7 @@ async def test_what_is_answered_after_its_server_came_back_counts_in_common(serv
         assert await here.standings(alice) == []
         await store._carry()
         assert await there.standings(alice) == []
-        assert await store.take(b"amid 3", here.guess(typed).in_row) == Taken(b"login")
+        assert await store.take_login(b"amid 3", here.guess(typed).in_row) == Taken(b"login")
 
 
 async def test_an_unlock_ends_what_its_node_has_counted_alone_and_not_told_yet(server: Redis) -> None:
@@ -452,7 +455,7 @@ async def test_tls_is_verified(tmp_path: Path, good: bool) -> None:  # noqa: FBT
         store = node(server, url=f"valkeys://localhost:{server.port}/0", ca_file=ca_file)
         if good:
             async with store:
-                assert await store.waiting() == 0
+                assert await store.count_logins() == 0
         else:
             with pytest.raises(Unavailable, match="its certificate is not good"):
                 await store.__aenter__()

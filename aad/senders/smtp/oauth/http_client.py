@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from aad.core.settings import spoken
 from aad.ports import Unavailable
 from aad.senders.smtp.dial import Dialler
-from aad.senders.smtp.oauth.requests import Applicant, Endpoint, Refused, Token, endpoint, form, read
+from aad.senders.smtp.oauth.requests import Applicant, Endpoint, GrantRefusedError, Token, endpoint, form, read
 from aad.senders.smtp.replies import broken, insecure
 
 _LONGEST = 65_536  # octets of an answer
@@ -41,7 +41,7 @@ class Issuer:
             status, body = await self._asked(form(self._applicant, time.time(), secrets.token_hex(16)))
             token = read(status, body, self._applicant.secrets + self._configured.secrets)
         except Unavailable as error:
-            if isinstance(error, Refused):
+            if isinstance(error, GrantRefusedError):
                 self._applicant = self._configured  # a refresh token that came later may have been withdrawn
             what = f"{self.endpoint}: {error.what}"
             raise Unavailable(what, where=self._where) from None

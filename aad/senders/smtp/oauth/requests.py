@@ -86,7 +86,7 @@ class Token:
     refresh_token: Secret | None = None
 
 
-class Refused(Unavailable):
+class GrantRefusedError(Unavailable):
     """The token endpoint understood, and said no."""
 
 
@@ -136,14 +136,14 @@ def _times(url: str, now: float, life: float) -> dict[str, Any]:
 
 
 def read(status: int, body: bytes, secrets: tuple[Secret, ...]) -> Token:
-    """Return the token in an answer (RFC 6749 5.1). Refused: it says why not (5.2). Unavailable: it says nothing."""
+    """Return the token in an answer (RFC 6749 5.1). GrantRefusedError (5.2), Unavailable."""
     if status in _REDIRECT:
         what = f"answers {status}, a redirect, which is not followed: is token_url right?"
         raise Unavailable(what)
     said = _object(body)
     if status != _OK:
         words = _refusal(said, secrets)
-        raise Refused(f"refuses: {words}") if words else Unavailable(f"answers {status}")
+        raise GrantRefusedError(f"refuses: {words}") if words else Unavailable(f"answers {status}")
     value = said.get("access_token")
     if not isinstance(value, str) or not _ACCESS_TOKEN.fullmatch(value) or len(value) > _LONGEST_TOKEN:
         what = "answers without a usable access_token"

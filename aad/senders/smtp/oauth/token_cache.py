@@ -27,7 +27,7 @@ _REFUSALS = 30.0  # seconds between two tokens that are fetched since the last o
 _random = random.SystemRandom()
 
 
-class Tokens:
+class TokenCache:
     """Has a token ready. `start` and `close` frame its use."""
 
     def __init__(self, fetch: Callable[[], Awaitable[Token]], source: str, where: str) -> None:

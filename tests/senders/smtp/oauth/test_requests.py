@@ -7,7 +7,7 @@ import pytest
 
 from aad.core.secret import Secret
 from aad.ports import Unavailable
-from aad.senders.smtp.oauth.requests import Applicant, Refused, Token, endpoint, form, read
+from aad.senders.smtp.oauth.requests import Applicant, GrantRefusedError, Token, endpoint, form, read
 
 URL = "https://login.example.com/token"
 HUSH = Secret("hush Azure.hush")
@@ -161,7 +161,7 @@ def test_other_tokens_than_bearer_are_not_used() -> None:
 )
 def test_a_refusal_is_told_without_secrets(error: str, description: Any, words: str) -> None:
     body = json.dumps({"error": error, "error_description": description}).encode()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(GrantRefusedError) as refused:
         read(401, body, (HUSH, Secret("hush")))
     assert refused.value.what == f"refuses: {words}"
 
@@ -170,7 +170,7 @@ def test_a_refusal_is_told_without_secrets(error: str, description: Any, words: 
 def test_a_failure_is_no_refusal(body: bytes) -> None:
     with pytest.raises(Unavailable, match=r"^answers 503$") as failed:
         read(503, body, ())
-    assert not isinstance(failed.value, Refused)
+    assert not isinstance(failed.value, GrantRefusedError)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

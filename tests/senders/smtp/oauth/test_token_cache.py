@@ -9,7 +9,7 @@ import pytest
 from aad.core.secret import Secret
 from aad.ports import Unavailable
 from aad.senders.smtp.oauth.requests import Token
-from aad.senders.smtp.oauth.token_cache import Tokens
+from aad.senders.smtp.oauth.token_cache import TokenCache
 
 
 class Source:
@@ -39,8 +39,8 @@ class Source:
 
 
 @asynccontextmanager
-async def ready(source: Source) -> AsyncIterator[Tokens]:
-    tokens = Tokens(source.issue, "token endpoint x", "sender mail")
+async def ready(source: Source) -> AsyncIterator[TokenCache]:
+    tokens = TokenCache(source.issue, "token endpoint x", "sender mail")
     tokens.start()
     try:
         yield tokens
