@@ -86,7 +86,7 @@ PURE = [
                 f"radius/{name}"
                 for name in (
                     *("accounting", "clients", "duplicates", "password_with_code", "prompt_encoding"),
-                    *("reply_attributes"),
+                    "reply_attributes",
                 )
             ),
             *(f"radius/protocol/{name}" for name in ("mschap", "packet", "password", "user_address", "wire")),
