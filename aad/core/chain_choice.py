@@ -1,11 +1,11 @@
-"""Which chain? Asked of the user where several fit and go on differently from here."""
+"""Lets the user choose a chain, where several fit and go on differently from here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from aad.core.answer import Answer
-from aad.core.conversation import Running
+from aad.core.conversation import Running, State
 from aad.core.identity import name_key
 from aad.core.outcome import Challenge, Failure, Reason
 from aad.core.policy import Chain
@@ -17,14 +17,24 @@ TRIES = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """The memo: until when, and how many wrong answers are left."""
+    """The memo. `expires`: until when an answer is good; `tries`: how many are left."""
 
     expires: float
     tries: int
 
 
+def after(running: Running, now: float) -> State | None:
+    """Return what follows if the user has to choose a chain, or has answered; None: a method is to work."""
+    if isinstance(running.memo, Choice) and running.answer is not None:
+        chosen = answered(running, running.memo, running.answer, now)
+        return chosen if isinstance(chosen, Running) else running.after(chosen)
+    if running.memo is None and running.choices:
+        return running.after(ask(running, now))
+    return None
+
+
 def ask(running: Running, now: float) -> Challenge[Choice]:
-    """Ask which of the chains it should be."""
+    """Ask which of the chains in `running.choices` it should be."""
     return _asked(running.choices, Choice(now + LIFE, TRIES))
 
 

@@ -205,7 +205,7 @@ async def assembled(
         now=store.now,
         randomness=randomness,
         grant=grant,
-        same=lasting.same,
+        single_flight=lasting.same,
         warn=partial(_warned, Notices(store)),
     )
     return engine, mailers

@@ -72,7 +72,7 @@ class IdempotentPosts:
         """
         claim = Lease(self._store, post.deadline, kind=KIND, slack=self._slack, always=True)
         try:
-            before = await claim.unless(post.owner, partial(self._kept, post))
+            before = await claim.acquire_or(post.owner, partial(self._kept, post))
             if before is not None:
                 return before
             document = await work()

@@ -11,58 +11,15 @@ from aad.core.conversation import Login, Rejected, Running
 from aad.core.identity import Attempt, Bar, Named, User
 from aad.core.outcome import Reason
 from aad.core.policy import Chain, Event
-from aad.core.row import Kind, row_name
 from aad.core.secret import Secret
-from aad.login.lockout import Count, Lockout
+from aad.login.guess_counting import PasswordGuess
+from aad.login.lockout import Lockout
 from aad.login.login_log import LoginLog
 from aad.login.outages import Outages
-from aad.ports import AmbiguousUserError, Found, Method, Pretends, Repository, Unavailable, without_password
+from aad.ports import AmbiguousUserError, Found, Method, Pretends, Repository, without_password
 
 NONCE_OCTETS = 16
 Waits = Callable[[Running], Awaitable[bool]]
-
-
-class Guess:
-    """The password that comes with an attempt: counted once its user is known, before it is checked (ports.Admit).
-
-    `count`: how; None: it isn't to be checked on the way. `refused`: why it isn't to be checked at all; `trouble`: why
-    nobody can tell. `name`: whose it is, once it is counted.
-    """
-
-    def __init__(
-        self,
-        lockout: Lockout,
-        event: Event,
-        attempt: Attempt,
-        named: Named,
-        asks_password: Callable[[Sequence[Chain]], bool],
-    ) -> None:
-        """Count nothing yet."""
-        self._lockout = lockout
-        self._event, self._attempt, self._named = event, attempt, named
-        self._asks_password = asks_password
-        self.count: Count | None = None
-        self.refused: Reason | None = None
-        self.trouble: Unavailable | None = None
-        self.name = ""
-
-    async def admit(self, user: User) -> bool:
-        """Count it, once, however often a repository asks."""
-        if self.trouble is not None:
-            return False
-        if self.count is None and self.refused is None:
-            if not self._asks_password(self._event.chains_for(user, self._attempt, self._named.chain)):
-                return False
-            name = row_name(Kind.PASSWORDS, user.repository, user.key)
-            try:
-                count = await self._lockout.count(name, self._attempt.answer)
-            except Unavailable as error:  # the store's; the repository, through which this is asked, has no part in it
-                self.trouble = error
-                return False
-            self.name = user.name
-            self.refused = count.refused
-            self.count = count if count.row else None
-        return self.refused is None
 
 
 @dataclass(kw_only=True)
@@ -80,12 +37,12 @@ class Identify:
         """Take apart what was typed as a name."""
         return self.events[attempt.event].named(attempt.name)
 
-    def guess(self, attempt: Attempt, named: Named) -> Guess:
+    def guess(self, attempt: Attempt, named: Named) -> PasswordGuess:
         """Return what counts the password that came with an attempt, while its user is looked for."""
         event = self.events[attempt.event]
-        return Guess(self.lockout, event, attempt, named, partial(self._asks_password, choose=event.choose))
+        return PasswordGuess(self.lockout, event, attempt, named, partial(self._asks_password, choose=event.choose))
 
-    async def running(self, attempt: Attempt, named: Named, guess: Guess, story: LoginLog) -> Running | Rejected:
+    async def running(self, attempt: Attempt, named: Named, guess: PasswordGuess, log: LoginLog) -> Running | Rejected:
         """Find the user and his chain. Unavailable: nobody could tell."""
         event = self.events[attempt.event]
         try:
@@ -95,11 +52,11 @@ class Identify:
         if guess.trouble is not None:
             raise guess.trouble
         if guess.refused:
-            story.user(guess.name)
+            log.user(guess.name)
             return Rejected(guess.refused)
         if found is None:
             return await self._nobody(Reason.UNKNOWN_USER, named)
-        story.facts(found.facts)
+        log.facts(found.facts)
         chains = event.chains_for(found.user, attempt, named.chain)
         if not chains:
             why = "; ".join(f"{chain.name} {why}" for chain, why in event.misfits(found.user, attempt, named.chain))
@@ -109,7 +66,7 @@ class Identify:
         if found.user.barred and not chains:
             return Rejected(found.user.barred.reason, found.user.barred.because)
         login = Login(
-            reference=story.reference,
+            reference=log.reference,
             nonce=self.randomness(NONCE_OCTETS),
             name=attempt.name,
             user=found.user,
@@ -126,12 +83,12 @@ class Identify:
         )
         return Running(login=login, answer=attempt.answer)
 
-    def decoy(self, attempt: Attempt, named: Named, story: LoginLog) -> Running:
+    def decoy(self, attempt: Attempt, named: Named, log: LoginLog) -> Running:
         """Return a login that asks what a right password leads to, for somebody who isn't let in (ASVS 6.3.8)."""
         chain = self.events[attempt.event].chains[0]
         mark = self._mark(attempt, named)
         login = Login(
-            reference=story.reference,
+            reference=log.reference,
             nonce=self.randomness(NONCE_OCTETS),
             name=attempt.name,
             user=User(name=mark, repository="", handle=""),
@@ -187,7 +144,7 @@ class Identify:
         """Count a failure of a name that is nobody's."""
         return Rejected(reason if await self.lockout.count_unknown(named.key) else Reason.LOCKED)
 
-    async def _found(self, event: Event, attempt: Attempt, named: Named, guess: Guess) -> Found | None:
+    async def _found(self, event: Event, attempt: Attempt, named: Named, guess: PasswordGuess) -> Found | None:
         """Ask the event's repositories, in order; the password is checked on the way where it comes first."""
         password = None if attempt.answer.empty or attempt.maybe_split else attempt.answer.text
         for name in [named.repository] if named.repository else event.repositories:

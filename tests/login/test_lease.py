@@ -51,7 +51,7 @@ def claims(store: MemoryStore) -> list[object]:
 
 
 def second_node(world: World) -> Engine:
-    return replace(world.engine, same=SingleFlight())
+    return replace(world.engine, single_flight=SingleFlight())
 
 
 async def test_begun_at_two_nodes_at_once_is_one_mail_and_one_challenge() -> None:
@@ -90,16 +90,16 @@ async def test_where_every_login_gets_a_mail_of_its_own_the_next_one_follows() -
 
 async def test_who_waits_gives_up_at_his_deadline() -> None:
     store = MemoryStore()
-    assert await Lease(store, math.inf).unless(OWNER, nothing) is None
+    assert await Lease(store, math.inf).acquire_or(OWNER, nothing) is None
     with pytest.raises(Unavailable, match="another node is at work on the same login"):
-        await Lease(store, time.monotonic() + 0.02).unless(OWNER, nothing)
+        await Lease(store, time.monotonic() + 0.02).acquire_or(OWNER, nothing)
 
 
 async def test_what_a_dead_node_claimed_is_free_soon_after_its_deadline() -> None:
     store = MemoryStore()
-    await Lease(store, time.monotonic() + 2).unless(OWNER, nothing)
+    await Lease(store, time.monotonic() + 2).acquire_or(OWNER, nothing)
     store.time += 2 + lease.SLACK
-    assert await Lease(store, time.monotonic()).unless(OWNER, nothing) is None
+    assert await Lease(store, time.monotonic()).acquire_or(OWNER, nothing) is None
 
 
 async def test_who_is_served_leaves_no_claim() -> None:
@@ -109,7 +109,7 @@ async def test_who_is_served_leaves_no_claim() -> None:
     async def served() -> str:
         return "a challenge"
 
-    assert await mine.unless(OWNER, served) == "a challenge"
+    assert await mine.acquire_or(OWNER, served) == "a challenge"
     await mine.end()
     assert not claims(store)
 
@@ -119,7 +119,7 @@ async def test_a_store_of_ones_own_is_not_asked() -> None:
         shared = False
 
     store = Own()
-    assert await Lease(store, math.inf).unless(OWNER, nothing) is None
+    assert await Lease(store, math.inf).acquire_or(OWNER, nothing) is None
     assert not claims(store)
 
 

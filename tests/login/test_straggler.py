@@ -30,7 +30,7 @@ def slow(world: World) -> asyncio.Event:
 async def straggler(world: World) -> tuple[asyncio.Task[engine.Reply], asyncio.Event]:
     """Begin a login at another node, where the directory is slow."""
     gate = slow(world)
-    task = asyncio.create_task(replace(world.engine, same=SingleFlight()).begin(attempt()))
+    task = asyncio.create_task(replace(world.engine, single_flight=SingleFlight()).begin(attempt()))
     await asyncio.sleep(0.01)
     world.repository.gate = None
     return task, gate

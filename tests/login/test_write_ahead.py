@@ -110,7 +110,7 @@ async def test_a_code_that_was_used_while_the_message_was_still_under_way_does_n
     world = Ahead()
     world.repository.users["dora"] = (user("dora", "first@example.com", "second@example.com"), b"right")
     world.watched.refused = {"first@example.com"}
-    other = replace(world.engine, same=SingleFlight())
+    other = replace(world.engine, single_flight=SingleFlight())
     answers = []
 
     async def look() -> None:
