@@ -26,7 +26,7 @@ from aad.core.user_address import UNKNOWN, Unknown, UserAddress, read
 from aad.daemon import assembly
 from aad.daemon.daemon import granting
 from aad.login.identify import asked_of, not_ready, open_to
-from aad.login.lockout import told
+from aad.login.lockout import described
 from aad.ports import AmbiguousUserError, Store, Unavailable, without_password
 
 EXAMPLE = "aad explain alice --event vpn --client vpn-gateway"
@@ -231,4 +231,4 @@ def _replies(config: Config, user: User, event: str, client: str) -> None:
 async def _standings(config: Config, store: Store, user: User | None) -> list[str]:
     """Say how a user stands in each row of failures."""
     found = await assembly.lockout(config, store, Secret(b"")).standings(user) if user else []
-    return [told(each, store.now(), time.time()) for each in found] or ["no failures"]
+    return [described(each, store.now(), time.time()) for each in found] or ["no failures"]

@@ -11,7 +11,7 @@ from aad.cli.exits import EX_FINE, say, takes_config, unavailable
 from aad.config import Config
 from aad.core.secret import Secret
 from aad.daemon import assembly
-from aad.login.lockout import Standing, told
+from aad.login.lockout import Standing, described
 from aad.ports import Unavailable
 
 EXAMPLE = "aad locked --all"
@@ -33,7 +33,7 @@ async def _list(config: Config, *, everything: bool) -> int:
         async with assembly.opened_store(config) as store:
             for each in await assembly.lockout(config, store, Secret(b"")).all_standings():
                 if each.until or everything:
-                    say(f"{_who(each)}  {told(each, store.now(), time.time())}")
+                    say(f"{_who(each)}  {described(each, store.now(), time.time())}")
     except Unavailable as error:
         return unavailable(f"store: {error.what}")
     return EX_FINE

@@ -1,1 +1,1 @@
-"""One login at work: the engine, and what it needs besides the rules of `core/`."""
+"""One login in progress: the engine, and what it needs besides the rules of `core/`."""

@@ -1,4 +1,4 @@
-"""Who asks, and which chain is asked of him: the event's repositories and its policy."""
+"""Finds the user of an attempt, and the chain that is asked of them: by the event's repositories and its policy."""
 
 from __future__ import annotations
 
@@ -38,29 +38,29 @@ class Identify:
         return self.events[attempt.event].named(attempt.name)
 
     def guess(self, attempt: Attempt, named: Named) -> PasswordGuess:
-        """Return what counts the password that came with an attempt, while its user is looked for."""
+        """Return what counts the password that came with an attempt while its user is looked up."""
         event = self.events[attempt.event]
         return PasswordGuess(self.lockout, event, attempt, named, partial(self._asks_password, choose=event.choose))
 
     async def running(self, attempt: Attempt, named: Named, guess: PasswordGuess, log: LoginLog) -> Running | Rejected:
-        """Find the user and his chain. Unavailable: nobody could tell."""
+        """Find the user and their chain. Unavailable: a repository or the store could not tell."""
         event = self.events[attempt.event]
         try:
             found = await self._found(event, attempt, named, guess)
         except AmbiguousUserError:
-            return await self._nobody(Reason.AMBIGUOUS_USER, named)
+            return await self._unknown(Reason.AMBIGUOUS_USER, named)
         if guess.trouble is not None:
             raise guess.trouble
         if guess.refused:
             log.user(guess.name)
             return Rejected(guess.refused)
         if found is None:
-            return await self._nobody(Reason.UNKNOWN_USER, named)
+            return await self._unknown(Reason.UNKNOWN_USER, named)
         log.facts(found.facts)
         chains = event.chains_for(found.user, attempt, named.chain)
         if not chains:
-            why = "; ".join(f"{chain.name} {why}" for chain, why in event.misfits(found.user, attempt, named.chain))
-            return Rejected(Reason.NO_CHAIN, why)
+            misfits = event.misfits(found.user, attempt, named.chain)
+            return Rejected(Reason.NO_CHAIN, "; ".join(f"{chain.name} {reason}" for chain, reason in misfits))
         chains = await asked_of(self.methods, found.user, chains, choose=event.choose)
         chains = open_to(found.user, chains, self.asks_repository)
         if found.user.barred and not chains:
@@ -75,7 +75,7 @@ class Identify:
             chain=chains[0],
             calling_station=attempt.calling_station,
             others=chains[1:],
-            proof=found.proof if guess.count else None,  # without our yes it isn't counted, so it isn't believed
+            proof=found.proof if guess.count else None,  # uncounted, it isn't believed
             proven=event.test,
             signed_in=event.test,
             discreet=event.decoy,
@@ -84,7 +84,7 @@ class Identify:
         return Running(login=login, answer=attempt.answer)
 
     def decoy(self, attempt: Attempt, named: Named, log: LoginLog) -> Running:
-        """Return a login that asks what a right password leads to, for somebody who isn't let in (ASVS 6.3.8)."""
+        """Return a login that asks what a right password leads to, for a user who isn't let in (ASVS 6.3.8)."""
         chain = self.events[attempt.event].chains[0]
         mark = self._mark(attempt, named)
         login = Login(
@@ -104,16 +104,16 @@ class Identify:
 
     def _mark(self, attempt: Attempt, named: Named) -> str:
         """Return what the same attempt has again, and no other: made of what was typed, not of what is known."""
-        typed = attempt.answer.text if self._asks_at(self.events[attempt.event].chains[0]) else None
+        password = attempt.answer.text if self._asks_at(self.events[attempt.event].chains[0]) else None
         # A password that nothing looks at makes no difference.
-        return self.lockout.mark([attempt.event, named.repository, named.key], typed or Secret(b""))
+        return self.lockout.mark([attempt.event, named.repository, named.key], password or Secret(b""))
 
     def _asks_at(self, chain: Chain) -> int:
         """Return the position of the first method that asks: a password comes with the attempt."""
         return 1 if self.methods[chain.methods[0]].proves == "password" else 0
 
     async def is_same(self, attempt: Attempt, login: Login) -> bool:
-        """Say whether an attempt is by who began a login. Unavailable.
+        """Say whether an attempt is by the user who began a login. Unavailable.
 
         For a discreet one the directory isn't asked: that two names are one user's would tell it from a decoy.
         """
@@ -125,7 +125,7 @@ class Identify:
         return (one.repository, one.key) == (other.repository, other.key)
 
     async def is_user(self, attempt: Attempt, user: User) -> bool:
-        """Say whether an attempt is by this user, under whatever of his names. Unavailable."""
+        """Say whether an attempt is by this user, under any of their names. Unavailable."""
         if attempt.event not in self.events:
             return False
         event, named = self.events[attempt.event], self.named(attempt)
@@ -140,8 +140,8 @@ class Identify:
             return False
         return found is not None and user.repository in event.repositories and found.user.key == user.key
 
-    async def _nobody(self, reason: Reason, named: Named) -> Rejected:
-        """Count a failure of a name that is nobody's."""
+    async def _unknown(self, reason: Reason, named: Named) -> Rejected:
+        """Count a failure of a name that is no one user's."""
         return Rejected(reason if await self.lockout.count_unknown(named.key) else Reason.LOCKED)
 
     async def _found(self, event: Event, attempt: Attempt, named: Named, guess: PasswordGuess) -> Found | None:
@@ -152,14 +152,14 @@ class Identify:
             found = await repository.find(named.name, password, guess.admit, attempt.deadline)
             self.outages.up(f"repository {name}")
             if found and password and guess.refused and isinstance(repository, Pretends):
-                # In a crowd that waits for its turns, a refusal that needs none would tell who exists.
+                # Where many wait for their turns, a refusal that needs none would tell which users exist.
                 await repository.pretend(found.user, attempt.deadline)
             if found is not None or guess.refused or guess.trouble:
                 return found
         return None
 
     def _asks_password(self, chains: Sequence[Chain], *, choose: bool) -> bool:
-        """Say whether whichever of these chains is asked begins with a password that the repository checks.
+        """Say whether any of these chains that may be asked begins with a password that the repository checks.
 
         With `choose` any of them may be, and where they begin differently the user is asked before any password is.
         """
@@ -167,7 +167,7 @@ class Identify:
         return set(map(self.asks_repository, begins)) == {True} and not (choose and len(begins) > 1)
 
     def _firsts(self, fits: Sequence[Chain]) -> Sequence[Chain]:
-        """Return the chains that may turn out to be the one asked: up to one that nobody has to be enrolled for."""
+        """Return the chains that may turn out to be the one asked: up to one that needs no enrolment."""
         for number, chain in enumerate(fits):
             if not any(hasattr(self.methods[method], "ready") for method in chain.methods):
                 return fits[: number + 1]
@@ -184,7 +184,7 @@ class Identify:
     def shuts_out(self, event: str, user: User) -> Bar | None:
         """Return what ends the session of a user who has logged in for `event`: their account is barred by now.
 
-        What isn't known ends none where each chain of the event asks the repository for the password: it has told then.
+        An unknown state ends none where each chain of the event asks the repository for the password: it decided then.
         """
         bar, chains = user.barred, self.events[event].chains
         if bar and bar.reason == Reason.ACCOUNT_UNKNOWN and open_to(user, chains, self.asks_repository) == chains:
@@ -198,7 +198,7 @@ class Identify:
     async def read(self, running: Running, attempt: Attempt, waits: Waits) -> tuple[Running, Attempt]:
         """Decide whether a code stands behind the password, where only its length tells.
 
-        It does if one is waited for, or the next method takes one unasked.
+        It does if a challenge waits for one, or the next method takes one unasked.
         """
         if attempt.maybe_split is None:
             return running, attempt
@@ -214,10 +214,10 @@ class Identify:
 
 
 async def asked_of(methods: Mapping[str, Any], user: User, fits: Sequence[Chain], *, choose: bool) -> tuple[Chain, ...]:
-    """Return the chain that is asked, and with `choose` the others too. Unavailable: nobody could tell.
+    """Return the chain that is asked, and with `choose` the others too. Unavailable: a method could not tell.
 
-    A chain with a method that the user isn't enrolled for gives way to those behind it; if there is none that he could
-    walk, the first is asked, and refuses him when it comes to that method.
+    A chain with a method that the user isn't enrolled for gives way to those behind it; if they could pass none, the
+    first is asked, and refuses them when it comes to that method.
     """
     found: list[Chain] = []
     for chain in fits if len(fits) > 1 else ():

@@ -17,7 +17,7 @@ from aad.core.secret import Secret
 from aad.ports import ROW, Change, MisbehavedError, Store, Tally, Unavailable
 
 UNKNOWN = "lockout"  # the counters of names that no repository has: they end by themselves
-ENDED = 60.0  # seconds for which it is known that a row was ended: far longer than any request is at work
+ENDED = 60.0  # seconds for which it is known that a row was ended: far longer than any request takes
 OWED = 10_000  # users, at most, of whom something could not be written
 
 
@@ -25,7 +25,7 @@ OWED = 10_000  # users, at most, of whom something could not be written
 class Count:
     """One more guess in a row, as the store is to count it. `row`: what came of it; None: it must not be compared.
 
-    The store may ask several times, if somebody else changes the row at the same moment; the last time counts.
+    The store may call `in_row` several times, if another request changes the row meanwhile; the last call counts.
     `guessed`: what the user gave, if it can be read; `again`: it is the same wrong password as before; `by`: the method
     that compares it, empty: the user's repository.
     """
@@ -41,7 +41,7 @@ class Count:
     again: bool = False
 
     def in_row(self, name: str, kept: bytes | None) -> Change | None:
-        """Say what is to be kept of the row by this name instead; None: nothing changes."""
+        """Return the change that counts the guess in the row by this name (ports.RowRule); None: nothing changes."""
         self.name, now = name, self.now()
         self.before = Row.decoded(self.kind, kept).at(now)
         self.again = bool(self.before.digests) and self.before.knows(self.digest(self.before.since))
@@ -49,14 +49,14 @@ class Count:
         return None if self.row is None else Change(*self.row.kept())
 
     def digest(self, since: float) -> str:
-        """Return what is kept of a wrong password, in a row that began then; empty: it is none."""
+        """Return the digest that is kept of a wrong password, in a row that began at `since`; empty: it is none."""
         if self.kind is not Kind.PASSWORDS or self.guessed is None:
             return ""
         return digest(self.key, self.name, since, self.guessed, self.by)
 
     @property
     def kind(self) -> Kind:
-        """Which row it is."""
+        """The kind of the row it counts in."""
         return kind_of(self.name)
 
     @property
@@ -79,7 +79,7 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """How a user stands in one row. `until`: when the lock ends, `math.inf`: when somebody ends it, 0: there is none.
+    """How a user stands in one row. `until`: when the lock ends; `math.inf`: not by itself; 0: there is no lock.
 
     `repository` is empty for a name that none of them has. Times are those of the store.
     """
@@ -93,10 +93,10 @@ class Standing:
 
 
 class Lockout:
-    """The rows of all users. `key`: the installation's; Unavailable: the store is out of order."""
+    """The rows of all users. `key`: the installation's. All that awaits raises Unavailable if the store is down."""
 
     def __init__(self, store: Store, rules: Rules, key: Secret) -> None:
-        """Keep what it gets."""
+        """Count in `store`, by the `rules` of [lockout]."""
         self._store = store
         self._rules = rules
         self._key = key
@@ -104,7 +104,7 @@ class Lockout:
         self._paying = asyncio.Lock()
 
     def guess(self, answer: Answer) -> Count:
-        """Return what counts a guess, for the store to do."""
+        """Return the rule by which the store counts a guess: see `Count.in_row`."""
         return Count(self._store.now, self._rules, self._key, answer.text)
 
     async def count(self, name: str, answer: Answer, by: str = "") -> Count:
@@ -118,27 +118,27 @@ class Lockout:
     async def take_back(self, count: Count) -> None:
         """Take a guess back that was right, or could not be compared; if not now, then before the next one counts.
 
-        Else an outage of the store, during which a client tries again and again, would lock out who did nothing wrong.
+        Else an outage of the store, during which a client tries again and again, would lock out an innocent user.
         """
         expected = count.row.encoded() if count.row else None
-        await self._write(count.name, lambda kept: self._back(count, kept), expected)
+        await self._write(count.name, lambda kept: self._taken_back(count, kept), expected)
 
     async def wrong(self, count: Count) -> None:
-        """Note what a wrong password was, so that the same once more costs no bind; counted it is already."""
+        """Keep a digest of a wrong password that is counted already, so that the same once more costs no bind."""
         counted = count.row
         if counted is None or not (known := count.digest(counted.since)):
             return
 
-        def noted(kept: bytes | None) -> Change | None:
+        def with_digest(kept: bytes | None) -> Change | None:
             row = Row.decoded(count.kind, kept)
             if row.since != counted.since:
                 return None
-            return self._back(count, kept) if row.knows(known) else Change(*row.with_digest(known).kept())
+            return self._taken_back(count, kept) if row.knows(known) else Change(*row.with_digest(known).kept())
 
-        await self._store.update_expiring(ROW, count.name, noted)
+        await self._store.update_expiring(ROW, count.name, with_digest)
 
     async def row(self, kind: Kind, user: User) -> Row:
-        """Return a row as it is now."""
+        """Return a user's row as it is now."""
         name = row_name(kind, user.repository, user.key)
         await self._pay(name)
         return Row.decoded(kind, await self._store.get_expiring(ROW, name)).at(self._store.now())
@@ -148,9 +148,10 @@ class Lockout:
         return bool(row.locked(self._store.now(), self._rules))
 
     async def end(self, user: User) -> None:
-        """End all rows of a user, who has logged in with a right code. He has used it up; it must count, so: or later.
+        """End all rows of a user who has logged in with a right code; if the store is down, later.
 
-        For a while it is known when: a request that began before goes no further.
+        The code is used up, so its success must count. For `ENDED` seconds it is known when that was: a request that
+        began before goes no further.
         """
         now = self._store.now()
         ended: dict[str, Change | None] = {row_name(kind, user.repository, user.key): None for kind in Kind}
@@ -160,18 +161,18 @@ class Lockout:
             self._owed.pop(name, None)
         try:
             await self._store.put_expiring(ROW, ended)
-        except MisbehavedError:  # not out of order for a while: nobody is let in by what went wrong
+        except MisbehavedError:  # not down for a while: no user is let in by what went wrong
             raise
         except Unavailable:
             for name, change in ended.items():
                 self._owe(name, _always(change or Change(None, 0.0)))
 
-    def mark(self, of: Sequence[str], typed: Secret) -> str:
-        """Return what tells what was typed from anything else, to nobody without the key, in hex. `of`: for whom."""
-        return marked(self._key, of, typed)
+    def mark(self, names: Sequence[str], password: Secret) -> str:
+        """Return a digest of names and a password, in hex; without the key it says nothing about them."""
+        return marked(self._key, names, password)
 
     async def count_unknown(self, key: str) -> int:
-        """Count a failure of a name that nobody has; 0: it has failed too often of late."""
+        """Count a failure of a name that no user has, and return how many there were; 0: too many of late."""
         until = self._store.now() + self._rules.period
         tally = Tally(kind=UNKNOWN, scope="", name=key, count=1, until=until)
         return await self._store.increment(tally, self._rules.attempts, extend=True)
@@ -185,17 +186,17 @@ class Lockout:
         """Return every row that has any failures in it: for a command, as it walks through all."""
         now, found = self._store.now(), list[Standing]()
         for name, kept in sorted((await self._store.all_expiring(ROW)).items()):
-            if (owner := whose(name)) is not None:  # else it is no row of ours, and locks nobody
+            if (owner := whose(name)) is not None:  # else it is no row of ours, and locks no user
                 kind, repository, key = owner
                 found += self._stand(repository, key, [Row.decoded(kind, kept).at(now)])
         for tally in await self._store.counters(UNKNOWN):
             until = tally.until if tally.count >= self._rules.attempts else 0.0
-            since, of_nobody = tally.until - self._rules.period, partial(Standing, kind=Kind.PASSWORDS, repository="")
-            found.append(of_nobody(key=tally.name, count=tally.count, since=since, until=until))
+            since, unknown = tally.until - self._rules.period, partial(Standing, kind=Kind.PASSWORDS, repository="")
+            found.append(unknown(key=tally.name, count=tally.count, since=since, until=until))
         return found
 
     async def unlock(self, repositories: Iterable[str], key: str) -> bool:
-        """End all rows of a user of these repositories; say whether there was anything to end."""
+        """End all rows of a user of these repositories, and the counter of the name; say whether there was any."""
         users = [User(name=key, repository=repository, handle="") for repository in repositories]
         found = any([await self.standings(user) for user in users])
         await self._store.put_expiring(
@@ -211,7 +212,7 @@ class Lockout:
                     kind=row.kind, repository=repository, key=key, count=row.count, since=row.since, until=until
                 )
 
-    def _back(self, count: Count, kept: bytes | None) -> Change | None:
+    def _taken_back(self, count: Count, kept: bytes | None) -> Change | None:
         row = Row.decoded(count.kind, kept)
         if count.row is None or (after := row.taken_back(count.before, count.row, self._rules)) is row:
             return None
@@ -247,13 +248,13 @@ def _always(change: Change) -> Callable[[bytes | None], Change | None]:
     return lambda _kept: change
 
 
-def told(standing: Standing, now: float, wall: float) -> str:
+def described(standing: Standing, now: float, wall: float) -> str:
     """Say how a user stands in a row, to an administrator. `now`: the store's clock; `wall`: seconds since 1970."""
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall - (now - standing.since)))
-    said = f"{standing.count} wrong {standing.kind} in a row since {since}"
+    failures = f"{standing.count} wrong {standing.kind} in a row since {since}"
     if not standing.until:
-        return f"{said}, not locked"
+        return f"{failures}, not locked"
     if standing.until == math.inf:
-        return f"{said}, locked until the helpdesk or aad unlock ends it"
+        return f"{failures}, locked until the helpdesk or aad unlock ends it"
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall + (standing.until - now)))
-    return f"{said}, locked until {until}, for {standing.until - now:.0f} s more"
+    return f"{failures}, locked until {until}, for {standing.until - now:.0f} s more"

@@ -1,4 +1,4 @@
-"""One message to one address: the senders in order, the next one early where one is slow, and never two if avoidable.
+"""Delivers one message to one address: by each sender in order, the next one early where one is slow; avoids doubles.
 
 A sender that is too slow has to withdraw the message before the next one gets it. Only where it can't (the mail server
 may have the message, and doesn't say) two may arrive; they say the same, with the same code and reference.
@@ -32,7 +32,7 @@ class Fate(IntEnum):
 
 @dataclass(kw_only=True)
 class Delivery:
-    """Carries `message` through `senders`. `facts` are for the log; whoever writes them takes them out."""
+    """Carries `message` through `senders`. `facts` are for the log; the caller writes them and takes them out."""
 
     senders: Sequence[tuple[str, Sender]]
     message: Message
@@ -43,12 +43,15 @@ class Delivery:
     _under_way: dict[str, tuple[Later, float]] = field(default_factory=dict)
 
     async def begin(self, deadline: float) -> Fate:
-        """Let each sender try, in order, until one has taken it or refuses the address; each gets an equal share."""
+        """Let each sender try, in order, until one has taken it or refuses the address.
+
+        Each gets an equal share of the time that is left until `deadline` (`time.monotonic()` seconds).
+        """
         best = Fate.DOWN
         for number, (name, sender) in enumerate(self.senders):
             began = time.monotonic()
             share = began + (deadline - began) / (len(self.senders) - number)
-            sending = self._told(name, sender.send(self.message, share), began)
+            sending = self._fate_of(name, sender.send(self.message, share), began)
             fate = await (self._race(sending) if self._under_way else sending)
             if fate is Fate.UNDERWAY and number + 1 < len(self.senders):
                 fate = self._withdrawn(name, began)
@@ -56,16 +59,16 @@ class Delivery:
             if fate in (Fate.TAKEN, Fate.REFUSED):
                 break
         for name, (_, began) in self._under_way.items():
-            self._tell("queued", name, began)
+            self._add_fact("queued", name, began)
         return Fate.UNDERWAY if self._under_way and best is Fate.REFUSED else best
 
     async def settle(self) -> Fate:
-        """Wait for all that is under way."""
+        """Wait for every sender that may still have it taken; return what became of it."""
         return max([await self._settled(name) for name in list(self._under_way)], default=Fate.DOWN)
 
     def give_up(self) -> None:
-        """Note that it is of no use any more."""
-        self._tell("failed", self.senders[-1][0], self.began, "not taken while its code was good")
+        """Add the fact that it wasn't taken while its code was good."""
+        self._add_fact("failed", self.senders[-1][0], self.began, "not taken while its code was good")
 
     @property
     def under_way(self) -> bool:
@@ -73,7 +76,7 @@ class Delivery:
         return bool(self._under_way)
 
     async def _race(self, sending: Awaitable[Fate]) -> Fate:
-        """Wait for this sender, or for one that began before and was not heard of since."""
+        """Wait for this sender, or for one that began before and has not settled yet."""
         ours = asyncio.ensure_future(sending)
         others = {asyncio.create_task(self._settled(name)) for name in self._under_way}
         try:
@@ -90,10 +93,10 @@ class Delivery:
 
     async def _settled(self, name: str) -> Fate:
         later, began = self._under_way[name]
-        fate = await self._told(name, later.receipt(), began)
+        fate = await self._fate_of(name, later.receipt(), began)
         del self._under_way[name]
         if fate is Fate.UNDERWAY:
-            self._tell("failed", name, began, "nobody knows whether it arrives")
+            self._add_fact("failed", name, began, "nobody knows whether it arrives")
         return fate
 
     def _withdrawn(self, name: str, began: float) -> Fate:
@@ -102,37 +105,37 @@ class Delivery:
         if later is None or not later.withdraw():
             return Fate.UNDERWAY
         del self._under_way[name]
-        self._tell("failed", name, began, _SLOW)
+        self._add_fact("failed", name, began, _SLOW)
         return Fate.DEFERRED
 
-    async def _told(self, name: str, sending: Awaitable[Receipt], began: float) -> Fate:
-        """Wait for a sender, note what it says, and return what that means."""
+    async def _fate_of(self, name: str, sending: Awaitable[Receipt], began: float) -> Fate:
+        """Wait for a sender, add a fact for the log, and return what its receipt or its error means."""
         try:
             receipt = await sending
         except AddressRefusedError as error:
-            self._tell("failed", name, began, str(error))
+            self._add_fact("failed", name, began, str(error))
             fate = Fate.REFUSED
         except Underway as error:
             if error.later is None:
-                self._tell("failed", name, began, str(error))
+                self._add_fact("failed", name, began, str(error))
             else:
                 self._under_way[name] = (error.later, began)
             return Fate.UNDERWAY
         except Deferred as error:
-            self._tell("deferred", name, began, error.what)
+            self._add_fact("deferred", name, began, error.what)
             fate = Fate.DEFERRED
         except Unavailable as error:
             self.outages.down(error)
             self.failure = error
-            self._tell("failed", name, began, error.what)
+            self._add_fact("failed", name, began, error.what)
             return Fate.DOWN
         else:
-            self._tell("sent", name, began, queue_id=receipt.queue_id)
+            self._add_fact("sent", name, began, queue_id=receipt.queue_id)
             fate = Fate.TAKEN
         self.outages.up(f"sender {name}")
         return fate
 
-    def _tell(self, what: str, sender: str, began: float, reason: str = "", queue_id: str = "") -> None:
+    def _add_fact(self, what: str, sender: str, began: float, reason: str = "", queue_id: str = "") -> None:
         fields = {
             "sender": sender,
             "recipient": self.message.masked,

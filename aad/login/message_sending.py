@@ -1,4 +1,4 @@
-"""How a method's message leaves: within the budgets, to the first address that takes it; and its fate afterwards."""
+"""Sends a method's message, within the budgets and to the first address that takes it, and follows it afterwards."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Messenger:
         *,
         budgets: Mapping[str, Rate],
     ) -> None:
-        """Keep what it gets. `budgets`: how many messages for one "user", one "client", the whole "server"."""
+        """Count in `store`. `budgets`: how many messages for one "user", one "client", the whole "server"."""
         self._senders = senders
         self._outages = outages
         self._record = record
@@ -44,7 +44,7 @@ class Messenger:
         self._followed: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        """Begin; the senders are entered later, and left before."""
+        """Open nothing; the senders are entered later, and left before."""
         return self
 
     async def __aexit__(
@@ -73,9 +73,8 @@ class Messenger:
             delivery = Delivery(senders=chosen, message=message, outages=self._outages, facts=facts)
             fate = await delivery.begin(deadline)
             if fate is Fate.DOWN and (failure := delivery.failure):
-                await self._give_back(
-                    self._budgets_of(login, draft.pause), login
-                )  # who tries amid an outage has his mails after it
+                # A user who tries during an outage still has the whole budget after it.
+                await self._give_back(self._budgets_of(login, draft.pause), login)
                 raise Unavailable(failure.what, where=failure.where, facts=tuple(facts))
             if fate is not Fate.REFUSED:
                 return self._on_its_way(login, delivery, fate)
@@ -99,13 +98,13 @@ class Messenger:
     def _on_its_way(self, login: Login, delivery: Delivery, fate: Fate) -> Sent:
         facts, delivery.facts = tuple(delivery.facts), []
         if (delivery.under_way or fate is Fate.DEFERRED) and len(self._followed) < FOLLOWED:
-            task = asyncio.create_task(self._follow(_telling(self._record, login), delivery, fate))
+            task = asyncio.create_task(self._follow(_writer(self._record, login), delivery, fate))
             self._followed.add(task)
             task.add_done_callback(self._followed.discard)
         return Sent(recipient=delivery.message.masked, facts=facts)
 
-    async def _follow(self, tell: Callable[[Fact], None], delivery: Delivery, fate: Fate) -> None:
-        """Stay with a message whose challenge has left, and write down what becomes of it.
+    async def _follow(self, write: Callable[[Fact], None], delivery: Delivery, fate: Fate) -> None:
+        """Follow a message whose challenge has left already, and write to the log what becomes of it.
 
         What is deferred, or came to nothing, is tried again while its code is good (RFC 5321 4.5.4.1). What may have
         arrived is not.
@@ -126,13 +125,13 @@ class Messenger:
                 return
             taken = taken or fate is Fate.TAKEN
             for fact in delivery.facts:
-                tell(fact)
+                write(fact)
             delivery.facts.clear()
 
     async def _over_budget(self, login: Login, pause: float) -> str:
         """Count one message in every budget; say which of them is used up, and count in none then.
 
-        What anybody can have sent, without a proof, has budgets of its own: it uses up nobody else's.
+        Messages that anybody can have sent, without a proof, have budgets of their own: they use up no other user's.
         """
         budgets = self._budgets_of(login, pause)
         for number, (scope, rate) in enumerate(budgets):
@@ -165,8 +164,8 @@ def _spender(scope: str, login: Login) -> str:
     return {"user": f"{login.user.repository}\0{login.user.key}", "client": login.client}.get(kind, "")
 
 
-def _telling(record: Record, login: Login) -> Callable[[Fact], None]:
-    """Return what writes a fact that happens when nobody asks any more."""
+def _writer(record: Record, login: Login) -> Callable[[Fact], None]:
+    """Return what writes a fact of a login that happens after its request has ended."""
     known = {
         "login": login.reference,
         "user": login.name,

@@ -1,4 +1,4 @@
-"""Logins that wait for an answer, by ticket: bounded, kept over a restart, answered once."""
+"""Keeps the logins that wait for an answer in the store, by ticket: bounded, over a restart, answered once."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Places:
 
 
 class Pending:
-    """Keeps waiting logins in the store. Without the installation's key nothing there gives a password or a code away.
+    """The logins that wait. Without the installation's key nothing in the store gives a password or a code away.
 
-    Nor is it believed: a login is signed for its ticket, and what was changed or moved there is no login.
+    Nor is the store believed: a login is signed for its ticket, and what was changed or moved there is no login.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Pending:
         return None
 
     def _encoded(self, ticket: bytes, waiting: Waiting) -> bytes:
-        """Return what to keep under a ticket."""
+        """Return what the store keeps under a ticket: signed JSON."""
         return self._signer.sign(PURPOSE, ticket, waiting_codec.encoded(waiting), waiting.challenge.expires)
 
     def _decoded(self, ticket: bytes, kept: bytes) -> Waiting | None:
@@ -141,11 +141,11 @@ class Pending:
 
 
 def owner(login: Login) -> str:
-    """Return what two logins have in common of which one serves the other."""
+    """Return the key under which a login and the same one begun again share one challenge."""
     return f"{_holder(login)}\0{login.client}"
 
 
 def _holder(login: Login) -> str:
-    """Return who has only so many challenges in one event: a user, or whoever types the same."""
+    """Return the key by which challenges in one event are limited: the user's, or that of what was typed (a mark)."""
     whose = ("", login.mark) if login.mark else (login.user.repository, login.user.key)
     return "\0".join((login.event, *whose))

@@ -1,4 +1,4 @@
-"""Random octets of the system, drawn a page at a time: a system call for every few octets costs more than they do."""
+"""Random octets of the system, drawn a page at a time: one system call for every few octets would cost more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PAGE = 4096
 
 
 class Randomness:
-    """A callable that gives n octets nobody can guess, and nobody gets twice."""
+    """A callable: `randomness(n)` gives n octets that can't be guessed, and gives none of them twice."""
 
     def __init__(self) -> None:
         """Begin with nothing drawn."""

@@ -1,4 +1,4 @@
-"""Signs what is kept in the store, and reads it back: whatever the installation's key did not sign is absent."""
+"""Signs what is kept in the store, and verifies it when read: what the installation's key did not sign isn't there."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 from aad.core import authenticated
 from aad.core.secret import Secret
 
-AHEAD = 60.0  # seconds: no clock of two nodes is further ahead; beyond that it was signed before the clock began anew
+AHEAD = 60.0  # seconds: no clock of two nodes is further ahead; beyond that it was signed before the clock was reset
 OTHER_KEY = "signed with another installation's key: is [store] key the same at every node?"
 UNSIGNED = "not signed: kept by an aad before signatures, or written by something else"
 
 
 class Signer:
-    """One installation's. A purpose ("waiting login") and a name (its ticket) are part of what is signed."""
+    """Signs with one installation's key; a purpose ("waiting login") and a name (its ticket) are signed too."""
 
     def __init__(self, key: Secret, now: Callable[[], float], foreign: Callable[[str, str], None]) -> None:
-        """Sign by the store's clock, `now`. `foreign` hears of what is not ours: its purpose, and what is wrong."""
+        """Sign by the store's clock, `now`. `foreign(purpose, reason)` is called for what this key didn't sign."""
         self._key = key
         self._now = now
         self._foreign = foreign

@@ -14,7 +14,7 @@ from aad.core.identity import User
 from aad.core.outcome import Reason
 from aad.core.row import Kind, Rules, row_name
 from aad.core.secret import Secret
-from aad.login.lockout import Count, Lockout, told
+from aad.login.lockout import Count, Lockout, described
 from aad.ports import Change, Rule, Unavailable
 from tests.parts.fakes import KEY, MemoryStore
 
@@ -233,12 +233,12 @@ async def test_they_are_told_to_an_administrator(store: Away, lockout: Lockout) 
     for _ in range(3):
         await guess(lockout, CODES)
     (locked,) = await lockout.standings(ALICE)
-    assert "3 wrong codes in a row since" in told(locked, store.time, 1e9)
-    assert "for 300 s more" in told(locked, store.time, 1e9)
+    assert "3 wrong codes in a row since" in described(locked, store.time, 1e9)
+    assert "for 300 s more" in described(locked, store.time, 1e9)
     for_good = type(locked)(kind=Kind.CODES, repository="corp", key="alice", count=100, since=1.0, until=math.inf)
-    assert told(for_good, store.time, 1e9).endswith("locked until the helpdesk or aad unlock ends it")
+    assert described(for_good, store.time, 1e9).endswith("locked until the helpdesk or aad unlock ends it")
     counting = type(locked)(kind=Kind.PASSWORDS, repository="corp", key="alice", count=1, since=1.0, until=0.0)
-    assert told(counting, store.time, 1e9).endswith("not locked")
+    assert described(counting, store.time, 1e9).endswith("not locked")
 
 
 async def test_a_name_that_nobody_has_is_refused_for_a_while(store: Away, lockout: Lockout) -> None:
