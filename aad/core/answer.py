@@ -1,4 +1,4 @@
-"""What the user gave: a password or a code, readable or only checkable (CHAP, MS-CHAPv2)."""
+"""Answers that a user gave: a password or a code, readable or only checkable (CHAP, MS-CHAPv2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aad.core.secret import Secret
 
 
 class Answer(Protocol):
-    """One answer. A front makes it, a method checks it; PAP, CHAP and MS-CHAPv2 look the same from inside."""
+    """One answer. A front makes it, a method checks it; PAP, CHAP and MS-CHAPv2 look the same to methods."""
 
     @property
     def text(self) -> Secret | None:
@@ -40,16 +40,16 @@ class Plain:
 
 
 NOTHING = Plain(Secret(b""))
-"""The answer of somebody who typed nothing."""
+"""The answer of a user who typed nothing."""
 
 _SSHD_JUNK = b"\b\n\r\x7fINCORRECT"
 
 
 def mangled(answer: Answer) -> bool:
-    """Say whether sshd replaced what was typed: it does, over and over to the same length, for names it doesn't know.
+    """Say whether sshd replaced the password: for names it doesn't know, with its junk repeated to the same length.
 
-    The user never typed that, so it is no guess of his at a password.
+    The user never typed that, so it is no guess of theirs at a password.
     """
-    typed = answer.text.reveal() if answer.text is not None else b""
-    times = len(typed) // len(_SSHD_JUNK) + 1
-    return bool(typed) and typed == (_SSHD_JUNK * times)[: len(typed)]
+    octets = answer.text.reveal() if answer.text is not None else b""
+    times = len(octets) // len(_SSHD_JUNK) + 1
+    return bool(octets) and octets == (_SSHD_JUNK * times)[: len(octets)]

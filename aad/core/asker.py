@@ -1,6 +1,6 @@
-"""Who asks for what a task does: for what is shared out in turns, however far inside (`aad.core.turns`).
+"""The source (client and place) for which a task works, for all that is shared out in turns (`aad.core.turns`).
 
-Not an argument of ports: a plugin is asked about a user, and what it is asked for whom is none of its business.
+It is no argument of the ports: a plugin is asked about a user, and need not know from where.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is kept where others may write, and must be ours: signed by a key, for one purpose, name and span of time.
+"""Signs what is kept where others may write: with a key, for one purpose, name and span of time.
 
-HMAC-SHA-256 (RFC 2104). The span stands inside what is signed: an end that somebody else keeps beside it proves
-nothing. It is not secret: see `sealed` for that.
+HMAC-SHA-256 (RFC 2104). The span is signed too: an end that is kept beside the signature, by anything else, proves
+nothing. The content is not secret: see `sealed_box` for that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CONTENT_AT = _SPAN_AT + _SPAN.size
 
 @dataclass(frozen=True)
 class Authentic:
-    """What was signed. `since`, `until`: when, and up to when it counts, in seconds of the signer's clock."""
+    """A signed content. `since`, `until`: when it was signed and when it ends, in seconds of the signer's clock."""
 
     content: bytes
     since: float
@@ -31,7 +31,7 @@ class Authentic:
 
 
 def derived(key: Secret, purpose: str) -> Secret:
-    """Derive the key of one purpose: what is signed with it is good for no other. ValueError: under 16 octets."""
+    """Derive the key of one purpose: its signatures are good for no other. ValueError: `key` has under 16 octets."""
     if len(key) < 16:  # noqa: PLR2004 - octets, see above
         message = "a signature needs a key of 16 octets"
         raise ValueError(message)
@@ -39,19 +39,19 @@ def derived(key: Secret, purpose: str) -> Secret:
 
 
 def sign(key: Secret, name: bytes, content: bytes, *, since: float, until: float) -> bytes:
-    """Sign `content`, to be kept under `name`. `key`: a derived one."""
+    """Return `content`, signed, to be kept under `name`. `key`: a derived one."""
     span = _SPAN.pack(since, until)
     return _FORM + _mac(key, name, span, content) + span + content
 
 
 def signed(octets: bytes) -> bool:
-    """Say whether it has the form of something signed, by whatever key."""
+    """Say whether octets have the form of a signed content, by any key."""
     # A store may hold text where octets belong, if others write to it.
     return isinstance(octets, bytes) and octets[:1] == _FORM and len(octets) >= _CONTENT_AT
 
 
 def verified(key: Secret, name: bytes, octets: bytes) -> Authentic | None:
-    """Return what was signed with this key to be kept under this name. None: nothing; whether it ended isn't asked."""
+    """Return what was signed with this key to be kept under this name, even if it has ended. None: it wasn't."""
     if not signed(octets):
         return None
     mac, span, content = octets[1:_SPAN_AT], octets[_SPAN_AT:_CONTENT_AT], octets[_CONTENT_AT:]

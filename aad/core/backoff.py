@@ -1,4 +1,4 @@
-"""How long a back end that failed is left alone before one tries again."""
+"""The pause before a back end that failed is tried again: it doubles, up to a limit."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def answered(running: Running, memo: Choice, answer: Answer, now: float) -> Runn
     if now >= memo.expires:
         return Failure(Reason.EXPIRED)
     for number, chain in enumerate(running.choices, 1):
-        if _means(answer, number, chain):
+        if _chooses(answer, number, chain):
             return running.choose(chain)
     if memo.tries <= 1:
         return Failure(Reason.NO_CHOICE)
@@ -55,8 +55,8 @@ def _asked(chains: tuple[Chain, ...], memo: Choice) -> Challenge[Choice]:
     return Challenge(prompt=f"Choose: {listed}", memo=memo, expires=memo.expires, fresh_until=0.0)
 
 
-def _means(answer: Answer, number: int, chain: Chain) -> bool:
-    """Say whether a chain was chosen. What was typed is compared as names are, where it can be read (not with CHAP)."""
+def _chooses(answer: Answer, number: int, chain: Chain) -> bool:
+    """Say whether an answer chooses a chain. It is compared as names are, where it can be read (not with CHAP)."""
     if answer.text is None:
         return any(answer.matches(Secret(each)) for each in _spellings(number, chain))
     try:

@@ -17,7 +17,7 @@ A login is Running (a method has work to do), Waiting (the user has), Accepted o
 
 A decoy (`Login.decoy`) is like any login to its user, but Success rejects it.
 
-`TRANSITIONS` says the same; the tests hold the code against it, and the diagram in the README is drawn from it.
+`TRANSITIONS` is the same as a table; the tests hold the code against it, and README's diagram is drawn from it.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Login:
     """What stays the same from the attempt until it is settled.
 
     `name` is as the user typed it, `reference` the short word in prompt, mail and log, `nonce` 16 random octets.
-    `others`: chains that fit as well, if the user may choose. `proof`: what the repository said of the password that
-    came with the attempt, where it was asked already. `proven`: a method has succeeded, or the user is `signed_in`, who
-    tests a method. `discreet`: what is asked must not tell who the user is, as others are asked the same; `decoy`: this
-    is one of those, whom no answer lets in. `mark`: of a discreet login, a digest of name and password as typed: the
-    same again gets the same challenge, whether that is a decoy or none, and whatever has happened meanwhile.
+    `others`: chains that fit as well, if the user may choose. `proof`: the repository's verdict on the password that
+    came with the attempt, where it was asked already. `proven`: a method has succeeded, or the user is `signed_in` and
+    tests a method. `discreet`: the challenge must not show whether the user is let in, so decoys ask for the same;
+    `decoy`: this is one of those, and no answer lets it in. `mark`: of a discreet login, a digest of name and password
+    as typed: the same again gets the same challenge, be that a decoy or not, and whatever has happened meanwhile.
     """
 
     reference: str
@@ -108,7 +108,7 @@ class Running:
         return tuple(alive) if len({chain.methods[self.position] for chain in alive}) > 1 else ()
 
     def choose(self, chain: Chain) -> Running:
-        """Go on along one of the fork's chains, with the method that is next there."""
+        """Go on along one of the `choices`, with the method that is next there. ValueError: it is none of them."""
         if chain not in self.choices:
             message = f"chain {chain.name!r} asks for something else before"
             raise ValueError(message)
@@ -121,7 +121,7 @@ class Running:
         if isinstance(outcome, Success):
             if self.position + 1 == len(self.login.chain.methods):
                 return Accepted(self.login)
-            # What the repository said once is not carried on.
+            # The repository's verdict is not carried on.
             return Running(login=replace(self.login, proof=None, proven=True), position=self.position + 1)
         if isinstance(outcome, Failure):
             return Rejected(outcome.reason, proven=outcome.proven)
@@ -182,7 +182,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Accepted:
-    """Every method of the login's chain has succeeded; `granted`: what the front is to say of the user, encoded."""
+    """Every method of the login's chain has succeeded; `granted`: what the front replies about the user, encoded."""
 
     login: Login
     granted: tuple[Any, ...] = ()
@@ -190,9 +190,9 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Rejected:
-    """Somebody isn't let in. `reason` is for the log, with what else is known (`because`).
+    """The user isn't let in. `reason` is for the log, with what else is known (`because`).
 
-    Nobody else learns it, but see `Failure.proven`.
+    The user isn't told, but see `Failure.proven`.
     """
 
     reason: str

@@ -1,4 +1,4 @@
-"""Distinguished names: taken apart (RFC 4514), and as the directory compares them (RFC 4518). Pure.
+"""Parses distinguished names (RFC 4514), and makes the key by which a directory compares them (RFC 4518). Pure.
 
 Read too is what RFC 2253 4 asks of servers for the sake of RFC 1779, and directories still take: blanks around
 separators, ";" for ",", values in quotes, and "OID." before a number.
@@ -20,7 +20,7 @@ _BLANKS = " \t\r\n"
 _KIND = r"[A-Za-z][A-Za-z0-9-]*+|(?:[Oo][Ii][Dd]\.)?+(?:0|[1-9][0-9]*+)(?:\.(?:0|[1-9][0-9]*+))++"  # RFC 4512 1.4
 _SIGN = r'\\[ "#+,;<=>\\]'
 _PAIR = rf"(?:\\[0-9A-Fa-f]{{2}}|{_SIGN})"
-# RFC 2253 has hex pairs within quotes, RFC 1779 has none, and OpenLDAP reads them as two letters: nobody knows which.
+# RFC 2253 has hex pairs within quotes, RFC 1779 has none, and OpenLDAP reads them as two letters: it can't be known.
 # Possessive throughout: nothing is tried twice, so a long DN takes a time in proportion to its length.
 _BEFORE = re.compile(rf"[{_BLANKS}]*+({_KIND})[{_BLANKS}]*+=[{_BLANKS}]*+")
 _VALUE = re.compile(
@@ -77,7 +77,7 @@ class Ava:
     opaque: bool = False
 
     def written(self, value: str) -> str:
-        """Write it with another spelling of the value, escaped where RFC 4514 2.4 demands it."""
+        """Write "kind=value" with another spelling of the value, escaped where RFC 4514 2.4 demands it."""
         return f"{self.kind}=#{self.value}" if self.opaque else f"{self.kind}={_SPECIAL.sub(_escaped, value)}"
 
 
@@ -191,7 +191,7 @@ def _from_ber(kind: str, octets: bytes) -> Ava:
 
 
 def _plain_key(part: str) -> str:
-    """Do the same for a part of a DN in which nothing is escaped, which takes a tenth of the time."""
+    """Return the key of a part of a DN in which nothing is escaped, in a tenth of the time."""
     kind, _, value = part.partition("=")
     kind = kind.strip().lower().removeprefix("oid.")
     # Preparing makes separators of what isn't any: U+FF0C is a comma then.

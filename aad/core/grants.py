@@ -1,4 +1,4 @@
-"""What a NAS is told of somebody who is let in: which tables of attributes fit him, and their values, filled. Pure."""
+"""Attributes for the reply about an accepted user: the tables of [replies] that fit, and their values, filled. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aad.core.identity import User
 from aad.core.outcome import Fact
 
 MOST_OCTETS = 2560
-"""So much may be told of one user, encoded: a reply has room for it, besides what else stands there."""
+"""The most octets for one user, encoded: a reply has room for them, besides what else stands there."""
 
 MACROS = "{user} {group} {attribute:NAME}"
 SECRETS = frozenset(
@@ -24,7 +24,7 @@ SECRETS = frozenset(
         *("krbprincipalkey", "ms-mcs-admpwd", "mslaps-password", "authpassword", "pwdhistory"),
     }
 )
-"""Attributes of a directory that nobody is told, folded."""
+"""Attributes of a directory that no client is told, folded."""
 
 _ATTRIBUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*(;[A-Za-z0-9-]+)*")  # RFC 4512 2.5
 
@@ -63,7 +63,7 @@ class Value:
 
 
 def value(text: str) -> Value:
-    """Take a value of the configuration apart. ValueError: its macros aren't right, and what would be."""
+    """Take a value of the configuration apart. ValueError: its macros are wrong; its text says what would be right."""
     try:
         pieces = list(string.Formatter().parse(text))
     except ValueError as error:
@@ -95,10 +95,10 @@ def _misfit(macro: str, form: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Attributes, each with its values, for whoever fits: empty `groups`, `clients` and `events` mean everybody.
+    """Attributes, each with its values, for users who fit: empty `groups`, `clients` and `events` mean all.
 
     `add`: they stand beside what earlier tables gave of the same name, else the earlier ones stay; `stop`: no later
-    table is looked at; `required`: whoever lacks a directory's attribute that a value needs isn't let in.
+    table is looked at; `required`: a user without a directory's attribute that a value needs isn't let in.
     """
 
     name: str
@@ -122,13 +122,13 @@ class Table:
         return ""
 
     def unknown(self, user: User, event: str, client: str) -> str:
-        """Say why nobody can tell whether this table is for `user`; empty: somebody can."""
+        """Say why it can't be told whether this table is for `user`; empty: it can."""
         if not (self.groups and user.unknown_group) or self._group(user):
             return ""
         return "" if replace(self, groups=()).misfit(user, event, client) else self.misfit(user, event, client)
 
     def filled(self, user: User) -> Iterator[tuple[str, str, list[str]]]:
-        """Return attribute, value and what it becomes for `user`, who fits; nothing, if he lacks what it is made of."""
+        """Yield attribute, value and what it becomes for `user`, who fits: an empty list if they lack what it needs."""
         group = short(self._group(user))
         for attribute, values in self.attributes:
             for each in values:
@@ -145,7 +145,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Given:
-    """One attribute that is given: by which table, its name, its value."""
+    """One attribute that is given: the name of its table, its own, its value."""
 
     table: str
     name: str
@@ -154,7 +154,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Grant:
-    """What is given; what is left out, in words; and what he lacks without which he isn't let in, in words."""
+    """The attributes given; in words, those left out, and what the user lacks without which they aren't let in."""
 
     given: tuple[Given, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -163,7 +163,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Granted:
-    """What a front is to say of a user who is let in, encoded; and what belongs in the log of it."""
+    """The attributes for a front's reply about an accepted user, encoded; and the facts about them for the log."""
 
     attributes: tuple[Any, ...] = ()
     facts: tuple[Fact, ...] = ()

@@ -1,4 +1,4 @@
-"""Text by the letters that a reader sees: a base and the marks on it are one, and are never parted."""
+"""Cuts text between the letters that a reader sees (UAX #29): a base and the marks on it are never parted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SKIN = range(0x1F3FB, 0x1F400)  # what these do to the picture before them
 
 
 def letters(text: str) -> list[str]:
-    """Cut a text into its letters."""
+    """Return the letters of a text, each a character with the marks on it."""
     if text.isascii():
         return list(text)
     starts = [at for at in range(len(text)) if not _goes_on(text, at)]

@@ -1,4 +1,4 @@
-"""The names of groups: which are the same group, and which can't be read. Pure."""
+"""Compares the names of groups, and says which can't be read. Pure."""
 
 from __future__ import annotations
 

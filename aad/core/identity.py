@@ -1,4 +1,4 @@
-"""Who asks, from where, for what (Attempt), and who that is (User)."""
+"""The attempt that a front reports (Attempt), and the user of a repository that it is about (User)."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def presentable(name: str) -> str:
 
 
 def odd(name: str) -> bool:
-    """Say whether a name isn't what was typed, or can't be anybody's: nobody should be looked up by it."""
+    """Say whether a name isn't what was typed, or can't be a user's: no user should be looked up by it."""
     return "\ufffd" in name or not name.isprintable()
 
 
 @dataclass(frozen=True)
 class Named:
-    """What somebody typed as a name, taken apart.
+    """A name as typed, taken apart.
 
     `repository`: the one that the realm stands for, if one was typed; `chain`: the short name of a chain, as
     `name_key` has it, if one was typed.
@@ -100,12 +100,12 @@ def _apart(typed: str, realms: Mapping[str, str], short_names: Collection[str]) 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What a front reports: somebody at `client` wants in, as `name`, for `event`, and gave `answer`.
+    """One try to log in, as a front reports it: at `client`, as `name`, for `event`, with `answer`.
 
     `deadline`: until when the front needs an outcome, in `time.monotonic()` seconds.
-    `calling_station`: where the user is, as the client tells it (Calling-Station-Id); may be empty, is never trusted.
+    `calling_station`: where the user is, by the client's word (Calling-Station-Id); may be empty, is never trusted.
     `user_address`: the user's network address, as far as the client is trusted to tell it; else it is unknown.
-    `counted`: the place whose turns it takes at its client; empty: which that is, is unknown.
+    `counted`: the place (`user_address.place_of`) whose turns it takes at its client; empty: it is unknown.
     `appended_code`: what came behind the password in one field; `maybe_split`: password and code, if both may be in it.
     """
 
@@ -128,7 +128,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Bar:
-    """What a repository holds against an account, or why it can't tell: a `Reason`, and which, for the log."""
+    """Why an account is barred, or why the repository can't tell: a `Reason`, and the details for the log."""
 
     reason: str
     because: str
@@ -138,11 +138,11 @@ class Bar:
 class User:
     """One user of a repository.
 
-    `name` is the repository's spelling; `handle` is what the repository finds him by again (a DN);
+    `name` is the repository's spelling; `handle` is what the repository finds them by again (a DN);
     `addresses` are as the repository holds them, valid or not, in its order; `attributes` are what else was asked for
     by the configuration, by name. `groups_are_dns`: the repository names groups by their DN and in no other way.
-    `barred`: why no chain lets the user in by which the repository isn't asked for the password; None: nothing is held
-    against the account.
+    `barred`: why only a chain by which the repository is asked for the password may let the user in; None: the account
+    isn't barred.
     """
 
     name: str
@@ -158,7 +158,7 @@ class User:
     def is_member(self, keys: frozenset[str]) -> bool | None:
         """Say whether the user is in one of the groups with these `keys` (`aad.core.group_name`).
 
-        None: nobody can tell, as not all of the user's groups are known: `unknown_group` says why. Whoever asks must
+        None: it can't be told, as not all of the user's groups are known: `unknown_group` says why. The caller must
         take that for the answer that gives less.
         """
         if not keys.isdisjoint(self.folded_groups):
@@ -177,7 +177,7 @@ class User:
 
     @cached_property
     def _read_groups(self) -> tuple[frozenset[str], str]:
-        """Read the groups, once somebody asks for them."""
+        """Read the groups, when they are first asked for."""
         if sum(map(_weight, self.groups)) > MOST_IN_GROUPS:
             return frozenset(), f"the names of the user's groups have more than {MOST_IN_GROUPS} characters"
         keys, wrong, grown = set(), list[str](), 0
@@ -197,5 +197,5 @@ class User:
         return name_key(self.name)
 
     def reached_at(self, attribute: str) -> tuple[str, ...]:
-        """Return where a message could go: what an attribute holds, or, if none is named, the `addresses`."""
+        """Return the addresses that a message could go to: an attribute's values or, if none is named, `addresses`."""
         return self.attributes.get(attribute, ()) if attribute else self.addresses

@@ -1,4 +1,4 @@
-"""Which of the languages there are suits a user: the lookup of RFC 4647 3.4 over his preferredLanguage."""
+"""Chooses a language for a user: the lookup of RFC 4647 3.4 over their preferredLanguage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tag(text: str) -> bool:
 
 
 def lookup(wanted: str, known: Collection[str], default: str) -> str:
-    """Return the one of `known` that suits best, or the default.
+    """Return the language in `known` that suits best, or the default.
 
     `wanted`: "de", "de-CH, fr;q=0.5" (RFC 2798 2.7: as in Accept-Language), or "de_CH", as some directories have it.
     `known`: tags in small letters. What can't be read in `wanted` is passed over.
@@ -27,7 +27,7 @@ def lookup(wanted: str, known: Collection[str], default: str) -> str:
 
 
 def wider(one: str) -> Iterator[str]:
-    """Return a tag, then what it is a kind of: "zh-hant-tw", "zh-hant", "zh"."""
+    """Yield a tag, then the wider ones: "zh-hant-tw", "zh-hant", "zh"."""
     while one:
         yield one
         one = one.rpartition("-")[0]
@@ -37,7 +37,7 @@ def wider(one: str) -> Iterator[str]:
 
 
 def _in_order(wanted: str) -> list[str]:
-    """Return the tags of a list, the dearest first."""
+    """Return the tags of a list, the highest quality first; what can't be read is left out."""
     found: list[tuple[float, str]] = []
     for piece in wanted[:_LONGEST].lower().replace("_", "-").replace(" ", "").split(","):
         name, _, parameter = piece.partition(";")

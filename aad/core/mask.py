@@ -1,4 +1,4 @@
-"""An address as a stranger may see it: enough for its owner, too little for anybody else."""
+"""Masks an address for display: its owner recognises it, a stranger can't write to it."""
 
 from __future__ import annotations
 

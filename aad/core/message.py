@@ -1,4 +1,4 @@
-"""What is sent to a user: its texts with macros, the values, to whom; and the receipt."""
+"""Messages to users: their texts with macros, the values, the recipient; and the receipt of a mail server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Template:
 class Draft:
     """A message before it has a recipient; `life`: seconds that it is of use.
 
-    `attribute`: the user's attribute that holds the addresses; empty: they are his `addresses`. `pause`: seconds until
+    `attribute`: the user's attribute that holds the addresses; empty: they are `User.addresses`. `pause`: seconds until
     another one may go to a user who has proved nothing.
     """
 
@@ -39,7 +39,7 @@ class Draft:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What is sent, to one `recipient`; `masked` is he as a stranger may see him.
+    """A message to one `recipient`; `masked` is that address as a stranger may see it.
 
     `values` fill the template's macros, as plain text: there is one for each. `until`: later than that it is of no use
     and isn't begun any more (`time.monotonic()` seconds).
@@ -53,7 +53,7 @@ class Message:
 
     @property
     def short(self) -> str:
-        """What fits into a short message, filled: the subject, if the code is in it, else the text."""
+        """The text for a short message (SMS), filled: the subject, if the code is in it, else the text."""
         brief = self.template.subject if "{otp}" in self.template.subject else self.template.text
         return macros.filled(brief, {name: macros.clean(value) for name, value in self.values.items()}).strip()
 

@@ -1,4 +1,4 @@
-"""One-time codes: of a login, derived, issued and checked; and those that a user's own token shows. The door to pyotp.
+"""One-time codes: a login's own, issued and checked, and those that a user's token shows. The only door to pyotp.
 
 Neither memo nor store ever holds one. A login's code is HOTP (RFC 4226) over a key derived, by HMAC-SHA-256, from the
 installation's key and the login's nonce. Both are needed to know it: a stolen store has no key, a stolen key no nonce.

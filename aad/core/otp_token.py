@@ -1,4 +1,4 @@
-"""A secret shared with the user's app or key fob: what it shows (RFC 4226, RFC 6238), and what of it is still good."""
+"""A user's app or key fob: its secret, the codes it shows (RFC 4226, RFC 6238), and which are unused."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class OtpToken:
     next: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse secrets that could be guessed."""
+        """Refuse secrets that could be guessed. ValueError."""
         if not LEAST_OCTETS <= len(self.secret) <= MOST_OCTETS:
             message = f"a token's secret has {LEAST_OCTETS} to {MOST_OCTETS} octets"
             raise ValueError(message)
 
     def encoded(self) -> Secret:
-        """Write it down, to be sealed."""
+        """Return it as JSON, to be sealed."""
         return Secret(json.dumps({"secret": base32(self.secret), "next": self.next}))
 
     @classmethod
@@ -44,7 +44,7 @@ class OtpToken:
 
 @dataclass(frozen=True)
 class Form:
-    """How its codes are made; for TOTP there is a `period`, in seconds."""
+    """How a token's codes are made; for TOTP there is a `period`, in seconds."""
 
     digits: int = 6
     algorithm: str = "sha1"
@@ -53,8 +53,8 @@ class Form:
 
 def shown_at(token: OtpToken, answer: Answer, counters: Iterable[int], form: Form) -> int | None:
     """Return which of `counters` gives the code that was answered: an unused one, if there is any; None: none does."""
-    typed = bare(answer)
-    found = [at for at in counters if typed.matches(one_time_code.at(token.secret, at, form.digits, form.algorithm))]
+    plain = bare(answer)
+    found = [at for at in counters if plain.matches(one_time_code.at(token.secret, at, form.digits, form.algorithm))]
     return next((at for at in found if at >= token.next), found[-1] if found else None)
 
 

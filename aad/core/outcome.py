@@ -1,4 +1,4 @@
-"""What a method says: Success, Failure with its reason, or Challenge; and the facts that go to the log with it."""
+"""The outcomes of a method: Success, Failure with a reason, or Challenge; each with facts for the log."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ class Success:
 class Failure:
     """The user has not. `reason` is a `Reason`, or a plugin's own words.
 
-    `proven`: what he gave was right, and he is refused all the same (his password has expired): so it was no guess,
-    and may be told to him. Danger: a plugin that isn't sure of it tells a stranger about somebody else's account.
+    `proven`: what they gave was right, and they are refused all the same (their password has expired): so it was no
+    guess, and they may be told. Danger: a plugin that isn't sure of it tells a stranger about another user's account.
     """
 
     reason: str
@@ -126,8 +126,8 @@ class Challenge(Generic[Memo]):
     `fresh_until`: a login begun again before that gets this same challenge instead of a new one.
     `because`: the reason why the user is asked once more, for the log; empty for the first time.
     `wrong`: the user is asked once more since the answer was wrong.
-    `values`: what `prompt` was made of, by macro (`macros.PROMPT`), for a front that must put it in words of its own;
-    none: it can't.
+    `values`: what `prompt` was made of, by macro (`macros.PROMPT`), for a front that writes a prompt of its own; empty:
+    it can't.
     """
 
     prompt: str

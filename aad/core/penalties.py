@@ -1,12 +1,12 @@
-"""What failures cost the source they come from: some seconds each, that run out by themselves. PURE.
+"""Penalties for the sources of failures: some seconds for each failure, that run out by themselves. PURE.
 
 After OpenSSH's PerSourcePenalties (sshd_config(5)):
 
 1. Each failure adds the seconds of its kind to a source's penalty, which runs out as time passes.
 2. A penalty of `BEARABLE` seconds changes nothing. One that grows above that is in force: until it has run out, the
    source is refused, before anything is done for it.
-3. What is refused so is no failure, and lengthens nothing. No penalty is longer than `LONGEST`.
-4. A right answer takes nothing away: else whoever has an account of their own could try others' for nothing.
+3. A request refused by a penalty is no failure, and lengthens nothing. No penalty is longer than `LONGEST`.
+4. A right answer takes nothing away: else an attacker with an account of their own could try others' for nothing.
 5. A bounded number of sources is known; the one that failed longest ago is forgotten first.
 
 `now` is any clock that never goes back.
@@ -24,7 +24,7 @@ MOST = 5000  # sources
 
 
 class Failed(Enum):
-    """What failed, and how many seconds that costs."""
+    """The kinds of failure, each with the seconds that it costs."""
 
     LOGIN = 2.0  # refused by the name, the password, or what the event wants of its user: that isn't told apart
     ANSWER = 1.0  # a challenge was not answered right in the end
@@ -37,7 +37,7 @@ class Penalties:
     def __init__(self, most: int = MOST) -> None:
         """Begin with none."""
         self._most = most
-        self._until: OrderedDict[Source, float] = OrderedDict()  # when it has run out; who failed last is the last
+        self._until: OrderedDict[Source, float] = OrderedDict()  # when it has run out; the last to fail is the last
         self._in_force: set[Source] = set()
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Penalties:
         return len(self._until)
 
     def failed(self, source: Source, what: Failed, now: float) -> bool:
-        """Note a failure; say whether the source's penalty is in force by it, and wasn't before."""
+        """Add a failure's seconds; say whether that puts the source's penalty in force, which it wasn't before."""
         refused = self.left(source, now) > 0
         until = max(self._until.get(source, now), now) + what.value
         self._until[source] = min(until, now + LONGEST)

@@ -1,4 +1,4 @@
-"""Which chains of methods an event asks of whom, and why not the others."""
+"""The chains of methods that an event asks of a user, in order, and why not the others."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from aad.core.user_address import Networks, Unknown
 class Chain:
     """Methods that must all succeed, in order; there is always one.
 
-    For whom it is: members of one of the `groups`, who ask through one of the `clients`, from one of the `networks`;
-    empty: whoever it is.
+    It is for members of one of the `groups`, through one of the `clients`, from one of the `networks`; where one of
+    these is empty, for all.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Chain:
     networks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a chain without methods: whoever walked it would be accepted for nothing."""
+        """Refuse a chain without methods: every user would be accepted by it, for nothing."""
         if not self.methods:
             message = f"chain {self.name!r} has no methods"
             raise ValueError(message)
@@ -46,12 +46,12 @@ class Chain:
             return ""
         where = f"only from {', '.join(self.networks)}"
         if isinstance(attempt.user_address, Unknown):
-            why = f" ({attempt.user_address.why})" if attempt.user_address.why else ""
-            return f"{where}, and {attempt.client} doesn't say where the user is{why}"
+            cause = f" ({attempt.user_address.why})" if attempt.user_address.why else ""
+            return f"{where}, and {attempt.client} doesn't say where the user is{cause}"
         return "" if attempt.user_address in self._inside else f"{where}, not from {attempt.user_address}"
 
     def unknown(self, user: User, attempt: Attempt) -> bool:
-        """Say that nobody can tell whether this chain is for `user`: one of their groups can't be read.
+        """Say whether it can't be decided if this chain is for `user`: one of their groups can't be read.
 
         What comes behind such a chain must not be asked instead: it may ask less.
         """
@@ -61,12 +61,12 @@ class Chain:
 
     @property
     def label(self) -> str:
-        """What the user calls this chain."""
+        """The name of the chain as users see and type it."""
         return self.short_name or self.name
 
     @cached_property
     def selector(self) -> str:
-        """The short name as it is compared; empty: nobody can ask for this chain by one."""
+        """The short name as it is compared; empty: the chain has none to ask for it by."""
         return name_key(self.short_name)
 
     @cached_property
@@ -82,9 +82,9 @@ class Chain:
 class Event:
     """An occasion to log in: where its users live, and the chains that may be asked of them, in order.
 
-    `realms`: which repository a realm stands for, by the realm as `name_key` has it. `choose`: where several chains
-    fit, the user is asked which. `test`: somebody who is signed in tries a method; it ends no row of failures.
-    `decoy`: who is refused is asked for a code all the same, so that nobody learns why; all chains ask for it alike.
+    `realms`: pairs of a realm, as `name_key` has it, and the repository it stands for. `choose`: where several chains
+    fit, the user is asked which. `test`: a user who is signed in tries a method; it ends no row of failures.
+    `decoy`: a refused user is asked for a code all the same, so that a refusal doesn't show; all chains ask alike.
     """
 
     name: str
@@ -96,17 +96,16 @@ class Event:
     decoy: bool = False
 
     def named(self, typed: str) -> Named:
-        """Take what was typed as a name apart: the user, his realm's repository, the chain that he wants."""
+        """Take what was typed as a name apart: the user, the realm's repository, the chain asked for."""
         if not self._realms and not self._short_names:
             return Named(typed)
         return named(typed, self._realms, self._short_names)
 
     def chains_for(self, user: User, attempt: Attempt, wanted: str = "") -> tuple[Chain, ...]:
-        """Return the chains that fit, in order; none: nobody said how this user could log in.
+        """Return the chains that fit, in order; none: this user has no way to log in.
 
         The first is asked; the others may be where it isn't, or where the event lets the user choose. `wanted`: the
-        short name that the user typed, as `name_key` has it. None is behind one of which nobody can tell whether it
-        fits.
+        short name that the user typed, as `name_key` has it. The list ends before a chain that is `unknown`.
         """
         found = []
         for chain in self.chains:
@@ -122,12 +121,12 @@ class Event:
         """Return the chains that aren't asked, each with the reason, as far as the first that is."""
         found = []
         for chain in self.chains:
-            why = chain.misfit(user, attempt)
-            if not why and wanted not in ("", chain.selector):
-                why = f'only for who asks for "{chain.label}", not "{wanted}"'
-            if not why:
+            reason = chain.misfit(user, attempt)
+            if not reason and wanted not in ("", chain.selector):
+                reason = f'only for who asks for "{chain.label}", not "{wanted}"'
+            if not reason:
                 break
-            found.append((chain, why))
+            found.append((chain, reason))
             if wanted in ("", chain.selector) and chain.unknown(user, attempt):
                 break
         return found

@@ -1,6 +1,6 @@
-"""Recovery codes: for whom the phone is lost. Each is derived from the installation's key, and none is ever kept.
+"""Recovery codes, for users who lost their phone. Each is derived from the installation's key, and none is ever kept.
 
-Of a batch there is its salt, and which of its codes are left. So answers by CHAP and MS-CHAPv2 can be checked too.
+Only a batch's salt is kept, and which of its codes are left. So answers by CHAP and MS-CHAPv2 can be checked too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Batch:
     left: tuple[int, ...] = tuple(range(CODES))
 
     def codes(self, key: Secret) -> dict[int, Secret]:
-        """Return the codes that are left, as they are typed without a dash. `key`: the installation's."""
+        """Return the codes that are left, by number, without dashes. `key`: the installation's. ValueError."""
         if len(self.salt) < SALT_OCTETS or len(key) < 16:  # noqa: PLR2004 - octets
             message = f"recovery codes need a salt of {SALT_OCTETS} octets and a key of 16"
             raise ValueError(message)
@@ -51,11 +51,11 @@ class Batch:
         return None
 
     def without(self, number: int) -> Batch:
-        """Return what is left once a code is used."""
+        """Return the batch without the code that was used."""
         return replace(self, left=tuple(each for each in self.left if each != number))
 
     def encoded(self) -> Secret:
-        """Write it down, to be sealed."""
+        """Return it as JSON, to be sealed."""
         return Secret(json.dumps({"salt": self.salt.hex(), "left": self.left}))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What somebody who is refused learns, by whichever front he came: words, and how late they come."""
+"""The text and the delay of a rejection, the same at every front."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from aad.core.conversation import Rejected
 from aad.core.outcome import Reason
 
 JITTER = 0.25  # of the delay, added at random
-_TOLD: dict[str, str] = {
+_TEXTS: dict[str, str] = {
     Reason.PASSWORD_EXPIRED: "Your password has expired.",
     Reason.PASSWORD_MUST_CHANGE: "Your password must be changed.",
     Reason.ACCOUNT_DISABLED: "Your account is disabled.",
@@ -17,19 +17,22 @@ _TOLD: dict[str, str] = {
 
 
 def words(message: str, rejected: Rejected, *, telling: bool) -> str:
-    """Return what he reads: `message`, whatever the reason; more where his event is `telling` and he proved it is he.
+    """Return what the user reads: `message`, whatever the reason; more if the event is `telling` and they are proven.
 
-    What a stranger can learn is nothing.
+    So a stranger learns nothing.
     """
-    told = _TOLD.get(rejected.reason, "") if rejected.proven and telling else ""
-    return f"{message} {told}" if told else message
+    more = _TEXTS.get(rejected.reason, "") if rejected.proven and telling else ""
+    return f"{message} {more}" if more else message
 
 
 def delay(least: float, random: float) -> float:
-    """Return how many seconds after the request a refusal leaves. `random`: from 0 to 1; the jitter hides the rest."""
+    """Return how many seconds after its request a rejection leaves, so that its time says nothing.
+
+    `least`: seconds that every rejection takes. `random`: from 0 to 1, for the jitter, which hides the rest.
+    """
     return least * (1 + JITTER * random)
 
 
 def latest(least: float) -> float:
-    """Return how many seconds after its request a refusal leaves at the latest."""
+    """Return how many seconds after its request a rejection leaves at the latest."""
     return delay(least, 1.0)

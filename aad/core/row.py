@@ -1,6 +1,6 @@
-"""Rows of failures: how many wrong passwords or codes of one user lock, and for how long.
+"""Rows of failures: how many wrong passwords or codes lock a user out, and for how long.
 
-1. There are three rows a user (`Kind`): wrong passwords; wrong codes after a proven password; wrong codes that came
+1. Each user has three rows (`Kind`): wrong passwords; wrong codes after a proven password; wrong codes that came
    before any password was proven. So strangers, who know no password, can't lock the second row.
 2. A guess is counted before it is compared (`counted`), and taken back if it was right or could not be compared
    (`taken_back`). So no number of guesses at the same moment gets past a row.
@@ -33,7 +33,7 @@ MOST_DOUBLINGS = 64  # far more than any `longest` needs
 
 
 class Kind(StrEnum):
-    """What was wrong."""
+    """What was wrong in a row's guesses."""
 
     PASSWORDS = "passwords"
     CODES = "codes"
@@ -54,7 +54,7 @@ _REASONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """[lockout]. `period` and `longest`: seconds."""
+    """The keys of [lockout]. `period` and `longest`: seconds."""
 
     attempts: int = 3
     period: float = 300.0
@@ -73,7 +73,7 @@ class Rules:
 class Row:
     """One row: `count` wrong ones since `since`. `until`: when the lock ends; of passwords, when the row ends.
 
-    A row of none (`count` 0) tells that one was ended at `since`.
+    A row with `count` 0 keeps that one was ended at `since`.
     """
 
     kind: Kind
@@ -126,19 +126,19 @@ class Row:
         return replace(self, digests=(*self.digests, digest))
 
     def kept(self) -> tuple[bytes | None, float]:
-        """Return what a store keeps of it, and until when: of an empty one nothing; one of codes for good."""
+        """Return what a store keeps of it (None: nothing), and until when; a row of codes is kept for good."""
         if not self.count:
             return None, 0.0
         return self.encoded(), self.until if self.kind is Kind.PASSWORDS else math.inf
 
     def encoded(self) -> bytes:
-        """Write it down."""
+        """Return it as JSON, without what is empty."""
         known = {name: value for name, value in asdict(self).items() if name != "kind" and value}
         return json.dumps(known).encode()
 
     @classmethod
     def decoded(cls, kind: Kind, kept: bytes | None) -> Self:
-        """Read what `encoded` wrote; None: an empty row. What can't be read is a row that is locked for good."""
+        """Read what `encoded` wrote; None: an empty row. What can't be read becomes a row that is locked for good."""
         if kept is None:
             return cls(kind=kind)
         try:
@@ -159,12 +159,12 @@ def row_name(kind: Kind, repository: str, key: str) -> str:
 
 
 def kind_of(name: str) -> Kind:
-    """Return which row has this name."""
+    """Return the kind of the row by this name. ValueError: `row_name` made no such name."""
     return Kind(name.partition(_BETWEEN)[0])
 
 
-def whose(name: str) -> tuple[Kind, str, str] | None:
-    """Return what `row_name` made a name of: which row, repository and key of the user. None: it made no such name."""
+def split_row_name(name: str) -> tuple[Kind, str, str] | None:
+    """Return the kind, repository and user's key that `row_name` made a name of. None: it made no such name."""
     match name.split(_BETWEEN):
         case [kind, repository, key] if kind in set(Kind):
             return Kind(kind), repository, key
@@ -182,10 +182,10 @@ def digest(key: Secret, name: str, since: float, password: Secret, by: str = "")
     return hmac.digest(derived, password.reveal(), hashlib.sha256)[:DIGEST_OCTETS].hex()
 
 
-def marked(key: Secret, of: Sequence[str], typed: Secret) -> str:
-    """Return a keyed digest of what was typed, in hex. `of`: for whom and what."""
-    derived = hmac.digest(key.reveal(), b"aad decoy\0" + json.dumps(list(of)).encode(), hashlib.sha256)
-    return hmac.digest(derived, typed.reveal(), hashlib.sha256)[:16].hex()
+def marked(key: Secret, names: Sequence[str], password: Secret) -> str:
+    """Return a keyed digest of a password as typed, in hex. `names`: event, repository and user it was typed for."""
+    derived = hmac.digest(key.reveal(), b"aad decoy\0" + json.dumps(list(names)).encode(), hashlib.sha256)
+    return hmac.digest(derived, password.reveal(), hashlib.sha256)[:16].hex()
 
 
 def merged(kind: Kind, rows: Sequence[Row]) -> Row:

@@ -1,4 +1,4 @@
-"""A password's hash, as a users file holds it: scrypt (RFC 7914), with salt and costs written beside it."""
+"""Hashes of passwords for the users file: scrypt (RFC 7914), with salt and costs written beside it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Hash:
     octets: bytes = field(repr=False)
 
     def __str__(self) -> str:
-        """Write it as it stands in a file."""
+        """Write it as it stands in a users file."""
         salt, octets = (base64.b64encode(part).decode() for part in (self.salt, self.octets))
         return f"scrypt$n={self.n},r={self.r},p={self.p}${salt}${octets}"
 
@@ -41,7 +41,7 @@ class Hash:
 
 
 def hash_password(password: Secret, salt: bytes) -> str:
-    """Return the hash of a password. `salt`: 16 random octets. ValueError: no hash can tell this password."""
+    """Return the hash of a password. `salt`: 16 random octets. ValueError: scrypt can't tell it from another."""
     if _padded(password):
         message = "a password can't end in a NUL"
         raise ValueError(message)
@@ -49,7 +49,7 @@ def hash_password(password: Secret, salt: bytes) -> str:
 
 
 def read_hash(text: str) -> Hash:
-    """Read a hash; ValueError says what would be right. Its costs are bounded, lest a file ask for gigabytes."""
+    """Read a hash; ValueError says what would be right. Its costs are bounded: a file must not ask for gigabytes."""
     match = _FORM.fullmatch(text)
     wrong = "should be a hash that aad hash-password makes: scrypt$n=16384,r=8,p=1$SALT$HASH"
     if not match:

@@ -1,4 +1,4 @@
-"""What must be kept and never read: sealed by a key, opened only with it, and only for whom it was sealed.
+"""Encrypts what must not be readable in the store: with a key, and bound to the user and the use it is for.
 
 XChaCha20-Poly1305 (RFC 8439 2.8, with a nonce of 24 octets, so that a random one is never met twice). The second door
 to Cryptodome: the standard library has no cipher.
@@ -28,7 +28,7 @@ def seal(key: Secret, bound: bytes, value: Secret, nonce: bytes) -> bytes:
 
 
 def opened(key: Secret, bound: bytes, sealed: bytes) -> Secret:
-    """Open what was sealed. ValueError: with another key, for another, or not whole."""
+    """Open what was sealed. ValueError: with another key, for another user or use, or it isn't whole."""
     nonce, tag, octets = sealed[1:25], sealed[25:41], sealed[41:]
     if sealed[:1] != _FORM or len(tag) != _TAG_OCTETS:
         message = "this was never sealed"
@@ -38,5 +38,5 @@ def opened(key: Secret, bound: bytes, sealed: bytes) -> Secret:
 
 
 def _derived(key: Secret, bound: bytes) -> bytes:
-    """Derive a key that is good for this one purpose and person."""
+    """Derive a key that is good for this one use and user."""
     return hmac.digest(key.reveal(), b"aad sealed\0" + bound, hashlib.sha256)

@@ -1,4 +1,4 @@
-"""A string of octets that does not print, and compares in constant time."""
+"""Secret: octets that don't print, and compare in constant time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 class Secret:
     """Octets that must not reach a log, an exception's text or a pickle.
 
-    Text is held as UTF-8. `reveal` and `text` are the only ways out; grep for them to see who looks.
+    Text is held as UTF-8. `reveal` and `text` are the only ways out; grep for them to see each use.
     """
 
     __slots__ = ("_octets",)

@@ -1,4 +1,4 @@
-"""The vocabulary of aad.toml: what a `Settings` field may hold, and the units an administrator writes."""
+"""Declares the keys of aad.toml: the types of a `Settings` field, and the units an administrator writes."""
 
 from __future__ import annotations
 

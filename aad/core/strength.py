@@ -1,4 +1,4 @@
-"""What chains ask for, compared: which of two asks less, and which can be answered in one field. Pure."""
+"""Compares chains: which of two asks for less, and which can be answered in one field. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PASSWORD = "password"  # noqa: S105 - the kind of proof
 
 @dataclass(frozen=True, kw_only=True)
 class Trait:
-    """What is known of one method before anybody logs in.
+    """The traits of one method that are known without a login.
 
     `proves`: the kind of proof, in the log's word ("password", "code"); `thing`: what exactly is proved, so that two
     methods which look at one mailbox are one proof. `enrolled`: users are enrolled for it, and a chain gives way where

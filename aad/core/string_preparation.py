@@ -1,4 +1,4 @@
-"""Values as directories compare them: the string preparation of RFC 4518, for caseIgnoreMatch (RFC 4517 4.2.11). Pure.
+"""Prepares strings as directories do to compare them: RFC 4518, for caseIgnoreMatch (RFC 4517 4.2.11). Pure.
 
 Not `aad.core.identity.name_key`: failures are counted by it, so it may take two names for one, and it drops the vowel
 signs that tell two groups apart in Thai or Hindi. Here what that RFC tells apart stays apart.
@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 REPLACEMENT = "\ufffd"
-"""Stands where octets could not be read (RFC 4518 2.4 prohibits it): nobody knows what the name was."""
+"""Stands where octets could not be read (RFC 4518 2.4 prohibits it): what the name was can't be known."""
 
 # RFC 4518 2.2, complete: what becomes a space, and what becomes nothing ("FF00-FE0F" is its slip for FE00-FE0F) ...
 _SPACES = re.compile("[\t-\r\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
@@ -24,7 +24,7 @@ _SPACE_BEFORE = re.compile(" (?=([^ ]))")
 
 
 def growth(text: str) -> int:
-    """Return by how many characters a text grows when it is prepared, which takes as long as what comes of it.
+    """Return by how many characters a text grows when it is prepared; preparing it takes a time in proportion.
 
     Where many marks stand on one letter, they are sorted, each against each: then it is the square of its length. No
     language needs 30 of them (UAX #15, Stream-Safe Text Format).
@@ -39,7 +39,7 @@ def growth(text: str) -> int:
 
 
 def prepared(text: str) -> str:
-    """Return what all values have in common that a directory takes for the same.
+    """Return the one form of all values that a directory takes for the same.
 
     Case, compatibility characters, invisible characters, and how many spaces there are, make no difference.
     """

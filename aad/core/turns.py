@@ -1,11 +1,11 @@
-"""Whose turn it is, where many wait for the same few hands. PURE: `now` is any clock that never goes back.
+"""Fair queueing: whose turn it is where many jobs wait for few workers. PURE: `now` is a clock that never goes back.
 
 1. Clients take turns. The sources of one client take turns within those of their client, so however many there are,
    another client's turn comes no later.
-2. Of one source, who came first is first.
+2. Of one source, the job that came first is first.
 3. Of one source and of one client, only so many wait. Where a client has one too many, the last of its longest queue
    has to go, so that a source that floods gives way itself.
-4. Whoever's deadline is over has no turn.
+4. A job whose deadline is over has no turn.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 J = TypeVar("J", bound=Hashable)
-_Queue = OrderedDict[J, float]  # who waits, the first first -> until when
+_Queue = OrderedDict[J, float]  # the jobs that wait, the first first -> their deadlines
 
 
 def share(whole: int) -> int:
@@ -26,9 +26,9 @@ def share(whole: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who asks: a client (a NAS, a website, the portal), and of it one place (`user_address.place_of`).
+    """A source of requests: a client (a NAS, a website, the portal), and of it one place (`user_address.place_of`).
 
-    The place is empty where nothing is known of it: all of these are one.
+    The place is empty where nothing is known of it: all of these are one source.
     """
 
     client: str
@@ -36,20 +36,20 @@ class Source:
 
 
 class Turns(Generic[J]):
-    """Who waits. At most `each` of one source, and `most` of one client."""
+    """The jobs that wait: at most `each` of one source, and `most` of one client."""
 
     def __init__(self, each: int, most: int) -> None:
-        """Begin with nobody."""
+        """Begin with none."""
         self._each, self._most = each, most
         self._clients: OrderedDict[str, OrderedDict[str, _Queue[J]]] = OrderedDict()  # in the order of their turns
         self._count: dict[str, int] = {}
 
     def __len__(self) -> int:
-        """Count who waits."""
+        """Count the jobs that wait."""
         return sum(self._count.values())
 
     def join(self, source: Source, job: J, until: float) -> J | None:
-        """Let a job wait for its turn, until a deadline; return who has to go for it, perhaps itself. None: nobody."""
+        """Let a job wait for its turn, until a deadline; return the job that has to go for it, perhaps itself."""
         sources = self._clients.setdefault(source.client, OrderedDict())
         own: _Queue[J] = sources.setdefault(source.place, OrderedDict())
         own[job] = until
@@ -78,19 +78,19 @@ class Turns(Generic[J]):
             del self._clients[source.client], self._count[source.client]
 
     def next(self, now: float) -> J | None:
-        """Return whose turn it is, who waits no longer; None: nobody's."""
+        """Return the job whose turn it is; it waits no longer. None: there is none."""
         while self._clients:
             client, sources = next(iter(self._clients.items()))
             place, own = next(iter(sources.items()))
             job, until = next(iter(own.items()))
             self.leave(Source(client, place), job)
-            if now < until:  # who is too late uses up no turn of their source
+            if now < until:  # a job that is too late uses up no turn of its source
                 self._passed(client, place)
                 return job
         return None
 
     def _passed(self, client: str, place: str) -> None:
-        """Put who had a turn behind all others."""
+        """Put a client and a source that had a turn behind all others."""
         if client in self._clients:
             self._clients.move_to_end(client)
             if place in self._clients[client]:

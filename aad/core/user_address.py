@@ -1,4 +1,4 @@
-"""Where a user is, as a front tells it: an address, or unknown; read in one way, and compared with networks in one way.
+"""The user's network address as a front reports it, or unknown: reads it, and compares it with networks.
 
 What can't be read is `Unknown`, a value of its own: it is in no network, is no empty text, and never becomes the
 address of the one who passed it on. IPv4 in IPv6 (::ffff:192.0.2.7, RFC 4291 2.5.5.2) is IPv4, in addresses and in
@@ -37,9 +37,9 @@ _EUI_64 = re.compile(r"(?:[0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}")
 
 @dataclass(frozen=True)
 class Unknown:
-    """It can't be said where the user is. `why`: in words for the log; `found`: what stood there, as it may be shown.
+    """The user's address isn't known. `why`: in words for the log; `found`: what stood there, as it may be shown.
 
-    All of them are the same place: nowhere.
+    All of them are equal.
     """
 
     why: str = field(default="", compare=False)
@@ -51,12 +51,12 @@ class Unknown:
         object.__setattr__(self, "found", shown)
 
     def __str__(self) -> str:
-        """Say the one word for it."""
+        """Return "unknown"."""
         return "unknown"
 
     @property
     def told(self) -> str:
-        """Why, and what was found."""
+        """Why it is unknown, and what was found, for the log."""
         return f'{self.why}: "{self.found}"' if self.found else self.why
 
 
@@ -65,21 +65,21 @@ UNKNOWN = Unknown()
 
 
 class Networks:
-    """Some networks. What isn't an address is in none of them."""
+    """Some networks. Only addresses can be in one of them."""
 
     def __init__(self, networks: Iterable[str]) -> None:
-        """Take them as aad.toml has them. ValueError: one is none."""
+        """Read networks as aad.toml has them. ValueError: one of the texts is no network."""
         self._networks = [network(each) for each in networks]
 
     def __contains__(self, address: object) -> bool:
-        """Say whether an address is in one of them; where the user is unknown, and for a text, it isn't."""
+        """Say whether an address is in one of them; `Unknown` and a text never are."""
         if not isinstance(address, IPv4Address | IPv6Address):
             return False
         known = _plain(address)
         return any(known in each for each in self._networks)
 
     def covers(self, other: str) -> bool:
-        """Say whether a network lies in one of them, as a whole. ValueError: it is none."""
+        """Say whether a network lies in one of them, as a whole. ValueError: `other` is no network."""
         known = network(other)
         return any(
             int(each.network_address) <= int(known.network_address)
@@ -90,12 +90,12 @@ class Networks:
 
 
 def literal(text: str) -> Address:
-    """Read an address and nothing else, as a socket has it. ValueError: it is none, or there is more than that."""
+    """Read an address and nothing else, as a socket has it. ValueError: it is no address, or there is more."""
     return _plain(ip_address(text))
 
 
 def network(text: str) -> Network:
-    """Read an address or a network. ValueError: it is none, or has bits behind its prefix."""
+    """Read an address or a network. ValueError: it is neither, or has bits behind its prefix."""
     known = ip_network(text)
     if isinstance(known, IPv4Network):
         return known
@@ -123,7 +123,7 @@ def of_a_host(address: Address) -> UserAddress:
 
 
 def written(address: UserAddress) -> str:
-    """Write it for other servers and for people; empty: it is unknown."""
+    """Write an address for other servers and for people; empty: it is unknown."""
     return "" if isinstance(address, Unknown) else str(address)
 
 

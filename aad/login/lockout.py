@@ -12,7 +12,7 @@ from functools import partial
 from aad.core.answer import Answer
 from aad.core.identity import User
 from aad.core.outcome import Reason
-from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name, whose
+from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, row_name, split_row_name
 from aad.core.secret import Secret
 from aad.ports import ROW, Change, MisbehavedError, Store, Tally, Unavailable
 
@@ -186,7 +186,7 @@ class Lockout:
         """Return every row that has any failures in it: for a command, as it walks through all."""
         now, found = self._store.now(), list[Standing]()
         for name, kept in sorted((await self._store.all_expiring(ROW)).items()):
-            if (owner := whose(name)) is not None:  # else it is no row of ours, and locks no user
+            if (owner := split_row_name(name)) is not None:  # else it is no row of ours, and locks no user
                 kind, repository, key = owner
                 found += self._stand(repository, key, [Row.decoded(kind, kept).at(now)])
         for tally in await self._store.counters(UNKNOWN):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.core.outcome import Reason
-from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, merged, row_name, whose
+from aad.core.row import Kind, Row, Rules, digest, kind_of, marked, merged, row_name, split_row_name
 from aad.core.secret import Secret
 
 RULES = Rules()
@@ -198,12 +198,12 @@ def test_names_and_reasons() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_a_name_says_whose_row_it_is(kind: Kind) -> None:
-    assert whose(row_name(kind, "corp", "alice")) == (kind, "corp", "alice")
+    assert split_row_name(row_name(kind, "corp", "alice")) == (kind, "corp", "alice")
 
 
 @pytest.mark.parametrize("name", ["", "codes", "codes\0corp", "codes\0corp\0bob\0more", "other\0corp\0bob"])
 def test_what_is_no_rows_name_says_nobodys(name: str) -> None:
-    assert whose(name) is None
+    assert split_row_name(name) is None
 
 
 def test_a_digest_is_keyed_to_user_and_row_and_short() -> None:
