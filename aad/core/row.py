@@ -19,7 +19,7 @@ import hmac
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
@@ -133,7 +133,7 @@ class Row:
 
     def encoded(self) -> bytes:
         """Return it as JSON, without what is empty."""
-        known = {name: value for name, value in asdict(self).items() if name != "kind" and value}
+        known = {name: value for name, value in vars(self).items() if name != "kind" and value}
         return json.dumps(known).encode()
 
     @classmethod
