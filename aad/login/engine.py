@@ -95,6 +95,22 @@ class Engine:
         """Begin a login, or join the same one in progress. Unavailable: no verdict was possible."""
         return await self.single_flight.begin(attempt, self._begin)
 
+    async def _begin(self, attempt: Attempt) -> Reply:
+        log = LoginLog(self.record, self._reference(), attempt)
+        log.write("login.started", caller=attempt.calling_station)
+        if mangled(attempt.answer):
+            return log.rejected(Rejected(Reason.NAME_MANGLED))
+        try:
+            async with self._turn(attempt, log) as turn:
+                reply = await self._settle(await self._identified(turn), turn)
+        except Unavailable as error:
+            self._unavailable(log, error)
+            raise
+        # Password and code in one field: the code answers what was asked before, or what needs nothing sent.
+        if isinstance(reply, Asked) and (code := self._appended_code(reply, turn)):
+            return await self.answer(reply.ticket, replace(turn.attempt, answer=code, appended_code=None))
+        return reply
+
     async def answer(self, ticket: bytes, attempt: Attempt) -> Reply:
         """Go on with a waiting login. Unavailable: no verdict was possible; the login goes on waiting."""
         count, log = self.lockout.guess(attempt.answer), LoginLog(self.record, "", attempt)
@@ -117,29 +133,13 @@ class Engine:
                 return await self._settle(await self._answered(ticket, waiting, turn), turn)
         except Unavailable as error:
             self._unavailable(log, error)
-            # A plugin that misbehaved is not asked again: else it could be asked about one code after the other.
+            # After a plugin's misbehaviour the login is over: else it could be asked about one code after the other.
             if waiting is not None and not isinstance(error, MisbehavedError):
                 await self._put_back(ticket, waiting)
             raise
 
-    async def _begin(self, attempt: Attempt) -> Reply:
-        log = LoginLog(self.record, self._reference(), attempt)
-        log.write("login.started", caller=attempt.calling_station)
-        if mangled(attempt.answer):
-            return log.rejected(Rejected(Reason.NAME_MANGLED))
-        try:
-            async with self._turn(attempt, log) as turn:
-                reply = await self._settle(await self._identified(turn), turn)
-        except Unavailable as error:
-            self._unavailable(log, error)
-            raise
-        # Password and code in one field: the code answers what was asked before, or what needs nothing sent.
-        if isinstance(reply, Asked) and (code := self._appended_code(reply, turn)):
-            return await self.answer(reply.ticket, replace(turn.attempt, answer=code, appended_code=None))
-        return reply
-
     async def _settle(self, state: State | Asked, turn: Turn) -> Reply:
-        """Go from state to state. This ends: the position in the chain only rises, and there is one decoy at most."""
+        """Go from state to state. It ends: a chain is chosen once, the position only rises, there is one decoy."""
         while True:
             match state:
                 case Running():
@@ -157,19 +157,19 @@ class Engine:
                     state = instead
 
     async def _run(self, running: Running, turn: Turn) -> State | Asked:
-        """Let the method work whose turn it is; what the user gave is counted before as a wrong guess."""
+        """Let the method work whose turn it is, with what comes before and after. Unavailable: it could not tell."""
         if self._calls.begins(running) and (instead := await self._instead_of_beginning(running, turn)):
             return instead
         now = self.now()
         if (chosen := chain_choice.after(running, now)) is not None:
             return chosen
-        try:
+        try:  # before a message leaves: a node that takes over must find its challenge
             await turn.write_ahead.keep(self._calls.foreseen(running, now))
         except NoRoomError:
             return Rejected(Reason.TOO_MANY_CHALLENGES)
         try:
-            if locked := await self._counting.before(running, turn):
-                return Rejected(locked)
+            if refused := await self._counting.before(running, turn):
+                return Rejected(refused)
             outcome = await self._calls.call(running, turn, now)
             await self._counting.after(running, outcome, turn)
         except Unavailable as error:
@@ -182,7 +182,7 @@ class Engine:
         return running.after(outcome)
 
     async def _instead_of_beginning(self, running: Running, turn: Turn) -> Rejected | Asked | None:
-        """Return what is replied where no method may begin: the user is locked out, or has been asked already."""
+        """Return what comes instead where no method may begin: the user is locked out, or has been asked already."""
         if locked := await self._locked(running, turn):
             return Rejected(locked)
         answerable = turn.attempt.appended_code is not None

@@ -9,7 +9,7 @@ import pytest
 from aad.core import chain_choice
 from aad.core.answer import Plain
 from aad.core.chain_choice import Choice
-from aad.core.conversation import Running
+from aad.core.conversation import Rejected, Running, Waiting
 from aad.core.outcome import Challenge, Failure, Reason
 from aad.core.policy import Chain
 from aad.core.secret import Secret
@@ -107,3 +107,19 @@ class Hashed:
 def test_what_can_not_be_read_is_compared_with_the_usual_spellings(typed: str, chosen: bool) -> None:  # noqa: FBT001
     at = running(MAIL, APP)
     assert isinstance(chain_choice.answered(at, chain_choice.ask(at, 0.0).memo, Hashed(typed), 0.0), Running) == chosen
+
+
+def test_what_follows_is_a_question_then_the_chain_that_was_answered() -> None:
+    asked = chain_choice.after(running(MAIL, APP), 0.0)
+    assert isinstance(asked, Waiting)
+    at = running(MAIL, APP)
+    answered = replace(at, memo=asked.challenge.memo, answer=Plain(Secret("2")))
+    assert chain_choice.after(answered, 1.0) == at.choose(APP)
+    wrong = replace(answered, answer=Plain(Secret("3")))
+    assert isinstance(chain_choice.after(wrong, 1.0), Waiting)
+    assert chain_choice.after(wrong, asked.challenge.memo.expires) == Rejected(Reason.EXPIRED)
+
+
+def test_where_nothing_is_to_be_chosen_a_method_works() -> None:
+    assert chain_choice.after(running(MAIL), 0.0) is None
+    assert chain_choice.after(replace(running(MAIL, APP), memo="of a method"), 0.0) is None
