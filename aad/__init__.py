@@ -34,6 +34,7 @@ The rooms; tests/test_architecture.py holds which may import which:
     radius_client/  other RADIUS servers, asked by us
     https/          the HTTPS front: the API for websites
     portal/         pages over the HTTPS front: sign in, account, enrol, helpdesk
+    net/            what every client of a network service needs: addresses of names, backoff
     users_file/     users.toml, for repositories/file and methods/file_password
     filesystem/     files that others may change meanwhile: opened, judged, owned
     logs/           records out (journal, file, stderr), read back and told as stories

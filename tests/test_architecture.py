@@ -26,12 +26,13 @@ MAY_KNOW = {
     "storing": set(),
     "ports": {"core", "group_lookup", "storing"},
     "config": {"core", "filesystem"},
+    "net": {"core"},
     "radius.protocol": {"core"},
-    "radius_client": {"core", "ports", "radius.protocol"},
+    "radius_client": {"core", "net", "ports", "radius.protocol"},
     "users_file": {"core", "filesystem", "ports"},
     "methods": {"core", "ports", "radius_client", "texts", "users_file"},
-    "repositories": {"core", "ports", "users_file"},
-    "senders": {"core", "ports"},
+    "repositories": {"core", "net", "ports", "users_file"},
+    "senders": {"core", "net", "ports"},
     "stores": {"core", "filesystem", "ports", "storing"},
     "login": {"core", "ports"},
     "guard": {"config", "core", "login", "ports"},
@@ -74,7 +75,7 @@ PURE = [
     *(
         PACKAGE / f"{name}.py"
         for name in (
-            *("metrics/counters", "metrics/exposition", "canary/mail_matching", "canary/report"),
+            *("metrics/counters", "metrics/exposition", "canary/mail_matching", "canary/report", "net/backoff"),
             *(f"https/{name}" for name in ("client_address", "messages", "openapi", "problems", "schemas")),
             *("senders/smtp/address", "senders/smtp/oauth/requests"),
             *(

@@ -1,7 +1,7 @@
-"""From an LDAP server's address to a connected socket, with TLS if it is wanted.
+"""From an LDAP server's URL to a connected socket, with TLS if it is wanted.
 
 A thread connects and begins TLS, in which sockets block. Their timeouts are per receive, so a server that drips an
-octet a second would hold the thread for ever: who has waited long enough shuts the socket down.
+octet a second would hold the thread for ever: when the time is up, the event loop shuts the socket down.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from aad.repositories.ldap.decode import EXTENDED_DONE, NotLdapError, Question, UnreadableAnswerError, head
 from aad.repositories.ldap.encode import extended
 from aad.repositories.ldap.result_codes import SUCCESS
 
+_PORTS = {"ldap": 389, "ldaps": 636}
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))  # seconds, seconds, times
-_GRACE = 1.0  # seconds that the thread waits longer than whoever watches it
+_GRACE = 1.0  # seconds that the thread waits longer than the event loop does
 _STARTTLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511 4.14.1
 _PREFIX = re.compile(r"^.*?\[[^]]*\] ?")
 _SUFFIX = re.compile(r" \(_ssl\.c:\d+\)$")
@@ -34,13 +36,13 @@ class SlowServerError(BrokenConnectionError):
     """The time was up first, however much or little it was."""
 
 
-class OutOfOrderError(BrokenConnectionError):
+class ServerUnavailableError(BrokenConnectionError):
     """The server said itself that it can't serve us, and would say so again."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Peer:
-    """Where a line leads. `security`: "none", "starttls" or "tls"; `tls` verifies chain and name of the other two."""
+class Target:
+    """Where a connection leads. `security`: "none", "starttls" or "tls"; `tls` verifies the last two."""
 
     host: str
     port: int
@@ -48,27 +50,44 @@ class Peer:
     tls: ssl.SSLContext | None
 
 
-class Dial:
-    """One connection on its way. Its socket is the thread's until `sock` returns it."""
+def host_and_port(url: str) -> tuple[str, str, int]:
+    """Split "ldaps://host[:port]" into scheme, host and port. ValueError: it isn't of this form."""
+    parts = urlsplit(url)
+    bare = f"{parts.scheme}://{parts.netloc}"
+    if parts.scheme not in _PORTS or not parts.hostname or url.removesuffix("/") != bare or "@" in url:
+        raise ValueError(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
 
-    def __init__(self, peer: Peer, address: str, seconds: float) -> None:
-        """Prepare a connection to one `address` of the peer, which gets `seconds` to take it."""
-        self._peer = peer
+
+def target(url: str, tls: ssl.SSLContext | None, *, starttls: bool) -> Target:
+    """Return where `url` leads. ValueError: see `host_and_port`."""
+    scheme, host, port = host_and_port(url)
+    security = "tls" if scheme == "ldaps" else "starttls" if starttls else "none"
+    return Target(host=host, port=port, security=security, tls=tls if security != "none" else None)
+
+
+class Opening:
+    """One connection that is being made. Its socket is the thread's until `open` returns it."""
+
+    def __init__(self, target: Target, address: str, seconds: float) -> None:
+        """Prepare a connection to one IP `address` of the target, which gets `seconds` to take it."""
+        self._target = target
         self._until = time.monotonic() + seconds
         self._seconds = seconds
-        self._given_up = False
+        self._aborted = False
         self._thread: threading.Thread | None = None
         self._thread_ended = False
         self._address = address
         self._socket: socket.socket | None = None
 
-    async def sock(self) -> socket.socket:
-        """Connect, and begin TLS if it is wanted: it is never done without. BrokenConnectionError."""
+    async def open(self) -> socket.socket:
+        """Connect, and begin TLS if it is wanted; never without it then. BrokenConnectionError."""
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[socket.socket] = loop.create_future()
         # A daemon: one that hangs in the system must not keep the program from ending.
-        ours = (loop, opened)
-        self._thread = threading.Thread(target=self._open, args=ours, name=f"ldap {self._peer.host}", daemon=True)
+        arguments = (loop, opened)
+        name = f"ldap {self._target.host}"
+        self._thread = threading.Thread(target=self._run, args=arguments, name=name, daemon=True)
         self._thread.start()
         try:
             async with asyncio.timeout_at(self._until):
@@ -77,9 +96,9 @@ class Dial:
             message = f"no answer within {self._seconds:.1f} s"
             raise SlowServerError(message) from None
 
-    def give_up(self) -> None:
-        """Make the thread end, which closes the socket; unless `sock` has returned it."""
-        self._given_up = True
+    def abort(self) -> None:
+        """Make the thread end, which closes the socket; no effect once `open` has returned it."""
+        self._aborted = True
         if self._thread_ended:
             self._close()
         elif (sock := self._socket) is not None:
@@ -88,13 +107,14 @@ class Dial:
             with suppress(OSError):
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    def _open(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[socket.socket]) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[socket.socket]) -> None:
+        """Connect, in the thread, and hand the socket over."""
         broken: BrokenConnectionError | None = None
         try:
             self._connect()
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no connection
             self._close()
-            broken = error if isinstance(error, BrokenConnectionError) else BrokenConnectionError(words(error))
+            broken = error if isinstance(error, BrokenConnectionError) else BrokenConnectionError(described(error))
         try:
             loop.call_soon_threadsafe(self._opened, opened, broken)
         except RuntimeError:  # the loop was closed meanwhile
@@ -113,9 +133,9 @@ class Dial:
 
     def _connect(self) -> None:
         ((family, kind, protocol, _, address), *_) = socket.getaddrinfo(
-            self._address, self._peer.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+            self._address, self._target.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
         )
-        sock = self._socket = socket.socket(family, kind, protocol)  # before it connects, so that it can be cut
+        sock = self._socket = socket.socket(family, kind, protocol)  # before it connects, so that it can be aborted
         sock.settimeout(self._seconds + _GRACE)
         self._go_on()
         sock.connect(address)
@@ -123,22 +143,22 @@ class Dial:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # or a firewall forgets an idle connection
         for option, value in _KEEPALIVE:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
-        if self._peer.security == "starttls":
+        if self._target.security == "starttls":
             self._go_on()
             _starttls(sock)
-        if self._peer.tls:
-            self._begin_tls(sock, self._peer.tls)
+        if self._target.tls:
+            self._begin_tls(sock, self._target.tls)
 
     def _begin_tls(self, sock: socket.socket, tls: ssl.SSLContext) -> None:
         """Shake hands; chain and name are verified by the context."""
-        wrapped = tls.wrap_socket(sock, server_hostname=self._peer.host, do_handshake_on_connect=False)
-        self._socket = wrapped  # before the handshake, so that it can be cut
+        wrapped = tls.wrap_socket(sock, server_hostname=self._target.host, do_handshake_on_connect=False)
+        self._socket = wrapped  # before the handshake, so that it can be aborted
         self._go_on()
         wrapped.do_handshake()
 
     def _go_on(self) -> None:
-        """Say in the thread whether it is still wanted; asked before each wait. BrokenConnectionError."""
-        if self._given_up:
+        """Stop the thread before its next wait, if the connection isn't wanted any more. BrokenConnectionError."""
+        if self._aborted:
             message = "given up"
             raise BrokenConnectionError(message)
 
@@ -165,7 +185,7 @@ def _starttls(sock: socket.socket) -> None:
         if len(octets) > found.size:  # it would be taken for what came within TLS
             message = "an answer before TLS that belongs behind it"
             raise BrokenConnectionError(message)
-        question.hear(octets, found)
+        question.add(octets, found)
     except (NotLdapError, UnreadableAnswerError) as error:
         raise BrokenConnectionError(str(error)) from None
     if question.result is None or question.result.code != SUCCESS:
@@ -173,7 +193,7 @@ def _starttls(sock: socket.socket) -> None:
         raise BrokenConnectionError(message)
 
 
-def words(error: Exception) -> str:
+def described(error: Exception) -> str:
     """Say what happened. Only our own texts and the system's are passed on: another could quote what was sent."""
     if isinstance(error, NotLdapError):
         return str(error)

@@ -1,48 +1,45 @@
-"""The servers of one directory: where they are, which of them works, and how one after the other is asked.
+"""The servers of one directory: how one after the other is asked, over kept connections.
 
 1. Servers are asked in order; each gets `timeout`, or what is left until the deadline.
-2. A server that is out of order isn't asked, so that nobody pays its timeout again. After a pause one job tries it;
-   the pause grows from 0.5 to 3 s.
-3. A server is put out of order by what keeps it from being asked at all: no connection, no LDAP, no answer in time, our
-   own account refused, "busy", "unavailable". By nothing else that it says, even if that can't be read: else one user
-   could stop them all.
-4. What it says of one user is final: no other server is asked for it again.
+2. A server that is down isn't asked, so that its timeout is paid once; after a pause one job tries it (Backoff).
+3. A server is down by what keeps it from being asked at all: no connection, no LDAP, no answer in time, our own account
+   refused, "busy", "unavailable". By nothing else that it says, even if that can't be read: else one user could stop
+   them all.
+4. What it says of one user is final: no other server is asked about that user again.
 5. A kept connection that turns out to be closed is opened again, once; that is no outage.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from aad.core.outcome import Fact
 from aad.core.secret import Secret
+from aad.net.backoff import Backoff
+from aad.net.resolve import Resolver
 from aad.ports import Unavailable
-from aad.repositories.ldap.connect import BrokenConnectionError, OutOfOrderError, Peer, SlowServerError
+from aad.repositories.ldap.connect import BrokenConnectionError, ServerUnavailableError, SlowServerError, Target
 from aad.repositories.ldap.connection import Connection
 from aad.repositories.ldap.decode import Entry, UnreadableAnswerError
 from aad.repositories.ldap.encode import Search
-from aad.repositories.ldap.health import Health
-from aad.repositories.ldap.resolve import Resolver
 from aad.repositories.ldap.result_codes import BUSY, SUCCESS, UNAVAILABLE, Result
 from aad.repositories.ldap.transport import Turns
 
-_PORTS = {"ldap": 389, "ldaps": 636}
 A = TypeVar("A")
-Question = Callable[["Connections"], Awaitable[A]]
+Work = Callable[["Connections"], Awaitable[A]]
+"""What is asked of one server: it may be called again, for the next server or over a fresh connection."""
 
 
 class ServerRefusedError(Exception):
-    """The server answered this question with neither yes nor no; other questions it may answer.
+    """The server answered this request with neither yes nor no; other requests it may answer.
 
-    `ours`: it means our account or our base, so it would say the same to any question.
+    `ours`: it means our account or our base, so it would say the same to any request.
     """
 
     def __init__(self, what: str, *, ours: bool = False) -> None:
@@ -52,75 +49,62 @@ class ServerRefusedError(Exception):
 
 
 class OneUserRefusedError(ServerRefusedError):
-    """It means one user, so other servers aren't asked."""
+    """The refusal means one user, so other servers aren't asked."""
 
 
 class UndecidedError(Unavailable):
-    """Nobody could tell of this one user; nothing is out of order."""
+    """No server could tell of this one user; none of them is down."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """One server of aad.toml, and its health; what changed about that goes to `news`, for the log.
+    """One server of aad.toml, and whether it is worth asking; what changes about that goes to `news`, for the log.
 
-    `turns`: which the answers of all servers take.
+    `turns`: what the long answers of all servers share.
     """
 
     url: str
-    peer: Peer
+    target: Target
     news: deque[Fact]
     turns: Turns
-    health: Health = field(default_factory=Health)
+    backoff: Backoff = field(default_factory=Backoff)
 
-    def failed(self, outage: int, what: str) -> None:
-        """Note that it is down."""
-        if self.health.failed(outage, what):
+    def failed(self, began: float, what: str) -> None:
+        """Count the failure of an attempt that began at `began` (monotonic)."""
+        if self.backoff.failed(began, time.monotonic(), what):
             self.news.append(Fact(name="server.down", fields={"server": self.url, "reason": what}))
 
     def worked(self) -> None:
-        """Note that it works."""
-        if self.health.worked():
+        """Count a success."""
+        if self.backoff.worked(time.monotonic()):
             self.news.append(Fact(name="server.up", fields={"server": self.url}))
 
 
 @dataclass(frozen=True)
 class Account:
-    """Who searches; an empty `dn` does so anonymously."""
+    """The account that searches; with an empty `dn`, anonymously."""
 
     dn: str
     password: Secret
 
 
-def host_and_port(url: str) -> tuple[str, str, int]:
-    """Split "ldaps://host[:port]" into scheme, host and port; ValueError."""
-    parts = urlsplit(url)
-    bare = f"{parts.scheme}://{parts.netloc}"
-    if parts.scheme not in _PORTS or not parts.hostname or url.removesuffix("/") != bare or "@" in url:
-        raise ValueError(url)
-    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
-
-
-def peer(url: str, tls: ssl.SSLContext | None, *, starttls: bool) -> Peer:
-    """Return where `url` leads."""
-    scheme, host, port = host_and_port(url)
-    security = "tls" if scheme == "ldaps" else "starttls" if starttls else "none"
-    return Peer(host=host, port=port, security=security, tls=tls if security != "none" else None)
-
-
 class Connections:
-    """One asker's lines to one server: on one the account searches, on the other users are bound."""
+    """Up to two kept connections to one server: on one the account searches, on the other users are bound.
 
-    def __init__(self, server: Server, names: Resolver, account: Account) -> None:
+    Used by one job at a time. `until`: when what is being asked has to be answered (monotonic).
+    """
+
+    def __init__(self, server: Server, resolver: Resolver, account: Account) -> None:
         """Open nothing yet."""
         self._server = server
-        self._names = names
+        self._resolver = resolver
         self._account = account
-        self._open: dict[str, Connection] = {}
+        self._open: dict[str, Connection] = {}  # "account", "users"; "unbound" before the account is bound
         self.until = 0.0
 
     @property
     def kept(self) -> bool:
-        """Whether any line is open."""
+        """Whether any connection is open."""
         return bool(self._open)
 
     @property
@@ -130,22 +114,22 @@ class Connections:
 
     async def search(self, wanted: Search) -> tuple[Result, list[Entry]]:
         """Search as the account. BrokenConnectionError, UnreadableAnswerError."""
-        line = self._open.get("account") or await self._searching()
-        with self._readable("account"):
-            result, entries = await line.search(wanted, self.until)
-        return _in_order(result), entries
+        connection = self._open.get("account") or await self._bound_as_account()
+        with self._dropped_if_unreadable("account"):
+            result, entries = await connection.search(wanted, self.until)
+        return _served(result), entries
 
     async def base_found(self, base: str) -> Result:
         """Look for `base` as the account. BrokenConnectionError, UnreadableAnswerError."""
-        line = self._open.get("account") or await self._searching()
-        with self._readable("account"):
-            return _in_order(await line.base_found(base, self.until))
+        connection = self._open.get("account") or await self._bound_as_account()
+        with self._dropped_if_unreadable("account"):
+            return _served(await connection.base_found(base, self.until))
 
     async def bind(self, dn: str, password: bytes) -> Result:
-        """Bind as a user; the caller judges the rest. BrokenConnectionError, UnreadableAnswerError."""
-        line = self._open.get("users") or await self._dialled("users")
-        with self._readable("users"):
-            return _in_order(await line.bind(dn, password))
+        """Bind as a user; the caller judges the result. BrokenConnectionError, UnreadableAnswerError."""
+        connection = self._open.get("users") or await self._connected("users")
+        with self._dropped_if_unreadable("users"):
+            return _served(await connection.bind(dn, password))
 
     def close(self) -> None:
         """Close both."""
@@ -153,132 +137,144 @@ class Connections:
             self._open.popitem()[1].close()
 
     @contextmanager
-    def _readable(self, use: str) -> Iterator[None]:
-        """Give a line up whose answer can't be read: it has ended; the others are as good as before."""
+    def _dropped_if_unreadable(self, use: str) -> Iterator[None]:
+        """Drop a connection whose answer can't be read: it has ended; the other is as good as before."""
         try:
             yield
         except UnreadableAnswerError:
-            if line := self._open.pop(use, None):
-                line.close()
+            if connection := self._open.pop(use, None):
+                connection.close()
             raise
 
-    async def _searching(self) -> Connection:
-        line = await self._dialled("stranger")
+    async def _bound_as_account(self) -> Connection:
+        connection = await self._connected("unbound")
         if self._account.dn:
             try:
-                result = await line.bind(self._account.dn, self._account.password.reveal())
+                result = await connection.bind(self._account.dn, self._account.password.reveal())
                 refused = "" if result.code == SUCCESS else str(result)
             except UnreadableAnswerError as unreadable:
                 refused = str(unreadable)
             if refused:
                 message = f"our own account {self._account.dn} was refused: {refused}"
-                raise OutOfOrderError(message)
-        self._open["account"] = self._open.pop("stranger", line)
-        return line
+                raise ServerUnavailableError(message)
+        self._open["account"] = self._open.pop("unbound", connection)
+        return connection
 
-    async def _dialled(self, use: str) -> Connection:
-        """Connect to the first address that takes it; each gets its share of the time."""
-        addresses = await self._names.addresses(self._server.peer.host, self.until)
+    async def _connected(self, use: str) -> Connection:
+        """Connect to the first address that takes it; each gets its share of the time. BrokenConnectionError."""
+        addresses = await self._addresses()
         for left in range(len(addresses), 0, -1):
             share = max(0.001, (self.until - time.monotonic()) / left)
-            # At once, so that it is closed.
-            line = self._open[use] = Connection(self._server.peer, addresses[-left], share, self._server.turns)
+            # Into the table before it is open, so that `close` closes it.
+            connection = Connection(self._server.target, addresses[-left], share, self._server.turns)
+            self._open[use] = connection
             try:
-                await line.open()
+                await connection.open()
             except BrokenConnectionError:
-                self._open.pop(use, line).close()  # who stops has taken it out
+                self._open.pop(use, connection).close()  # `close` may have taken it out
                 if left == 1:
                     raise
             else:
-                return line
-        raise AssertionError  # Names never returns an empty list
+                return connection
+        raise AssertionError  # the resolver never returns an empty list
+
+    async def _addresses(self) -> list[str]:
+        host = self._server.target.host
+        try:
+            return await self._resolver.addresses(host, self.until)
+        except TimeoutError as error:
+            raise SlowServerError(str(error)) from None
+        except OSError:
+            message = f"no address is known for {host}"
+            raise BrokenConnectionError(message) from None
 
 
-def _in_order(result: Result) -> Result:
-    """Return the result, unless it says that the server is out of order as a whole."""
+def _served(result: Result) -> Result:
+    """Return the result. ServerUnavailableError: it says that the server as a whole can't serve us."""
     if result.code in {BUSY, UNAVAILABLE}:
-        raise OutOfOrderError(str(result))
+        raise ServerUnavailableError(str(result))
     return result
 
 
 class Failover:
-    """What one job of the pool asks with: lines to each server, kept open."""
+    """What one job of the pool asks with: kept connections to each server."""
 
-    def __init__(self, servers: Sequence[Server], names: Resolver, account: Account, timeout: float) -> None:
+    def __init__(self, servers: Sequence[Server], resolver: Resolver, account: Account, timeout: float) -> None:
         """Open nothing yet. `timeout`: seconds for one server."""
-        self._lines = [(server, Connections(server, names, account)) for server in servers]
+        self._servers = [(server, Connections(server, resolver, account)) for server in servers]
         self._timeout = timeout
         self._stopped = False
 
-    async def ask(self, question: Question[A], deadline: float) -> A:
-        """Ask one server after the other; Unavailable: none could tell. What else `question` raises is its own."""
-        said: dict[str, str] = {}
+    async def ask(self, work: Work[A], deadline: float) -> A:
+        """Ask one server after the other, until one can tell; return what `work` returns.
+
+        Unavailable: none could tell; UndecidedError: but one works. What else `work` raises is passed on.
+        """
+        reasons: dict[str, str] = {}
         works = False
-        for position, (server, lines) in enumerate(self._lines):
+        for position, (server, connections) in enumerate(self._servers):
             now = time.monotonic()
             # Each server gets its share of the time that is left, so that one that is mute doesn't use up all of it.
-            until = now + min(self._timeout, (deadline - now) / (len(self._lines) - position))
+            until = now + min(self._timeout, (deadline - now) / (len(self._servers) - position))
             if now >= until or self._stopped:
                 break
-            outage = server.health.admits(now, until)
-            if outage is None:
-                said[server.url] = server.health.what
+            if not server.backoff.admit(now, until):
+                reasons[server.url] = server.backoff.reason
                 continue
             try:
-                answer = await self._asked(lines, question, now, until)
+                answer = await self._asked(connections, work, now, until)
             except BrokenConnectionError as broken:
-                said[server.url] = str(broken)
-                if (
-                    not isinstance(broken, SlowServerError) or until - now >= self._timeout / 4
-                ):  # else it had hardly a chance
-                    server.failed(outage, str(broken))
+                reasons[server.url] = str(broken)
+                # with less time it had hardly a chance
+                if not isinstance(broken, SlowServerError) or until - now >= self._timeout / 4:
+                    server.failed(now, str(broken))
             except (ServerRefusedError, UnreadableAnswerError) as refused:
                 server.worked()
-                said[server.url] = str(refused)
+                reasons[server.url] = str(refused)
                 works = works or not (isinstance(refused, ServerRefusedError) and refused.ours)
                 if isinstance(refused, OneUserRefusedError):
                     break
             else:
                 server.worked()
-                for _, later in self._lines[position + 1 :]:
+                for _, later in self._servers[position + 1 :]:
                     later.close()
                 return answer
-        raise (UndecidedError if works else Unavailable)(_joined(said) or "no time was left to ask a server")
+        raise (UndecidedError if works else Unavailable)(_joined(reasons) or "no time was left to ask a server")
 
-    async def ask_each(self, question: Question[str]) -> AsyncIterator[tuple[str, str, bool]]:
-        """Ask every server, whatever is known of it: its URL, what it said, and whether it could tell."""
-        for server, lines in self._lines:
+    async def ask_each(self, work: Work[str]) -> AsyncIterator[tuple[str, str, bool]]:
+        """Ask every server, up or down: its URL, its answer or the error, and whether it could tell."""
+        for server, connections in self._servers:
             now = time.monotonic()
             try:
-                yield server.url, await self._asked(lines, question, now, now + self._timeout), True
+                yield server.url, await self._asked(connections, work, now, now + self._timeout), True
             except (BrokenConnectionError, ServerRefusedError, UnreadableAnswerError) as error:
                 yield server.url, str(error), False
 
     def stop(self) -> None:
-        """Begin nothing any more, and end what is at work."""
+        """Begin nothing any more, and end what is in progress."""
         self._stopped = True
-        for _, lines in self._lines:
-            lines.close()
+        for _, connections in self._servers:
+            connections.close()
 
-    async def _asked(self, lines: Connections, question: Question[A], now: float, until: float) -> A:
-        kept, lines.until = lines.kept, until
+    async def _asked(self, connections: Connections, work: Work[A], now: float, until: float) -> A:
+        kept, connections.until = connections.kept, until
         try:
             async with asyncio.timeout_at(until):
                 try:
-                    return await question(lines)
+                    return await work(connections)
                 except BrokenConnectionError as broken:
-                    lines.close()
-                    if not kept or isinstance(broken, SlowServerError | OutOfOrderError) or self._stopped:
+                    connections.close()
+                    if not kept or isinstance(broken, SlowServerError | ServerUnavailableError) or self._stopped:
                         raise
-                return await question(lines)
+                return await work(connections)
         except TimeoutError:
-            lines.close()
+            connections.close()
             message = f"no answer within {until - now:.1f} s"
             raise SlowServerError(message) from None
         except (BrokenConnectionError, asyncio.CancelledError):
-            lines.close()
+            connections.close()
             raise
 
 
-def _joined(said: Mapping[str, str]) -> str:
-    return "; ".join(f"{url}: {what}" for url, what in said.items())
+def _joined(reasons: Mapping[str, str]) -> str:
+    return "; ".join(f"{url}: {what}" for url, what in reasons.items())

@@ -1,7 +1,7 @@
-"""At most so many jobs at a time, each with a worker that nobody else uses; who comes later waits.
+"""At most so many jobs at a time, each with a worker of its own; further jobs wait for a free one.
 
-First come, first served. Nobody waits past his deadline, and a job whose turn comes after it is never begun. The last
-to work works first, so that no more workers keep connections than there is need of.
+First come, first served. No job waits past its deadline, and one whose turn comes after it is never begun. The worker
+that was freed last works first, so that no more workers keep connections than there is need of.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 FAREWELL = 1.0
-"""Seconds that jobs get to end."""
+"""Seconds that jobs get to end when the pool is stopped."""
 
 
 class Worker(Protocol):
     """What one job works with."""
 
     def stop(self) -> None:
-        """Begin nothing any more, end what is at work, close what is open."""
+        """Begin nothing any more, end what is in progress, close what is open."""
 
 
 W = TypeVar("W", bound=Worker)
@@ -29,14 +29,14 @@ T = TypeVar("T")
 
 
 class PoolTimeoutError(Exception):
-    """The deadline passed, or the pool is being left."""
+    """The deadline passed, or the pool is being stopped."""
 
 
 class Pool(Generic[W]):
     """Does as many jobs at a time as there are workers."""
 
     def __init__(self, workers: Sequence[W]) -> None:
-        """Note who works."""
+        """Begin with all workers free."""
         self._workers = workers
         self._free = list(workers)
         self._waiting: deque[asyncio.Future[W]] = deque()
@@ -44,7 +44,7 @@ class Pool(Generic[W]):
         self._all_free = asyncio.Event()
 
     async def stop(self) -> None:
-        """Give up every job, and wait a moment for them to end."""
+        """Stop every worker, and wait up to `FAREWELL` seconds for their jobs to end."""
         self._stopped = True
         for turn in self._waiting:
             if not turn.done():
@@ -56,7 +56,7 @@ class Pool(Generic[W]):
                 await asyncio.wait_for(self._all_free.wait(), FAREWELL)
 
     async def do(self, work: Callable[[W], Awaitable[T]], deadline: float) -> T:
-        """Let a worker do `work`; Late if none is free by the `deadline`; else whatever `work` raises."""
+        """Let a worker do `work`. PoolTimeoutError: none is free by the `deadline` (monotonic)."""
         if self._stopped or time.monotonic() >= deadline:
             message = "stopped" if self._stopped else "no time was left to ask a server"
             raise PoolTimeoutError(message)
@@ -67,6 +67,7 @@ class Pool(Generic[W]):
             self._give_back(worker)
 
     async def _turn(self, deadline: float) -> W:
+        """Wait for a free worker. PoolTimeoutError."""
         turn: asyncio.Future[W] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -81,6 +82,7 @@ class Pool(Generic[W]):
             raise
 
     def _give_back(self, worker: W) -> None:
+        """Hand a worker to the job that has waited longest, or set it free."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():

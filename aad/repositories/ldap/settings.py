@@ -11,7 +11,7 @@ from pathlib import Path
 from aad.core.grants import SECRETS
 from aad.core.secret import Secret
 from aad.core.settings import Duration, option
-from aad.repositories.ldap.failover import host_and_port
+from aad.repositories.ldap.connect import host_and_port
 from aad.repositories.ldap.filter import compiled
 from aad.repositories.ldap.result_codes import ACTIVE_DIRECTORY, OPENLDAP
 

@@ -70,7 +70,7 @@ def asked(octets: bytes, kind: int = DONE, number: int = 7) -> Question:
     assert begun is not None
     question.expects(begun)
     assert begun.size == len(octets)
-    assert question.hear(octets, begun) == (question.result is not None)
+    assert question.add(octets, begun) == (question.result is not None)
     return question
 
 
@@ -249,7 +249,7 @@ def test_all_that_answers_one_question_is_bounded() -> None:
         with suppress(UnreadableAnswerError):
             while heard <= most:
                 question.expects(begun)
-                question.hear(octets, begun)
+                question.add(octets, begun)
                 heard += 1
         assert heard <= most
 
@@ -259,7 +259,7 @@ def test_more_entries_than_were_asked_for_are_not_kept_and_not_forgotten() -> No
     for octets in (*[message(7, found(b"uid=x", {}))] * 3, message(7, result(DONE))):
         begun = head(octets)
         assert begun is not None
-        question.hear(octets, begun)
+        question.add(octets, begun)
     assert question.result is not None
     assert (len(question.entries), question.result.code) == (2, 4)
 
@@ -291,7 +291,7 @@ def test_a_thousand_groups_and_a_user_of_many_values_fit() -> None:
         begun = head(octets)
         assert begun is not None
         question.expects(begun)
-        question.hear(octets, begun)
+        question.add(octets, begun)
     assert len(question.entries) == 1000
     (entry,) = asked(message(7, found(b"uid=x", {"memberOf": [b"cn=%d" % n for n in range(5000)]}))).entries
     assert len(entry.values["memberof"]) == 5000
@@ -311,7 +311,7 @@ def test_what_is_read_out_of_broken_octets_is_what_the_standard_decoder_reads(
         if begun is None or begun.size != len(broken):
             return
         question = Question(begun.number, DONE, 1)
-        question.hear(broken, begun)
+        question.add(broken, begun)
     except (NotLdapError, UnreadableAnswerError):
         return
     if not question.entries:
@@ -332,7 +332,7 @@ def test_no_octets_raise_anything_else(octets: bytes, kind: int) -> None:
         try:
             begun = head(each)
             if begun and begun.size <= len(each):
-                Question(begun.number, kind, 1).hear(each, begun)
+                Question(begun.number, kind, 1).add(each, begun)
         except (NotLdapError, UnreadableAnswerError):
             pass
 

@@ -20,9 +20,9 @@ class Noting(Question):
         self._rounds = rounds
         self.heard = 0
 
-    def hear(self, message: bytes, head: Head) -> bool:
+    def add(self, message: bytes, head: Head) -> bool:
         self.heard = self._rounds.count
-        return super().hear(message, head)
+        return super().add(message, head)
 
 
 class Rounds:
