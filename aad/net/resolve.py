@@ -13,6 +13,10 @@ import time
 from contextlib import suppress
 
 
+class NoAnswerError(TimeoutError):
+    """The name server has not answered yet, and no address is known from before."""
+
+
 class Resolver:
     """Looks host names up, and remembers the addresses that were found last. For one event loop."""
 
@@ -26,7 +30,7 @@ class Resolver:
 
         The lookup gets half the time that is left until `until` (`time.monotonic()`), so that the other half is left
         to connect; it goes on for those who ask next. If it fails or takes longer, the addresses of the last time are
-        returned. OSError: there are none; TimeoutError: there are none yet.
+        returned. OSError: there are none; NoAnswerError: there are none yet.
         """
         lookup = self._lookup(host)
         await asyncio.wait((lookup,), timeout=max(0.0, (until - time.monotonic()) / 2))
@@ -34,7 +38,7 @@ class Resolver:
             return found
         if not lookup.done():
             message = f"no answer to what the address of {host} is"
-            raise TimeoutError(message)
+            raise NoAnswerError(message)
         return lookup.result()
 
     def _lookup(self, host: str) -> asyncio.Future[list[str]]:

@@ -12,7 +12,7 @@ import pytest
 from aad.core.macros import PROMPT, filled, unknown
 from aad.methods.email_otp import EmailOtpSettings
 from aad.methods.email_texts import TextSettings
-from aad.senders.smtp import message as letter
+from aad.senders.smtp.message import compile_template
 from aad.texts import LANGUAGES, shipped
 
 VALUES = {"user": "zoë", "endpoint": "gw", "event": "vpn", "number": "1", "otp": "123456", "minutes": "2"}
@@ -27,7 +27,7 @@ def settings(**given: object) -> EmailOtpSettings:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_language_comes_through_a_mail(language: str) -> None:
     words = settings().words()[language]
-    octets = letter.compile(words.template, "noreply@example.com").fill("a@example.com", VALUES, 0.0, "0123456789")
+    octets = compile_template(words.template, "noreply@example.com").fill("a@example.com", VALUES, 0.0, "0123456789")
     assert octets.isascii()
     message = email.message_from_bytes(octets, policy=email.policy.default)
     text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # there is one

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aad.net.resolve import Resolver
+from aad.net.resolve import NoAnswerError, Resolver
 from tests.parts.waiting import until
 
 Answer = list[str] | Exception
@@ -72,7 +72,7 @@ async def test_a_dead_name_server_gets_one_thread_and_half_the_time(dns: NameSer
     told = await asyncio.gather(*asked, return_exceptions=True)
     assert 0.2 <= time.monotonic() - began < 0.4
     assert {str(error) for error in told} == {"no answer to what the address of a.example is"}
-    assert all(isinstance(error, TimeoutError) for error in told)
+    assert all(isinstance(error, NoAnswerError) for error in told)
     assert dns.asked == ["a.example"]
     assert lookups() == ["lookup of a.example"]
 
@@ -106,7 +106,7 @@ async def test_an_answer_that_comes_late_is_there_for_those_who_ask_next(dns: Na
     resolver = Resolver()
     dns.answers["a.example"] = ["192.0.2.1"]
     dns.alive.clear()
-    with pytest.raises(TimeoutError):
+    with pytest.raises(NoAnswerError):
         await resolver.addresses("a.example", within(0.01))
     dns.alive.set()
     await asyncio.to_thread(until, lambda: not lookups())
@@ -150,7 +150,7 @@ def test_nobody_waits_for_a_lookup_when_the_loop_is_gone(dns: NameServer) -> Non
     dns.alive.clear()
 
     async def ask() -> None:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(NoAnswerError):
             await Resolver().addresses("a.example", within(0.01))
 
     asyncio.run(ask())

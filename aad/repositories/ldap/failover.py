@@ -22,7 +22,7 @@ from typing import TypeVar
 from aad.core.outcome import Fact
 from aad.core.secret import Secret
 from aad.net.backoff import Backoff
-from aad.net.resolve import Resolver
+from aad.net.resolve import NoAnswerError, Resolver
 from aad.ports import Unavailable
 from aad.repositories.ldap.connect import BrokenConnectionError, ServerUnavailableError, SlowServerError, Target
 from aad.repositories.ldap.connection import Connection
@@ -182,7 +182,7 @@ class Connections:
         host = self._server.target.host
         try:
             return await self._resolver.addresses(host, self.until)
-        except TimeoutError as error:
+        except NoAnswerError as error:
             raise SlowServerError(str(error)) from None
         except OSError:
             message = f"no address is known for {host}"

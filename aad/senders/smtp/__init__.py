@@ -1,10 +1,8 @@
 """Mail by SMTP: a sender that keeps connections, and an access token where it logs in with one.
 
-smtp_settings.py has the keys; letter.py makes the mail; smtp_pool.py keeps the connections and smtp_gate.py knows when
-it isn't worth trying. smtp_open.py makes one (the door of aiosmtplib), over a socket of smtp_dial.py, by a route of
-smtp_route.py; smtp_line.py hands mails over on it, in the sentences of smtp_talk.py; smtp_words.py reads the answers.
-oauth_token.py keeps the token; oauth_http.py asks for it in the words of oauth.py, signed by oauth_jwt.py (the door to
-RSA) where oauth_settings.py says so.
+settings.py has the keys, address.py the usable addresses; message.py makes the mail; pool.py keeps the connections.
+connect.py makes one (the door of aiosmtplib); connection.py hands mails over on it, by the commands of protocol.py;
+replies.py says what of a server's answers may be logged. oauth/ gets and keeps the access token.
 """
 
 from __future__ import annotations
@@ -22,18 +20,16 @@ from aad.core.message import Message, Receipt, Template
 from aad.core.secret import Secret
 from aad.core.settings import spoken
 from aad.ports import AddressRefusedError, Unavailable, Wiring
-from aad.senders.smtp import message as letter
 from aad.senders.smtp.address import parsed
-from aad.senders.smtp.connect import open_line
-from aad.senders.smtp.connection import Connection, Mail
-from aad.senders.smtp.dial import Dialler
+from aad.senders.smtp.connect import Connector, TokenRefusedError, open_connection
+from aad.senders.smtp.connection import Connection, Mail, Target
+from aad.senders.smtp.message import MailTemplate, compile_template
 from aad.senders.smtp.oauth.http_client import Issuer
 from aad.senders.smtp.oauth.token_cache import TokenCache
 from aad.senders.smtp.pool import Limits, Pool
 from aad.senders.smtp.settings import PORTS, SmtpSettings
-from aad.senders.smtp.target import Target, TokenRefusedError
 
-_LETTERS = 64  # compiled templates that are kept: one for each method is plenty
+_TEMPLATES = 64  # compiled templates that are kept: one for each method is plenty
 
 
 class Smtp:
@@ -42,11 +38,11 @@ class Smtp:
     Settings: ClassVar[type] = SmtpSettings
 
     def __init__(self, settings: SmtpSettings, wiring: Wiring) -> None:
-        """Note the settings; nothing is opened."""
+        """Open nothing yet."""
         self._settings = settings
         self._sender = str(parsed(settings.sender_email))  # its domain in ASCII
         login = settings.authentication_required or settings.by_token
-        self._route = Target(
+        self._target = Target(
             host=settings.host,
             port=settings.port or PORTS[settings.security],
             security=settings.security,
@@ -56,26 +52,26 @@ class Smtp:
             password=(settings.password if login else None) or Secret(b""),
             by_token=settings.by_token,
         )
-        self._dialler = Dialler(self._route.host, self._route.port)
+        self._connector = Connector(self._target.host, self._target.port)
         self._tls: ssl.SSLContext | None = None
-        self._letters: dict[Template, letter.MailTemplate] = {}
+        self._templates: dict[Template, MailTemplate] = {}
         self._pool = self._new_pool()
         self._tokens = self._new_tokens() if settings.by_token else None
 
     def _new_pool(self) -> Pool:
         s = self._settings
         limits = Limits(connections=s.connections, queue=s.queue, idle=s.idle, lifetime=s.lifetime)
-        return Pool(self._line, limits, self._route.where)
+        return Pool(self._connection, limits, self._target.where)
 
     def _new_tokens(self) -> TokenCache:
-        s, where = self._settings, self._route.where
+        s, where = self._settings, self._target.where
         issuer = Issuer(s.applicant(s.username), s.token_ca_file, s.timeout, where)
         return TokenCache(issuer.issue, str(issuer.endpoint), where)
 
     async def __aenter__(self) -> Self:
         """Read the authorities, if they are needed, and begin to fetch a token. Unavailable: they can't be read."""
         self._pool = self._new_pool()
-        await self._secured()
+        await self._tls_context()
         if self._tokens:
             self._tokens.start()
         return self
@@ -83,7 +79,7 @@ class Smtp:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None:
-        """Give mails under way 2 s, then close."""
+        """Give mails under way 2 s to end, then close all connections."""
         try:
             await self._pool.close()
         finally:
@@ -99,16 +95,16 @@ class Smtp:
         return parsed(address) is not None
 
     async def send(self, message: Message, deadline: float) -> Receipt:
-        """Send; return when the mail server took it.
+        """Send; return when the mail server has taken it.
 
         AddressRefusedError, Deferred, Unavailable, Underway: see `ports.Sender`. ValueError: the template is wrong, see
-        `letter.compile`.
+        `message.compile_template`.
         """
         to = parsed(message.recipient)
         if to is None:  # asked before, but a second recipient must not depend on that
             what = "is not one plain mail address"
             raise AddressRefusedError(what)
-        octets = self._letter(message.template).fill(str(to), message.values, time.time(), secrets.token_hex(16))
+        octets = self._compiled(message.template).fill(str(to), message.values, time.time(), secrets.token_hex(16))
         mail = Mail(sender=self._sender, recipient=str(to), octets=octets, until=message.until)
         try:
             return await self._pool.send(mail, deadline)
@@ -125,29 +121,29 @@ class Smtp:
         return self._pool.waiting
 
     async def probe(self) -> str:
-        """Connect, log in, say NOOP and QUIT: "smtp.example.com:465: TLS 1.3, authenticated". Unavailable: and why."""
-        line = await self._line()
+        """Connect, log in, say NOOP and QUIT; return "smtp.example.com:465: TLS 1.3, authenticated". Unavailable."""
+        connection = await self._connection()
         try:
-            said = await line.probe()
+            secured = await connection.probe()
         finally:
-            await line.quit()
+            await connection.quit()
         token = f", {self._tokens.source}: good for {spoken(self._tokens.left // 1)}" if self._tokens else ""
-        return f"{self._route.host}:{self._route.port}: {said}{token}"
+        return f"{self._target.host}:{self._target.port}: {secured}{token}"
 
-    async def _line(self) -> Connection:
-        tls = await self._secured()
+    async def _connection(self) -> Connection:
+        tls = await self._tls_context()
         if not self._tokens:
-            return await open_line(self._route, self._dialler, tls)
+            return await open_connection(self._target, self._connector, tls)
         token = await self._tokens.get()
         try:
-            return await open_line(replace(self._route, password=token), self._dialler, tls)
+            return await open_connection(replace(self._target, password=token), self._connector, tls)
         except TokenRefusedError:
             other = await self._tokens.instead_of(token)
             if other is None:
                 raise
-        return await open_line(replace(self._route, password=other), self._dialler, tls)
+        return await open_connection(replace(self._target, password=other), self._connector, tls)
 
-    async def _secured(self) -> ssl.SSLContext | None:
+    async def _tls_context(self) -> ssl.SSLContext | None:
         """Return the one TLS context, which verifies chain and name; in a thread, as reading it takes 25 ms.
 
         None with security = "none": the authorities would be a megabyte for nothing.
@@ -158,14 +154,14 @@ class Smtp:
                 self._tls = await asyncio.to_thread(ssl.create_default_context, cafile=self._settings.ca_file)
             except OSError as error:
                 what = f"ca_file can't be read: {error.strerror or 'no certificate in it'}"
-                raise Unavailable(what, where=self._route.where) from None
+                raise Unavailable(what, where=self._target.where) from None
         return self._tls
 
-    def _letter(self, template: Template) -> letter.MailTemplate:
-        found = self._letters.get(template)
+    def _compiled(self, template: Template) -> MailTemplate:
+        found = self._templates.get(template)
         if found is None:
-            if len(self._letters) >= _LETTERS:
-                self._letters.clear()
-            found = letter.compile(template, self._sender, self._settings.sender_name)
-            self._letters[template] = found
+            if len(self._templates) >= _TEMPLATES:
+                self._templates.clear()
+            found = compile_template(template, self._sender, self._settings.sender_name)
+            self._templates[template] = found
         return found

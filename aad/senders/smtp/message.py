@@ -1,8 +1,8 @@
-"""A message template, compiled once and filled per mail.
+"""A message template, compiled once and filled for each mail.
 
 Filling costs some 10 us; building an `EmailMessage` costs 900. All that varies comes in as an argument: no clock, no
-chance here. The result is ASCII with CRLF line ends, so it needs nothing of the mail server (no 8BITMIME, no SMTPUTF8);
-only an address that isn't ASCII stands in To as it is, RFC 6532 3.2.
+randomness here. The result is ASCII with CRLF line ends, so it needs nothing of the mail server (no 8BITMIME, no
+SMTPUTF8); only an address that isn't ASCII stands in To as it is, RFC 6532 3.2.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _part(subtype: str, text: str, *, short: bool) -> str:
 
 @dataclass(frozen=True)
 class MailTemplate:
-    """A compiled template: `fill` makes a mail of it."""
+    """A compiled template, which `fill` makes a mail of."""
 
     _head: str
     _host: str
@@ -124,7 +124,7 @@ class MailTemplate:
         """Return the mail to one usable `recipient`: CRLF, dots not yet stuffed; ASCII octets, if the recipient is.
 
         `values`: as they came, they are cleaned here; `now`: Unix seconds; `unique`: letters and digits never used
-        before, that nobody can guess: the boundary between the parts is made of them. KeyError: a macro has no value.
+        before, that can't be guessed: the boundary between the parts is made of them. KeyError: a macro has no value.
         """
         shown = {macro: clean(values[macro]) for macro in self._macros}
         body = _part("plain", self._text.fill(shown), short=self._text.short)
@@ -142,7 +142,7 @@ class MailTemplate:
         ).encode()
 
 
-def compile(template: Template, sender_email: str, sender_name: str = "") -> MailTemplate:  # noqa: A001 - as in re.compile
+def compile_template(template: Template, sender_email: str, sender_name: str = "") -> MailTemplate:
     """Compile a template. ValueError: an unknown macro, a lone brace or a control character, and in which part."""
     subject = _compiled("subject", _checked("subject", template.subject, ""))
     if subject.longest(LONGEST_VALUE) > _LONGEST_SUBJECT:

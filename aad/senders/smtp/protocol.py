@@ -1,7 +1,9 @@
-"""Commands and answers on a connection that stands: several commands may go in one write, if the server says so.
+"""Commands and answers on a connection that is open (RFC 5321 4.2): several commands go in one write (RFC 2920).
 
-aiosmtplib connects, secures the connection and logs in; what comes after that, mail for mail, is said here, without its
-locks, futures and tasks for each line (RFC 5321 4.2, RFC 2920).
+aiosmtplib connects, secures the connection and logs in (connect.py). From then on this replaces its protocol, which
+takes a lock, a future and a task for each line and can't send several commands at once: with PIPELINING two round trips
+a mail instead of four. Measured for the change (2872ceb): 3952 thousand instructions a login before, 3541 after
+(callgrind, 200 logins); `tools/bench --against REV --in-flight 16` compares CPU a login with another revision.
 """
 
 from __future__ import annotations
@@ -21,23 +23,23 @@ class HungUpError(Exception):
 
 
 class NotSmtpError(Exception):
-    """What came is no answer."""
+    """What came is no answer of SMTP."""
 
 
 class Answer(NamedTuple):
-    """What the server says; the lines of its text are separated by LF."""
+    """A reply code and its text, whose lines are separated by LF."""
 
     code: int
     message: str
 
 
 class SmtpProtocol(asyncio.Protocol):
-    """Speaks on a transport that another protocol has opened; one who asks at a time."""
+    """Asks on a transport that another protocol has opened; used by one task at a time."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        """Take it over."""
+        """Take the transport over; what comes from now on comes here."""
         self._transport = transport
-        self._heard = b""
+        self._received = b""
         self._left = 0  # octets that may still come in answer to what was asked
         self._wanted = 0
         self._answers: list[Answer] = []
@@ -49,13 +51,13 @@ class SmtpProtocol(asyncio.Protocol):
 
     @property
     def open(self) -> bool:
-        """Whether the connection stands, as far as is known."""
+        """Whether the connection is open, as far as is known."""
         return not self._transport.is_closing()
 
     async def ask(self, *commands: bytes, timeout: float) -> list[Answer]:  # noqa: ASYNC109 - a timer is cheaper
-        """Say all commands at once; return as many answers, or fewer if the server hung up amid them.
+        """Send all commands at once; return as many answers, or fewer if the server hung up amid them.
 
-        TimeoutError, HungUpError, NotSmtpError: after these the connection is of no use any more.
+        TimeoutError, HungUpError, NotSmtpError, OSError: after these the connection is of no use any more.
         """
         if any(map(_CONTROLS.search, commands)):
             message = "a command with control characters"
@@ -63,19 +65,19 @@ class SmtpProtocol(asyncio.Protocol):
         return await self._answered(b"\r\n".join((*commands, b"")), len(commands), timeout)
 
     async def content(self, octets: bytes, timeout: float) -> Answer:  # noqa: ASYNC109 - as above
-        """Say what DATA announced, with CRLF at each line's end and dots stuffed (RFC 5321 4.5.2)."""
+        """Send the mail, with CRLF at each line's end and dots stuffed (RFC 5321 4.5.2); DATA has announced it."""
         if not octets.count(b"\r\n") == octets.count(b"\r") == octets.count(b"\n"):
             octets = _LINE_ENDS.sub(b"\r\n", octets)  # Danger: a lone one may end the mail for another server
         stuffed = (b"\r\n" + octets).replace(b"\r\n.", b"\r\n..")[2:]
         end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
         return (await self._answered(stuffed + end, 1, timeout))[0]
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Close the connection at once: close() would let TLS wait for a server that may be stuck."""
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits; for the event loop."""
+        """End the command in progress; called by the event loop."""
         self._lost(exc)
 
     def eof_received(self) -> None:
@@ -83,22 +85,22 @@ class SmtpProtocol(asyncio.Protocol):
         self._lost(None)
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes, if anybody waits. What wasn't asked for would be the answer to what is asked next: cut."""
+        """Read what comes. If nothing was asked, abort: it would be taken for the answer to what is asked next."""
         if not self._waiting or self._waiting.done():
-            self.cut()
+            self.abort()
             return
         self._left -= len(data)
         try:
             if self._left < 0:
                 raise NotSmtpError  # noqa: TRY301 - it fails as what can't be read
-            self._heard += data
+            self._received += data
             self._read(self._waiting)
         except NotSmtpError as error:
             self._waiting.set_exception(error)
 
     def _read(self, waiting: asyncio.Future[list[Answer]]) -> None:
-        end = self._heard.rfind(b"\n") + 1
-        lines, self._heard = self._heard[:end].splitlines(keepends=True), self._heard[end:]
+        end = self._received.rfind(b"\n") + 1
+        lines, self._received = self._received[:end].splitlines(keepends=True), self._received[end:]
         for number, line in enumerate(lines, 1):
             match = _LINE.fullmatch(line)
             if not match or match[1] != (self._code or match[1]):  # RFC 5321 4.2.1: each line has the same code
@@ -112,8 +114,8 @@ class SmtpProtocol(asyncio.Protocol):
             self._lines = []
             if len(self._answers) == self._wanted:
                 waiting.set_result(self._answers)
-                if number < len(lines) or self._heard:
-                    self.cut()
+                if number < len(lines) or self._received:
+                    self.abort()
                 return
 
     def _lost(self, error: Exception | None) -> None:
@@ -127,19 +129,19 @@ class SmtpProtocol(asyncio.Protocol):
     async def _answered(self, octets: bytes, wanted: int, seconds: float) -> list[Answer]:
         if self._transport.is_closing():
             raise HungUpError
-        self._wanted, self._answers, self._lines, self._code, self._heard = wanted, [], [], b"", b""
+        self._wanted, self._answers, self._lines, self._code, self._received = wanted, [], [], b"", b""
         self._left = _LONGEST
         waiting: asyncio.Future[list[Answer]] = self._loop.create_future()
         self._waiting = waiting
-        timer = self._loop.call_later(seconds, _late, waiting)
+        timer = self._loop.call_later(seconds, _time_out, waiting)
         self._transport.write(octets)
         try:
             return await waiting
         finally:
             timer.cancel()
-            self._waiting, self._lines, self._heard = None, [], b""
+            self._waiting, self._lines, self._received = None, [], b""
 
 
-def _late(waiting: asyncio.Future[list[Answer]]) -> None:
+def _time_out(waiting: asyncio.Future[list[Answer]]) -> None:
     if not waiting.done():
         waiting.set_exception(TimeoutError())

@@ -1,4 +1,4 @@
-"""The letter: for any values one mail, with the text that was meant, and nothing else in it."""
+"""The mail: for any values one mail, with the text that was meant, and nothing else in it."""
 
 import email
 import email.policy
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aad.core.macros import clean
 from aad.core.message import Template
-from aad.senders.smtp import message as letter
+from aad.senders.smtp.message import compile_template
 
 ADDRESS = "alice@example.com"
 UNIQUE = "0123456789abcdef"
@@ -57,7 +57,7 @@ def filled(text: str, given_values: dict[str, str], *, escape: bool = False) -> 
 @given(values)
 def test_any_values_make_one_mail_with_the_text_that_was_meant(given_values: dict[str, str]) -> None:
     template = Template(subject="{user}: {otp} {event}", text=TEXT, html=HTML)
-    octets = letter.compile(template, "noreply@company.com", "Näme").fill(ADDRESS, given_values, 0.0, UNIQUE)
+    octets = compile_template(template, "noreply@company.com", "Näme").fill(ADDRESS, given_values, 0.0, UNIQUE)
     message = parsed(octets)
     assert [len(message.get_all(name, [])) for name in ("To", "From", "Subject", "Date", "Message-ID")] == [1] * 5
     assert len(message.keys()) == 8
@@ -73,7 +73,7 @@ def test_any_values_make_one_mail_with_the_text_that_was_meant(given_values: dic
 @settings(deadline=None)
 @given(values, st.sampled_from(["{user}", "", "x" * 2000, "{otp}\n{user}", "Grüße, {user}", "--=_{reference}\n"]))
 def test_any_text_alone_comes_through(given_values: dict[str, str], text: str) -> None:
-    octets = letter.compile(Template(subject="", text=text), "noreply@company.com").fill(
+    octets = compile_template(Template(subject="", text=text), "noreply@company.com").fill(
         ADDRESS, given_values, 0.0, UNIQUE
     )
     message = parsed(octets)
@@ -92,7 +92,7 @@ def on_the_wire(octets: bytes) -> None:
 
 
 def test_headers() -> None:
-    octets = letter.compile(Template(subject="Code {otp}", text="x"), "noreply@company.com").fill(
+    octets = compile_template(Template(subject="Code {otp}", text="x"), "noreply@company.com").fill(
         ADDRESS, VALUES, 86400.0, UNIQUE
     )
     message = parsed(octets)
@@ -107,7 +107,7 @@ def test_headers() -> None:
     "name", ["Help Desk", 'The "Desk", \\ IT', "Dienststelle für Zugänge " * 2 + "x", "=?utf-8?q?x?=", "日本語" * 20]
 )
 def test_the_sender_s_name_comes_through(name: str) -> None:
-    octets = letter.compile(Template(subject="", text=""), "noreply@company.com", name).fill(ADDRESS, {}, 0.0, UNIQUE)
+    octets = compile_template(Template(subject="", text=""), "noreply@company.com", name).fill(ADDRESS, {}, 0.0, UNIQUE)
     (sender,) = parsed(octets)["From"].addresses
     assert sender.addr_spec == "noreply@company.com"
     # Python 3.11 keeps the fold between encoded words, which RFC 2047 6.2 tells it to ignore.
@@ -115,7 +115,7 @@ def test_the_sender_s_name_comes_through(name: str) -> None:
 
 
 def test_a_user_name_is_never_taken_for_an_encoded_word() -> None:
-    compiled = letter.compile(Template(subject="{user}", text=""), "noreply@company.com")
+    compiled = compile_template(Template(subject="{user}", text=""), "noreply@company.com")
     octets = compiled.fill(ADDRESS, {"user": "=?utf-8?q?=0D=0ABcc:_eve?="}, 0.0, UNIQUE)
     assert str(parsed(octets)["Subject"]) == "=?utf-8?q?=0D=0ABcc:_eve?="
 
@@ -137,16 +137,18 @@ def test_a_user_name_is_never_taken_for_an_encoded_word() -> None:
 )
 def test_a_template_that_can_t_be_right_is_named(template: Template, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        letter.compile(template, "noreply@company.com")
+        compile_template(template, "noreply@company.com")
 
 
 def test_a_doubled_brace_is_a_brace() -> None:
-    compiled = letter.compile(Template(subject="{{otp}} {otp}", text=""), "noreply@company.com")
+    compiled = compile_template(Template(subject="{{otp}} {otp}", text=""), "noreply@company.com")
     assert str(parsed(compiled.fill(ADDRESS, VALUES, 0.0, UNIQUE))["Subject"]) == "{otp} 123456"
 
 
 def test_only_an_address_that_isn_t_ascii_stands_in_the_mail_as_utf_8() -> None:
-    compiled = letter.compile(Template(subject="Zoë {user}", text="é {otp}", html="<p>é"), "noreply@company.com", "Zoë")
+    compiled = compile_template(
+        Template(subject="Zoë {user}", text="é {otp}", html="<p>é"), "noreply@company.com", "Zoë"
+    )
     assert compiled.fill(ADDRESS, VALUES, 0.0, UNIQUE).isascii()
     octets = compiled.fill("zoë@example.com", VALUES, 0.0, UNIQUE)
     message = email.message_from_string(octets.decode(), policy=email.policy.SMTPUTF8)
@@ -155,7 +157,7 @@ def test_only_an_address_that_isn_t_ascii_stands_in_the_mail_as_utf_8() -> None:
 
 
 def test_filling_is_quick() -> None:
-    compiled = letter.compile(Template(subject="Code {otp}", text=TEXT), "noreply@company.com")
+    compiled = compile_template(Template(subject="Code {otp}", text=TEXT), "noreply@company.com")
     began = time.process_time()
     for _ in range(1000):
         compiled.fill(ADDRESS, VALUES, 0.0, UNIQUE)

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from aad.core.settings import spoken
 from aad.ports import Unavailable
-from aad.senders.smtp.dial import Dialler
+from aad.senders.smtp.connect import Connector
 from aad.senders.smtp.oauth.requests import Applicant, Endpoint, GrantRefusedError, Token, endpoint, form, read
 from aad.senders.smtp.replies import broken, insecure
 
@@ -32,7 +32,7 @@ class Issuer:
         self._ca_file = ca_file
         self._timeout = timeout
         self._where = where
-        self._dialler = Dialler(self.endpoint.host, self.endpoint.port)
+        self._connector = Connector(self.endpoint.host, self.endpoint.port)
         self._tls: ssl.SSLContext | None = None
 
     async def issue(self) -> Token:
@@ -66,7 +66,7 @@ class Issuer:
         """Connect, ask, and return status and body. OSError, HTTPException."""
         to = self.endpoint
         tls = await self._secured()
-        sock = await self._dialler.dial(self._timeout)
+        sock = await self._connector.connect(self._timeout)
         try:
             reader, writer = await asyncio.open_connection(
                 sock=sock, ssl=tls, server_hostname=to.host if tls else None, limit=_LONGEST
