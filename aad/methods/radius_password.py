@@ -12,7 +12,7 @@ from aad.core.secret import Secret
 from aad.core.settings import Duration, option
 from aad.methods.any_password import AnyPassword, AnyPasswordSettings
 from aad.ports import Wiring
-from aad.radius_client.failover import Failover, wrong
+from aad.radius_client.failover import Failover, fault
 from aad.radius_client.request import LONGEST_VALUE, PasswordCheck, Verdict
 
 SHORT_SECRET = 12  # octets, as of a client
@@ -35,8 +35,8 @@ class RadiusSettings(AnyPasswordSettings):
         if not self.servers:
             yield "servers", 'should name at least one server, such as "radius.example.com:1812"'
         for number, server in enumerate(self.servers):
-            if fault := wrong(server):
-                yield f"servers.[{number}]", fault
+            if wrong := fault(server):
+                yield f"servers.[{number}]", wrong
         if not self.secret:
             yield "secret", "should not be empty"
         if not 1 <= len(self.nas_identifier.encode()) <= LONGEST_VALUE:

@@ -1,1 +1,1 @@
-"""Upstream: asks other RADIUS servers, for whoever wants to know what these think of a password."""
+"""Asks other RADIUS servers: whether a password is right (failover.py), or as a NAS does (nas.py)."""

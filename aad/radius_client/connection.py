@@ -18,47 +18,47 @@ MOST_FLAWED = 1000  # datagrams one after the other that are no replies, until t
 
 
 class UnansweredError(Exception):
-    """There is no reply to a request, and why, in words for the log."""
+    """There is no valid reply to a request: why, in words for the log."""
 
 
 class AllIdentifiersUsedError(UnansweredError):
-    """So many wait for the server that nobody else may: it needn't be out of order."""
+    """All identifiers are in use by requests that wait; the server needn't be down."""
 
 
 class Connection(asyncio.DatagramProtocol):
-    """Asks, and waits for the reply; what isn't authentic, or answers nothing that was asked, is passed over.
+    """Asks, and waits for the reply; a datagram that isn't authentic, or answers no request, is passed over.
 
-    Of a server that sends nothing else the socket is closed. Who guesses its port to have it closed needs a thousand
+    If nothing else comes, the socket is closed. An attacker who guesses its port to have it closed needs a thousand
     datagrams for each port there is, all between two replies of the server.
 
-    `heard`: when the last authentic reply came, in `time.monotonic()` seconds. `flaw`: what was wrong with the last
-    datagram that was none.
+    `last_reply`: when the last authentic reply came, in `time.monotonic()` seconds. `flaw`: what was wrong with the
+    last datagram that was none.
     """
 
     def __init__(self, secret: Secret) -> None:
-        """Share `secret` with the server."""
+        """Begin without a socket. `secret`: shared with the server."""
         self._secret = secret
         self._waiting: dict[int, tuple[bytes, asyncio.Future[Reply]]] = {}
         self._transport: asyncio.DatagramTransport | None = None
-        self.heard = 0.0
+        self.last_reply = 0.0
         self.flaw = ""
         self._flawed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Take the socket; called by the event loop."""
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """End; nobody is answered any more."""
+        """End all requests that wait with UnansweredError; called by the event loop."""
         self._transport = None
         self._give_up(f"the socket was closed: {error}" if error else "the socket was closed")
 
     def error_received(self, error: Exception) -> None:
-        """Hear from the network that nobody listens there."""
+        """End all requests that wait: the network says that nothing listens there. Called by the event loop."""
         self._give_up(getattr(error, "strerror", None) or str(error))
 
     def datagram_received(self, datagram: bytes, _from: object) -> None:
-        """Give a reply to whom it is for."""
+        """Match a reply with its request; called by the event loop."""
         identifier = datagram[1] if len(datagram) > 1 else -1
         authenticator, answer = self._waiting.get(identifier, (b"", None))
         if answer is None:  # of a request that was given up
@@ -70,7 +70,7 @@ class Connection(asyncio.DatagramProtocol):
             self.flaw = str(error)
             self._passed_over()
             return
-        self.heard, self._flawed = time.monotonic(), 0
+        self.last_reply, self._flawed = time.monotonic(), 0
         if not answer.done():
             answer.set_result(reply)
 
@@ -104,7 +104,7 @@ class Connection(asyncio.DatagramProtocol):
 
     @property
     def busy(self) -> bool:
-        """Whether anybody waits for a reply."""
+        """Whether any request waits for its reply."""
         return bool(self._waiting)
 
     @property
@@ -118,7 +118,7 @@ class Connection(asyncio.DatagramProtocol):
             self._transport.abort()
 
     def _free(self) -> int:
-        """Return an identifier that no request has; a stranger can't guess it."""
+        """Return an identifier that is free, and can't be guessed. AllIdentifiersUsedError: there is none."""
         start = secrets.randbelow(MOST)
         found = next((each % MOST for each in range(start, start + MOST) if each % MOST not in self._waiting), None)
         if found is None:
@@ -136,4 +136,4 @@ class Connection(asyncio.DatagramProtocol):
         for _, answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(UnansweredError(why))
-                answer.exception()  # maybe nobody asks any more
+                answer.exception()  # the caller may have left: then it's no "exception was never retrieved"

@@ -1,4 +1,4 @@
-"""A client that asks: what a NAS does, for `aad login`, `aad canary`, the demo and the benchmark."""
+"""Log in as a NAS does: for `aad login`, `aad canary`, the demo and the benchmark."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PORT = 1812  # RFC 2865 3
 LAST_PORT = 65535
 
 
-def typed(protocol: str, answer: Secret, name: str, authenticator: bytes, secret: Secret) -> list[Attribute]:
-    """Return the attributes that give an answer, by one of `PROTOCOLS`."""
+def credentials(protocol: str, answer: Secret, name: str, authenticator: bytes, secret: Secret) -> list[Attribute]:
+    """Return the attributes that carry a password or code, by one of `PROTOCOLS`."""
     if protocol == "chap":
         return client_packets.chap(answer, secrets.token_bytes(16), secrets.randbelow(256))
     if protocol == "mschapv2":
@@ -36,7 +36,7 @@ def message(reply: Reply) -> str:
 
 
 def host_and_port(server: str, default: int = PORT) -> tuple[str, int]:
-    """Split HOST, HOST:PORT, [IPV6], [IPV6]:PORT; ValueError."""
+    """Split HOST, HOST:PORT, [IPV6], [IPV6]:PORT. ValueError: it is none of these, or the port is above 65535."""
     host, port = server, ""
     if server.startswith("["):
         host, _, port = server[1:].partition("]")
@@ -51,7 +51,7 @@ def host_and_port(server: str, default: int = PORT) -> tuple[str, int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Nas:
-    """Asks a server and follows its challenges. The password goes by PAP; `protocol` is for the code.
+    """Logs in at a server and answers its challenges. The password goes by PAP; `protocol` is for the code.
 
     `timeout`: seconds until a request is sent again, `tries` times in all; `called`: its NAS-Identifier.
     """
@@ -65,17 +65,17 @@ class Nas:
     called: str = "aad login"
 
     def login(self, name: str, password: Secret, answer: Callable[[str], Secret]) -> Reply | None:
-        """Log in; `answer(prompt)` gives what the user answers. Return the last reply; None: there was none."""
+        """Log in; `answer(prompt)` returns what the user answers. Return the last reply; None: none came. OSError."""
         reply = self.ask(name, password, None, "pap")
         while reply is not None and reply.code == constants.ACCESS_CHALLENGE:
             reply = self.ask(name, answer(message(reply)), reply.first(constants.STATE), self.protocol)
         return reply
 
     def ask(self, name: str, answer: Secret, state: bytes | None, protocol: str) -> Reply | None:
-        """Send one request until it is answered. OSError: the host can't be found or reached."""
+        """Send one request up to `tries` times; None: no reply came. OSError: the host can't be found or reached."""
         authenticator, identifier = secrets.token_bytes(16), secrets.randbelow(256)
         attributes = [(constants.USER_NAME, name.encode()), (constants.NAS_IDENTIFIER, self.called.encode())]
-        attributes += typed(protocol, answer, name, authenticator, self.secret)
+        attributes += credentials(protocol, answer, name, authenticator, self.secret)
         attributes += [(constants.STATE, state)] if state is not None else []
         datagram = client_packets.request(identifier, authenticator, attributes, self.secret)
         family, kind, number, _, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_DGRAM)[0]

@@ -1,4 +1,4 @@
-"""What another RADIUS server is asked about a user, and what its reply means."""
+"""The request that asks another RADIUS server about a password, and what its reply means."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_VALUE = 253  # octets: RFC 2865 5
 
 
 class Verdict(Enum):
-    """What a server thinks of a password."""
+    """A server's answer to a password."""
 
     ACCEPTED = auto()
     REJECTED = auto()
@@ -24,7 +24,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordCheck:
-    """Is this the password of that user? `called`: our NAS-Identifier; `caller`: where the user is, or empty.
+    """Is this the password of that user? `called`: our NAS-Identifier; `caller`: the Calling-Station-Id, or empty.
 
     ValueError: RADIUS can't carry that name, or that password.
     """
@@ -41,7 +41,7 @@ class PasswordCheck:
             raise ValueError(message)
 
     def attributes(self, authenticator: bytes, secret: Secret) -> list[Attribute]:
-        """Write it into a request that has this authenticator; by PAP."""
+        """Return the attributes of a request that has this authenticator; the password goes by PAP."""
         caller = self.caller.encode()
         return [
             (constants.USER_NAME, self.name.encode()),
@@ -52,7 +52,7 @@ class PasswordCheck:
 
 
 def verdict(reply: Reply) -> Verdict:
-    """Read an authentic reply."""
+    """Return what an authentic reply says of the password."""
     return _VERDICTS[reply.code]
 
 

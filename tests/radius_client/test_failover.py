@@ -18,7 +18,7 @@ from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCES
 from aad.radius.protocol.packet import Request, authentic
 from aad.radius.protocol.password import answer_of
 from aad.radius.protocol.wire import HEADER, response_authenticator
-from aad.radius_client.failover import Failover, wrong
+from aad.radius_client.failover import Failover, fault
 from aad.radius_client.request import PasswordCheck, Verdict
 from tests.parts.oracle import Oracle, Says, saying, silent
 from tests.parts.waiting import until
@@ -265,5 +265,5 @@ def test_what_radius_cannot_carry_is_no_question() -> None:
 
 
 def test_a_server_is_host_and_port() -> None:
-    assert [wrong(each) for each in ("radius.example.com", "192.0.2.1:1645", "[2001:db8::1]:1812")] == ["", "", ""]
-    assert wrong("radius.example.com:radius") == "radius.example.com:radius should be HOST or HOST:PORT"
+    assert [fault(each) for each in ("radius.example.com", "192.0.2.1:1645", "[2001:db8::1]:1812")] == ["", "", ""]
+    assert fault("radius.example.com:radius") == "radius.example.com:radius should be HOST or HOST:PORT"
