@@ -1,1 +1,1 @@
-"""Repositories: where users live."""
+"""Repositories: where users are looked up and their passwords checked."""

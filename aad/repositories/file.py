@@ -33,7 +33,7 @@ class File:
     Settings: ClassVar[type] = FileSettings
 
     def __init__(self, settings: FileSettings, wiring: Wiring) -> None:
-        """Keep what it gets."""
+        """Read nothing yet."""
         self._path = settings.path
         self._file = UsersFile(settings.path, wiring.name, f"repository {wiring.name}")
 
@@ -43,28 +43,28 @@ class File:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End the threads; nobody waits for them any more."""
+        """End the threads, without waiting for them."""
         await self._file.__aexit__()
 
     async def find(self, name: str, password: Secret | None, admit: Admit, deadline: float) -> Found | None:
         """Return the user. Unavailable: too many passwords are being checked.
 
-        For an unknown one, and one who is barred, a hash is computed too, so that nobody can tell by the time.
+        For an unknown user, and one who is barred, a hash is computed too, so that the time doesn't tell them apart.
         """
         entry = await self._file.find(name)
-        asked = password if entry and password is not None and await admit(entry.user) else None
-        if password and asked is None and (entry is None or entry.disabled):
+        admitted = password if entry and password is not None and await admit(entry.user) else None
+        if password and admitted is None and (entry is None or entry.disabled):
             await self._file.proof(None, password, deadline)
         if entry is None:
             return None
-        return Found(entry.user, None if asked is None else await self._file.proof(entry, asked, deadline))
+        return Found(entry.user, None if admitted is None else await self._file.proof(entry, admitted, deadline))
 
     async def authenticate(self, user: User, password: Secret, deadline: float) -> Success | Failure:
         """Check the password. Unavailable: too many are being checked."""
         return await self._file.proof(await self._file.find(user.handle), password, deadline)
 
     async def pretend(self, user: User, deadline: float) -> None:
-        """Take as long as if a password were checked (ports.Pretends); `find` has, for one who is barred."""
+        """Take as long as if a password were checked (ports.Pretends); `find` has done so for a user who is barred."""
         if user.barred is None:
             await self._file.pretend(deadline)
 

@@ -1,1 +1,1 @@
-"""Senders: how a message travels."""
+"""Senders: what carries a message to a user."""

@@ -1,1 +1,1 @@
-"""Users and their hashed passwords in a TOML file: for whoever finds them there, or checks passwords by it."""
+"""Users and their hashed passwords in a TOML file, for repositories/file.py and methods/file_password.py."""

@@ -1,4 +1,4 @@
-"""A users file at work: looked at now and then, read anew once it has changed; passwords checked in threads."""
+"""The users file while the daemon runs: read again once it has changed; passwords are checked in threads."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ LOOKED_AT = 1.0  # seconds in which the file isn't looked at again
 
 @dataclass(frozen=True, kw_only=True)
 class UsersFileSettings:
-    """What may be set for whoever reads one."""
+    """The keys of every plugin that reads a users file."""
 
     path: Path = option(Path("users.toml"), "The file; nobody but its owner may write it.")
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Read the file, and say everything that is wrong with it."""
         try:
-            read_users(self.path, "", judge=False)  # whoever decodes a path judges the way to it
+            read_users(self.path, "", judge=False)  # the decoder of the path judges the folders above it
         except UsersError as error:
             yield from (("path", fault) for fault in error.faults)
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Complain of hashes that everybody may try passwords on."""
+        """Warn of hashes that every user of the system may try passwords on."""
         if self.path.exists() and self.path.stat().st_mode & stat.S_IROTH:
             yield "path", f"{self.path} may be read by others: chmod o-r {self.path}"
 
 
 class UsersFile:
-    """Reads the file anew once it has changed, at most every second.
+    """Reads the file again once it has changed, at most every second.
 
     A file that can't be used any more (a typing error, half written, gone, emptied) changes nothing: the users read
-    before stay in force, and `probe` says why. Nobody should be locked out of a VPN by a missing quote.
+    before stay in force, and `probe` says why. A missing quote should lock no user out of a VPN.
     """
 
     def __init__(self, path: Path, name: str, where: str = "") -> None:
-        """Keep what it gets. `name`: of the repository that its users are of; `where`: what an Unavailable names."""
+        """Read nothing yet. `name`: of the repository that its users are of; `where`: what an Unavailable names."""
         self._path = path
         self._name = name
         self._where = where
@@ -67,7 +67,7 @@ class UsersFile:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End the threads; nobody waits for them any more."""
+        """End the threads, without waiting for them."""
         self._hashing.end()
 
     async def probe(self) -> str:
@@ -79,7 +79,7 @@ class UsersFile:
         return f"{self._path}: {len(self._users.entries)} users"
 
     async def find(self, name: str) -> Entry | None:
-        """Return the user of this name, in any spelling."""
+        """Return the user of this name; case and width make no difference. None: there is none."""
         return (await self._current()).entries.get(name_key(name))
 
     async def has_group(self, key: str) -> bool:
@@ -89,7 +89,7 @@ class UsersFile:
     async def proof(self, entry: Entry | None, password: Secret, deadline: float) -> Success | Failure:
         """Check a password. Unavailable: too many are being checked.
 
-        `entry` None: there is no such user. A hash is computed all the same, so that nobody can tell by the time.
+        `entry` None: there is no such user. A hash is computed all the same, so that the time doesn't give it away.
         """
         if not password:
             return Failure(Reason.EMPTY_PASSWORD)
@@ -105,7 +105,7 @@ class UsersFile:
         await self._hashing.pretend(deadline)
 
     async def _current(self) -> Users:
-        """Return the users, read anew if the file has changed; it is looked at once a second."""
+        """Return the users, read again if the file has changed; it is looked at once a second."""
         if time.monotonic() >= self._looked + LOOKED_AT:
             async with self._reading:
                 if time.monotonic() >= self._looked + LOOKED_AT:

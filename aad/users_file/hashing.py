@@ -1,4 +1,4 @@
-"""Passwords hashed in a few threads of their own, by turns: who floods waits behind themselves, not before others."""
+"""Passwords hashed in a few threads of their own, by turns: a source that floods delays itself, not the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOOK, OF_LATE = 0.05, 8  # seconds that a hash takes until one was timed; and of
 
 @dataclass(eq=False)
 class _Job:
-    """One password to be hashed; without `work`, one of which it is pretended."""
+    """One password to be hashed; without `work`, only its time is taken."""
 
     source: Source
     work: Callable[[], bool] | None
@@ -31,7 +31,7 @@ class _Job:
 
 
 class Hashing:
-    """Hashes passwords. Unavailable: it could not be done in time, which is nobody's outage: only who asks is late."""
+    """Hashes passwords. Unavailable: it could not be done in time, which is no outage: only that source is late."""
 
     def __init__(self, name: str) -> None:
         """Start nothing yet. `name`: of the threads."""
@@ -41,12 +41,12 @@ class Hashing:
         self._took = TOOK
 
     def end(self) -> None:
-        """Begin nothing more; nobody waits for the threads."""
+        """Begin nothing more, and don't wait for the threads."""
         self._free -= THREADS
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def fits(self, stored: Hash, password: Secret, deadline: float) -> bool:
-        """Say whether it is the hash of `password`. What has no turn by the deadline is never begun. Unavailable."""
+        """Say whether it is the hash of `password`. Never begun, if it has no turn by the deadline. Unavailable."""
         return await self._waited(partial(stored.fits, password), deadline)
 
     async def pretend(self, deadline: float) -> None:
@@ -67,7 +67,7 @@ class Hashing:
             self._turns.leave(job.source, job)
 
     def _go_on(self) -> None:
-        """Give each free thread to whose turn it is."""
+        """Give each free thread to the job whose turn it is."""
         while self._free > 0 and (job := self._turns.next(time.monotonic())):
             loop, job.begun = asyncio.get_running_loop(), time.monotonic()
             if job.work is None:
@@ -84,7 +84,7 @@ class Hashing:
     def _done(self, job: _Job, found: asyncio.Future[bool]) -> None:
         self._free += 1
         self._took += (time.monotonic() - job.begun - self._took) / OF_LATE
-        if job.fits.done() or found.cancelled():  # nobody waits for it any more
+        if job.fits.done() or found.cancelled():  # its caller has left
             pass
         elif error := found.exception():
             job.fits.set_exception(error)

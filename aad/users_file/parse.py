@@ -1,4 +1,4 @@
-"""users.toml: its octets -> users, or everything that is wrong with it, by user and key."""
+"""Parse users.toml: its users, or everything that is wrong with it, by user and key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class UsersError(ValueError):
     """A users file that can't be used; `faults` is everything that is wrong with it."""
 
     def __init__(self, path: Path, faults: list[str]) -> None:
-        """Hold the faults, one line each."""
+        """Name the file in each of the `faults`."""
         self.faults = [f"{path}: {fault}" for fault in faults]
         super().__init__("; ".join(self.faults))
 
@@ -41,7 +41,7 @@ class Entry:
 class Users:
     """The users, by their folded names. `version` tells the file from a changed one.
 
-    `decoy` fits no password and takes as long as the dearest hash of the file: to be computed for a name nobody has.
+    `decoy` fits no password and takes as long as the dearest hash of the file: it is for names that no user has.
     """
 
     entries: Mapping[str, Entry]

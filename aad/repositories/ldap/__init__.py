@@ -119,10 +119,10 @@ class Ldap:
             return [answer async for answer in failover.ask_each(work)]
 
         answers = await self._ask(every, deadline)
-        words = "; ".join(f"{url}: {what}" for url, what, _ in answers)
+        summary = "; ".join(f"{url}: {what}" for url, what, _ in answers)
         if not any(could_tell for _, _, could_tell in answers):
-            raise Unavailable(words, where=self._where)
-        return words
+            raise Unavailable(summary, where=self._where)
+        return summary
 
     async def look_up_group(self, group: str, deadline: float) -> GroupLookup:
         """Look for a group (ports.LooksUpGroups)."""
@@ -150,10 +150,10 @@ class Ldap:
         if result.code not in {SUCCESS, SIZE_LIMIT}:
             return f"account states can't be looked at: {_search_answered(self._settings.base_dn, result)}"
         users = [entry.values for entry in entries]
-        words, enough = sight(users, self._settings.directory, self._settings.bind_dn or "nobody")
+        summary, enough = sight(users, self._settings.directory, self._settings.bind_dn or "nobody")
         if not enough:
-            raise ServerRefusedError(words)
-        return words
+            raise ServerRefusedError(summary)
+        return summary
 
     def _take_news(self) -> tuple[Fact, ...]:
         """Return, once, what is new about the servers, for the log."""

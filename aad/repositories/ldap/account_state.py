@@ -1,7 +1,8 @@
-"""What a directory's marks hold against an account: disabled, expired, locked, its password to be changed. Pure.
+"""Whether an account is disabled, expired, locked or its password to be changed, by its attributes. Pure.
 
-They decide where the directory isn't asked for the password, and say what its answer to a bind would. A mark that is
-there and can't be read is unknown, and so is an account of Active Directory whose marks are hidden from who searches.
+These attributes ("marks") decide where no bind asks the directory for the password, and say what its answer to a bind
+would. A mark that is there and can't be read is unknown, and so is an account of Active Directory whose marks are
+hidden from the account that searches.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ _GRAVEST = (
 )
 SAMPLE = 20  # users that are looked at by `aad check --online`
 _SIGNS = ("pwdChangedTime", "krbLastPwdChange", "passwordExpirationTime", "shadowLastChange", "loginTime")
-"""No marks, but whoever may read these may most likely read those beside them."""
+"""No marks; but an account that may read these may most likely read the marks beside them."""
 
 
 @dataclass(frozen=True)
 class _Account:
-    """The marks of one user, and the wall clock's seconds since 1970."""
+    """The marks of one user, and `now`: the wall clock's seconds since 1970."""
 
     values: Values
     now: float
@@ -194,18 +195,18 @@ def bar(values: Values, now: float, directory: str = "") -> Bar | None:
 
 
 def hidden(values: Values, directory: str = "") -> str:
-    """Return what Active Directory has of every user and isn't to be seen here; "": all is, or it is another."""
+    """Return a mark that Active Directory has of every user and that can't be seen here; "": none, or it is another."""
     account = _Account(values, 0.0)
     if directory == ACTIVE_DIRECTORY:
         wanted: tuple[tuple[str, ...], ...] = ((_CONTROL,), ("accountExpires",), (_COMPUTED, "lockoutTime"))
-    else:  # whatever it is called, nobody else has these
+    else:  # other directories don't have these, whatever `directory` says
         wanted = ((_CONTROL, _LDS_DISABLED),) if account.seen(*_OF_ACTIVE_DIRECTORY) else ()
         wanted += (("accountExpires",),) if account.seen(_CONTROL) else ()
     return next((each[0] for each in wanted if not account.seen(*each)), "")
 
 
 def sight(users: Sequence[Values], directory: str, reader: str) -> tuple[str, bool]:
-    """Say which marks `reader` sees on a sample of users; False: none of whom any chain may let in by them."""
+    """Say which marks `reader` sees on a sample of users; False: so few that they let none of these users in."""
     if not users:
         return "no user to see account states of", True
     blind = [lacking for values in users if (lacking := hidden(values, directory))]

@@ -67,7 +67,7 @@ class UnreadableAnswerError(Exception):
 
 
 class Head(NamedTuple):
-    """How a message begins: its octets in all, whose answer it is, what it is (a tag), and where that stands."""
+    """How a message begins: its octets in all, the number of its request, its operation (a tag), and where that is."""
 
     size: int
     number: int

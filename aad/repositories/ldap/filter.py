@@ -13,7 +13,7 @@ with warnings.catch_warnings():  # ldap3 2.9.1 calls pyasn1 by names of long ago
 
 
 def compiled(filter_: str) -> bytes:
-    """Return a search filter as octets (BER). ValueError: it is none."""
+    """Return a search filter as octets (BER). ValueError: it is no filter."""
     try:
         root = parse_filter(filter_, None, False, False, None, False).elements[0]
         octets: bytes = encode(compile_filter(root))

@@ -1,4 +1,4 @@
-"""What a directory means by the answer to a user's bind. Starts from "could not tell"; success is the rarest case.
+"""Result codes, and what the answer to a user's bind means. Starts from "could not tell"; success is the rarest case.
 
 A result code alone doesn't say why: Active Directory writes the reason into the message, OpenLDAP and 389 put it into
 a control (draft-behera-ldap-password-policy) and let a user in whose password is over, if only to change it. Which
@@ -78,7 +78,7 @@ _ACTIVE_DIRECTORY = {
     "775": Reason.ACCOUNT_LOCKED,
 }
 _AFTER_THE_PASSWORD = {"530", "531", "532", "533", "701", "773"}
-"""What Active Directory says only to who gave the right password; 775 (locked) it says to anybody."""
+"""What Active Directory says only after the right password; 775 (locked) it says after any."""
 OPENLDAP, ACTIVE_DIRECTORY = "openldap", "active-directory"
 _DATA = re.compile(r"\bdata ([0-9a-f]{3}),", re.IGNORECASE)
 
@@ -94,12 +94,12 @@ OURS = {
     *(OPERATIONS_ERROR, STRONGER_AUTH_REQUIRED, REFERRAL, CONFIDENTIALITY_REQUIRED),
     *(NO_SUCH_OBJECT, INVALID_DN_SYNTAX, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS),
 }
-"""What a directory says to a search when it means the account that searches, or the base, whoever is looked for.
+"""What a directory says to a search when it means the account that searches, or the base, for any user.
 
-Active Directory says "operationsError" to who isn't bound.
+Active Directory says "operationsError" on a connection that isn't bound.
 """
 _OF_THE_USER = {CONSTRAINT_VIOLATION, INAPPROPRIATE_AUTHENTICATION, INSUFFICIENT_ACCESS_RIGHTS, UNWILLING}
-"""What a directory says of one account: there is no password, or nobody may try it."""
+"""What a directory says of one account: there is no password, or it may not be tried."""
 
 
 @dataclass(frozen=True)
@@ -112,32 +112,32 @@ class Result:
     controls: Mapping[str, bytes] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Say it to an administrator."""
+        """Write it for an administrator, with 200 characters of the server's message at most."""
         printable = "".join(char if char.isprintable() else " " for char in self.message)
         message = " ".join(printable.split())[:200]
-        said = f"{self.name} ({self.code}{f': {message}' if message else ''})"
+        text = f"{self.name} ({self.code}{f': {message}' if message else ''})"
         if self.code in {STRONGER_AUTH_REQUIRED, CONFIDENTIALITY_REQUIRED}:
-            return f"{said}: it demands TLS, so use ldaps:// or starttls = true"
-        return said
+            return f"{text}: it demands TLS, so use ldaps:// or starttls = true"
+        return text
 
 
 def verdict(result: Result, directory: str = "") -> Success | Failure | None:
-    """Say what the answer to a user's bind means; None: neither yes nor no.
+    """Return what the answer to a user's bind means; None: neither yes nor no.
 
-    `directory`: OPENLDAP, ACTIVE_DIRECTORY, or empty: nobody knows what it is.
+    `directory`: OPENLDAP, ACTIVE_DIRECTORY, or empty: not known.
     """
     try:
         policy = _policy_reason(result)
     except ValueError:
         return None
-    if result.code == SUCCESS:  # a user who may only change his password isn't let in
+    if result.code == SUCCESS:  # a user who may only change their password isn't let in
         return Failure(policy, proven=True) if policy else Success()
     if result.code == INVALID_CREDENTIALS:
         return _invalid_credentials(result.message, policy, directory)
     if result.code == NO_SUCH_OBJECT:
         return Failure(Reason.UNKNOWN_USER)
-    for code, words, reason in _REFUSED_BY_389:
-        if result.code == code and words in result.message.lower():
+    for code, phrase, reason in _REFUSED_BY_389:
+        if result.code == code and phrase in result.message.lower():
             return Failure(reason)
     return Failure(f"refused by the directory: {result}") if result.code in _OF_THE_USER else None
 
@@ -155,7 +155,7 @@ def _invalid_credentials(message: str, policy: str, directory: str) -> Failure:
 
 
 def _policy_reason(result: Result) -> str:
-    """Read what the directory's password policy says against the user; ValueError if it can't be read.
+    """Return what the directory's password policy says against the user; "": nothing. ValueError: it can't be read.
 
     PasswordPolicyResponseValue ::= SEQUENCE {
         warning [0] CHOICE { timeBeforeExpiration [0] INTEGER, graceAuthNsRemaining [1] INTEGER } OPTIONAL,
@@ -177,5 +177,5 @@ def _policy_reason(result: Result) -> str:
 
 
 def _fields(octets: bytes) -> list[tuple[int, bytes]]:
-    """Split them into tags and contents; ValueError. There are two at most."""
+    """Split octets into tags and contents, two at most. ValueError."""
     return [(tag, octets[start:end]) for tag, start, end in elements(octets, 0, len(octets), 2)]

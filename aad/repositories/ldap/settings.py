@@ -100,7 +100,7 @@ class LdapSettings:
                 yield f"servers.[{number}]", f'"{url}" sends passwords in the clear: use ldaps:// or starttls = true'
 
     def compared(self) -> str:
-        """Return the attribute that holds the user's name."""
+        """Return the attribute that holds the user's name; empty: not known."""
         with_name = (attribute for attribute, _, value in _ASSERTION.findall(self._user_filter()) if _NAME in value)
         return self.name_attribute or next(with_name, "")
 
@@ -113,12 +113,12 @@ class LdapSettings:
         return compiled(_STARS.sub("*", self._user_filter().replace(_NAME, "*")))
 
     def group_template(self) -> bytes | None:
-        """Return what finds further groups, with `MARKER` and `DN_MARKER` in it; None: nothing does. ValueError."""
+        """Return the filter of further groups, with `MARKER` and `DN_MARKER` in it; None: there is none. ValueError."""
         text = _NESTED if self.nested_groups else self.group_filter
         return _template(text) if text else None
 
     def groups_are_dns(self) -> bool:
-        """Say whether all that is told of a user's groups are DNs: their entries', or what memberOf holds."""
+        """Say whether all names of a user's groups are DNs: those of entries, or of memberOf."""
         return self.group_attribute.lower() in {"", _MEMBER_OF}
 
     def groups_below(self) -> str:
@@ -157,12 +157,12 @@ def _template(filter_: str) -> bytes:
 
 def _filter_faults(key: str, filter_: str, places: tuple[str, ...], example: str) -> Iterator[tuple[str, str]]:
     """Complain of a filter without any of the `places` as a value."""
-    words = " or ".join(places)
+    wanted = " or ".join(places)
     rest = _ASSERTION.sub("", filter_)
     if not any(place in filter_ for place in places):
-        yield key, f'should hold {words}, such as "{example}": else it finds the same for everybody'
+        yield key, f'should hold {wanted}, such as "{example}": else it finds the same for everybody'
     elif any(place in rest or (place in filter_ and place not in places) for place in (_NAME, _DN)):
-        yield key, f'should have {words} as a value, such as "{example}"'
+        yield key, f'should have {wanted} as a value, such as "{example}"'
     else:
         try:
             _template(filter_)

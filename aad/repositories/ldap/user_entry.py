@@ -1,4 +1,4 @@
-"""What is asked of a directory about one user, and how he is read out of the answers. Pure."""
+"""The searches for one user and their groups, and the user read out of the answers. Pure."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ _NOT_ASKED = Bar(Reason.ACCOUNT_UNKNOWN, "its state was not asked for")
 
 
 class UserReader:
-    """Knows one repository's settings."""
+    """Makes searches and reads entries by one repository's settings."""
 
     def __init__(
-        self, settings: LdapSettings, repository: str, told: tuple[str, ...] = (), *, account_state: bool = False
+        self, settings: LdapSettings, repository: str, for_replies: tuple[str, ...] = (), *, account_state: bool = False
     ) -> None:
-        """Compile the filters. `told`: further attributes of which nothing may get lost; `account_state`: as Wiring."""
+        """Compile the filters. `for_replies`: attributes of which nothing may get lost; `account_state`: as Wiring."""
         self._settings = settings
         self._repository = repository
-        self._told = told
+        self._for_replies = for_replies
         self._account_state = account_state
         self._user_filter = settings.template()
         self._group_filter = settings.group_template()
         self._name_attribute = settings.compared()
         known = (settings.email_attribute, settings.group_attribute, settings.language_attribute)
         state = marks(settings.directory) if account_state else ()
-        wanted = (self._name_attribute, *known, *settings.attributes, *told, *state)
+        wanted = (self._name_attribute, *known, *settings.attributes, *for_replies, *state)
         self._attributes = tuple(dict.fromkeys(attribute for attribute in wanted if attribute))
 
     def user_search(self, name: str) -> Search | None:
-        """Put the name into the filter, octet for octet; None: nobody is called so, as it is no text."""
+        """Put the name into the filter, octet for octet; None: it can't be a user's, as it is no text."""
         try:
             filter_ = filled(self._user_filter, MARKER, name.encode()) if name else None
         except UnicodeEncodeError:
             return None
-        # Two entries are enough to know that the name is nobody's.
+        # Two entries are enough to know that the name isn't one user's.
         return Search(self._settings.base_dn, filter_, self._attributes, 2) if filter_ else None
 
     def group_search(self, user: User) -> Search | None:
-        """Return what finds the groups that don't stand in the user's own entry; None: nobody asked for them."""
+        """Return what finds the groups that don't stand in the user's own entry; None: no filter is set."""
         if self._group_filter is None:
             return None
         filter_ = filled(self._group_filter, MARKER, user.name.encode(errors="replace"))
@@ -70,14 +70,14 @@ class UserReader:
     def user(self, entry: Entry, now: float) -> User:
         """Read the user out of their entry. `now`: the wall clock's, in seconds since 1970. UnreadableAnswerError.
 
-        An entry has one name, whatever was typed: else each of its names would have its own lockout.
+        An entry has one name, whichever the user gave: else each of its names would have its own lockout.
         """
         settings, values = self._settings, entry.values
         names = values.get(self._name_attribute.lower(), ())
-        if sum(map(len, names)) > _MOST_NAME or len(entry.dn) > _MOST_DN:  # they are compared, letter by letter
+        if sum(map(len, names)) > _MOST_NAME or len(entry.dn) > _MOST_DN:  # they are compared, character by character
             message = f"an entry that can't be read: its name has more than {_MOST_NAME} characters"
             raise UnreadableAnswerError(message)
-        # A longer address is none, cut or not; but what nobody can use isn't to be kept.
+        # A longer address can't be used, cut or not; so nothing needs to keep it whole.
         addresses = [value[:_MOST_ADDRESS] for value in values.get(settings.email_attribute.lower(), ())[:MOST_VALUES]]
         attribute = settings.group_attribute.lower()
         untold = (UNTOLD,) if attribute in entry.cut else ()
@@ -96,12 +96,12 @@ class UserReader:
     def _further(self, values: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         """Return the attributes that were asked for, where there are any."""
         found = {name: _texts(values.get(name.lower(), ())) for name in self._settings.attributes}
-        # What a client is to be told isn't left out if it is unfit: it may confine the user, who is refused then.
-        for name in self._told:
+        # A value for a reply isn't left out if it is unfit: it may be a restriction, so the user is refused then.
+        for name in self._for_replies:
             found[name] = tuple(value[: MOST_OCTETS + 1] for value in values.get(name.lower(), ())[:_MOST_TOLD])
         return {name: texts for name, texts in found.items() if texts}
 
 
 def _texts(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out what is no text (a photo, a SID), and what is longer or more than anything could use."""
+    """Leave out what is no text (a photo, a SID), is too long, or is beyond the first `MOST_VALUES`."""
     return tuple(v for v in values if len(v.encode()) <= MOST_OCTETS and not _NO_TEXT.search(v))[:MOST_VALUES]

@@ -1,6 +1,6 @@
 """Numbers, Booleans and times as directories write them (RFC 4517, MS-ADTS). Pure.
 
-Each raises ValueError for anything else: what can't be read is unknown, and never taken for the nearest thing.
+Each function raises ValueError for anything else: what can't be read is unknown, and never taken for the nearest thing.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def number(value: str) -> int:
 
 def flag(value: str) -> bool:
     """Read a Boolean (RFC 4517 3.3.3). 389's nsAccountLock is a text, in any case."""
-    word = value.upper()
-    if word not in {"TRUE", "FALSE"}:
+    upper = value.upper()
+    if upper not in {"TRUE", "FALSE"}:
         raise ValueError(value)
-    return word == "TRUE"
+    return upper == "TRUE"
 
 
 def time(value: str) -> float:

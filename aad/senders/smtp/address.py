@@ -1,7 +1,7 @@
-"""Which addresses a mail may go to, and how they are written on the wire. The door of idna.
+"""Usable mail addresses, and how they are written on the wire. The door of idna.
 
 The domain goes as A-labels (xn--...), which every mail server takes, by IDNA2008: the standard library's codec is of
-2003 and makes strasse.de, somebody else's, of straße.de. Letters before the @ that aren't ASCII need SMTPUTF8.
+2003 and turns straße.de into strasse.de, another owner's domain. Letters before the @ that aren't ASCII need SMTPUTF8.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LONGEST, _LONGEST_LOCAL, _LONGEST_DOMAIN = 254, 64, 253  # octets, RFC 5321 4.5
 # RFC 8264 9.1, LetterDigits: no symbol, no space, nothing that controls, and nothing that is assigned to no letter yet.
 _LETTERS = frozenset({"Ll", "Lu", "Lo", "Nd", "Lm", "Mn", "Mc"})
 _MARKS = frozenset({"Mn", "Mc"})
-# Of these the ones that nobody sees (Default_Ignorable_Code_Point).
+# Of these the invisible ones (Default_Ignorable_Code_Point).
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
@@ -46,7 +46,7 @@ class Address:
 
 @lru_cache(maxsize=1000)  # a login asks twice, and its user comes back
 def parsed(text: str) -> Address | None:
-    """Return the one plain addr-spec, local@domain, that `text` is and nothing else; None: it is none.
+    """Return the one plain addr-spec, local@domain, that `text` is and nothing else; None: it isn't one.
 
     Refused, though RFC 5321 knows them: quoted local parts and address literals. Of letters that aren't ASCII the local
     part may have those of RFC 8264's IdentifierClass, composed (RFC 6532 3.1: NFC), the domain those of IDNA2008.
@@ -65,9 +65,9 @@ def parsed(text: str) -> Address | None:
 
 
 def parameters(recipient: str, *, smtputf8: bool) -> tuple[bytes, ...]:
-    """Return what MAIL says of a mail to `recipient`; `smtputf8`: the server offers it. AddressRefusedError: it must.
+    """Return what MAIL says of a mail to `recipient`; `smtputf8`: the server offers it. AddressRefusedError: it has to.
 
-    RFC 6531 3.4: what needs SMTPUTF8 must not be sent without it; 3.1: who offers it offers 8BITMIME too.
+    RFC 6531 3.4: what needs SMTPUTF8 must not be sent without it; 3.1: a server that offers it offers 8BITMIME too.
     """
     if recipient.isascii():
         return ()

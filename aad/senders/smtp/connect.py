@@ -143,7 +143,7 @@ async def _log_in(smtp: aiosmtplib.SMTP, target: Target) -> None:
 
 
 def _login_refused(code: int, text: str, target: Target) -> Unavailable:
-    """Return the refusal in words. Of what a server says to a password nothing is repeated but the number."""
+    """Return the refusal. Of what a server says to a password nothing is repeated but the number."""
     by_token = target.by_token
     answer = quoted(code, text) if by_token else str(code)
     if code in _TEMPORARY:

@@ -68,7 +68,7 @@ class Mail:
 
 @dataclass(frozen=True, kw_only=True)
 class Offers:
-    """Which extensions the server offers, and how the connection is `secured`, in words."""
+    """Which extensions the server offers, and how the connection is `secured`, for the administrator."""
 
     pipelining: bool
     smtputf8: bool
@@ -126,7 +126,7 @@ class Connection:
         self._kept = True
         if answer.code in (_OK, _WILL_FORWARD):
             return data
-        if data and data.code == _GO_ON:  # RFC 2920 3.1 would have us send an empty mail to nobody
+        if data and data.code == _GO_ON:  # RFC 2920 3.1 would have us send an empty mail without recipients
             self.abort()
         if answer.code in ABOUT_THE_ADDRESS:
             raise self._address_refused(answer, mail)

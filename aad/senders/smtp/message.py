@@ -71,13 +71,13 @@ def _checked(part: str, text: str, allowed: str) -> str:
 
 def _encoded_words(text: str) -> Iterator[str]:
     """Cut `text` into encoded words of RFC 2047, each short enough to stand behind a header's name in 78 columns."""
-    word = b""
+    chunk = b""
     for octets in (c.encode() for c in text):
-        if len(word) + len(octets) > 39:  # noqa: PLR2004 - makes 64 columns: =?utf-8?b? 52 ?=
-            yield f"=?utf-8?b?{base64.b64encode(word).decode()}?="
-            word = b""
-        word += octets
-    yield f"=?utf-8?b?{base64.b64encode(word).decode()}?="
+        if len(chunk) + len(octets) > 39:  # noqa: PLR2004 - makes 64 columns: =?utf-8?b? 52 ?=
+            yield f"=?utf-8?b?{base64.b64encode(chunk).decode()}?="
+            chunk = b""
+        chunk += octets
+    yield f"=?utf-8?b?{base64.b64encode(chunk).decode()}?="
 
 
 def _unstructured(text: str) -> str:

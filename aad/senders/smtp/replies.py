@@ -1,6 +1,6 @@
-"""What a mail server says -> what may be written down: never an address, a code or a control character.
+"""What of a mail server's answers may be logged: never an address, a code or a control character.
 
-And what else is said in the same words to mail servers and token endpoints alike.
+And the messages that are the same for mail servers and token endpoints.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _QUEUE_IDS = tuple(
 
 
 def queue_id(text: str) -> str:
-    """Return the server's own name for a mail it took, out of its answer to end-of-DATA, or an empty string."""
+    """Return the server's identifier of a mail it took, out of its answer to end-of-DATA, or an empty string."""
     return next((match[1] for pattern in _QUEUE_IDS if (match := pattern.search(text))), "")
 
 
@@ -48,7 +48,7 @@ def refuses_address(code: int, text: str) -> bool:
     552 there is "mailbox full" as well as "message too large", 554 a dead mailbox as well as a spam filter's verdict;
     and Exchange says 550 5.1.10 only after DATA. The number alone can't tell: as we mail to one recipient only, the
     enhanced status may. Without it the fault is taken for ours: another sender may get the mail through, whereas a
-    good address called refused would send its owner away.
+    good address called refused would turn its owner away.
     """
     return code in ABOUT_THE_ADDRESS and status(text) in _ADDRESS_STATUS
 
@@ -65,14 +65,14 @@ def quoted(code: int, text: str, recipient: str = "") -> str:
         bare = word.lower().rstrip(".,:;")
         if _WORD.fullmatch(word) and not any(part == bare or (len(part) > 2 and part in bare) for part in parts):  # noqa: PLR2004
             kept.append(word)
-    said = " ".join(filter(None, (str(code), status(text), " ".join(kept)[:_LONGEST])))
-    return said.rstrip(" .,:;")
+    quote = " ".join(filter(None, (str(code), status(text), " ".join(kept)[:_LONGEST])))
+    return quote.rstrip(" .,:;")
 
 
 def ehlo_name(address: str) -> str:
-    """Return what we call ourselves: the host's full name, else our own `address` as a literal, RFC 5321 4.1.3.
+    """Return our name in EHLO: the host's full name, else our own `address` as a literal, RFC 5321 4.1.3.
 
-    Not `getfqdn`: it asks DNS, and where DNS is out of order each connection would wait for it.
+    Not `getfqdn`: it asks DNS, and where DNS is down each connection would wait for it.
     """
     name = socket.gethostname()
     if re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", name):
@@ -82,7 +82,7 @@ def ehlo_name(address: str) -> str:
 
 
 def insecure(error: ssl.SSLError, whose: str, hint: str) -> str:
-    """Say why TLS failed. `whose` certificate it is: "its"; `hint`: what else may be wrong."""
+    """Say why TLS failed. `whose`: a genitive, "the mail server's"; `hint`: what else may be wrong."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{whose} certificate is not to be trusted: {error.verify_message}"
     return f"TLS failed: {error.reason or 'no handshake'} ({hint})"

@@ -1,4 +1,4 @@
-"""The keys of [senders.NAME] with type = "smtp", and which of them can't be right."""
+"""The keys of [senders.NAME] with type = "smtp", and what is wrong with their values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HOST = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """The keys that every mail server has use for."""
+    """The keys that every mail server may need."""
 
     host: str = option(doc="The mail server's name, which its certificate must bear.")
     port: int = option(0, "Its port; 0: 465, 587 or 25, as security is.", at_least=0, at_most=65535)
@@ -52,7 +52,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SmtpSettings(OAuthSettings, ServerSettings):
-    """[senders.NAME] with type = "smtp". The keys of the last come first, where they are listed."""
+    """[senders.NAME] with type = "smtp". The keys of the last base come first in listings."""
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Yield each key that can't be right, and what would be."""
