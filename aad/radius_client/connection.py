@@ -55,7 +55,7 @@ class Connection(asyncio.DatagramProtocol):
 
     def error_received(self, error: Exception) -> None:
         """End all requests that wait: the network says that nothing listens there. Called by the event loop."""
-        self._give_up(getattr(error, "strerror", None) or str(error))
+        self._give_up((error.strerror if isinstance(error, OSError) else "") or str(error))
 
     def datagram_received(self, datagram: bytes, _from: object) -> None:
         """Match a reply with its request; called by the event loop."""

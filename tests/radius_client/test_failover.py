@@ -1,4 +1,4 @@
-"""Other RADIUS servers, asked: who answers, who doesn't, and who only seems to."""
+"""Other RADIUS servers, asked: those that answer, those that don't, and those that only seem to."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ FORGED: dict[str, Says] = {
     "another code": forged(lambda one: b"\3" + one[1:], resigned=False),
     "an accounting reply": forged(lambda one: b"\5" + one[1:], resigned=True),
     "another identifier": forged(lambda one: one[:1] + bytes((one[1] ^ 1,)) + one[2:], resigned=True),
-    "another secret": saying(ACCESS_ACCEPT, Secret("somebody else's secret")),
+    "another secret": saying(ACCESS_ACCEPT, Secret("another server's secret")),
     "nothing but a header": lambda request: [request.datagram[:2]],
     "an octet": lambda _request: [b"x"],
     "the question": lambda request: [request.datagram],

@@ -1,4 +1,4 @@
-"""What the tests of the LDAP repository share: an authority, a directory that nobody changes, ways to ask."""
+"""The tests of the LDAP repository share: an authority, a directory that no test changes, ways to ask."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="session")
 def directory(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Directory]:
-    """Nobody may stop it, change it, or count what is in its log under another name than his own."""
+    """No test may stop it, change it, or count records of its log under another name than the test's own."""
     policy = {"pwdMustChange": "TRUE", "pwdGraceAuthNLimit": "1"}
     with Directory(tmp_path_factory.mktemp("directory"), authority, PEOPLE, policy=policy) as running:
         yield running

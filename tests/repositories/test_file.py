@@ -1,4 +1,4 @@
-"""The users of a file: found, checked, read anew."""
+"""The users of a file: found, checked, read again."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_two_at_once_and_no_more_are_checked(file: File, held: Held) -> No
         assert await asyncio.to_thread(held.begun.acquire, timeout=30)
     with pytest.raises(Unavailable, match="more passwords than 2 threads can check in time") as caught:
         await file.find("alice", PASSWORD, everybody, time.monotonic() + 0.01)
-    assert caught.value.where == "", "whoever asks is late, the repository is well"
+    assert caught.value.where == "", "the caller is late, the repository is well"
     held.go.set()
     assert await asyncio.gather(*checks) == [Failure(Reason.WRONG_PASSWORD)] * 6
     assert held.most == 2

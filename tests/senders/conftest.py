@@ -1,4 +1,4 @@
-"""What the tests of the senders share."""
+"""The fixtures that the tests of the senders share."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -28,7 +28,7 @@ async def script() -> AsyncIterator[Script]:
 
 @pytest.fixture
 def smtp() -> Callable[..., Smtp]:
-    """Make a sender for a server with a `port`; keywords are its settings."""
+    """NewSmtp a sender for a server with a `port`; keywords are its settings."""
 
     def make(server: Any, **settings: Any) -> Smtp:
         defaults = {"host": "127.0.0.1", "port": server.port, "security": "none", "sender_email": "noreply@company.com"}
@@ -39,7 +39,7 @@ def smtp() -> Callable[..., Smtp]:
 
 @pytest.fixture
 def message() -> Callable[..., Message]:
-    """Make a message with a code in it."""
+    """NewSmtp a message with a code in it."""
 
     def make(
         recipient: str = "alice@example.com", code: str = "123456", template: Template = TEMPLATE, **more: Any

@@ -99,14 +99,14 @@ class Script:
         task.add_done_callback(self._tasks.discard)
         await self._tell(opened=1)
         try:
-            await self._talk(reader, writer)
+            await self._converse(reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.transport.abort()
             await self._tell(opened=-1)
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         at, body = "banner", False
         while True:
             queue = self._answers.get(at)

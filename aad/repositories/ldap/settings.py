@@ -139,8 +139,8 @@ class LdapSettings:
             yield "group_base_dn", "is for nothing without nested_groups or group_filter"
 
     def _attribute_faults(self) -> Iterator[tuple[str, str]]:
-        for key in ("group_attribute", "name_attribute"):
-            if (name := getattr(self, key)) and not _BY_NAME.fullmatch(name):
+        for key, name in (("group_attribute", self.group_attribute), ("name_attribute", self.name_attribute)):
+            if name and not _BY_NAME.fullmatch(name):
                 yield key, f'"{name}" should be an attribute\'s name as the directory writes it, such as "memberOf"'
         if len(self.attributes) > _MOST_ATTRIBUTES:
             yield "attributes", f"should be {_MOST_ATTRIBUTES} at most"

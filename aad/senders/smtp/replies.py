@@ -90,7 +90,8 @@ def insecure(error: ssl.SSLError, whose: str, hint: str) -> str:
 
 def broken(error: BaseException) -> str:
     """Say what the operating system says, and of other errors only the kind: their texts may hold anything."""
-    return getattr(error, "strerror", None) or f"the dialogue broke: {type(error).__name__}"
+    strerror = error.strerror if isinstance(error, OSError) else ""
+    return strerror or f"the dialogue broke: {type(error).__name__}"
 
 
 def no_authorities(ca_file: Path) -> str:

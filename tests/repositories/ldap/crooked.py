@@ -95,7 +95,7 @@ class Relay(Listening):
     def __init__(self, port: int) -> None:
         self.mood = ""
         self.accepted = 0
-        self.asked = asyncio.Event()  # somebody waits for an answer that will not come
+        self.asked = asyncio.Event()  # a request waits for an answer that will not come
         self._behind = port
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What marks hold against an account: by table, by time, by what nobody would write; and read from a real slapd."""
+"""What marks hold against an account: by table, by time, by odd values; and read from a real slapd."""
 
 from __future__ import annotations
 

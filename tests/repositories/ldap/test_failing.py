@@ -53,7 +53,7 @@ async def until_back(repository: Ldap, name: str = "alice", password: str = "cor
 
 
 @pytest.mark.parametrize("mood", ["mute", "drip"])
-async def test_a_server_that_hangs_holds_nobody_past_the_deadline(directory: Directory, mood: str) -> None:
+async def test_a_server_that_hangs_holds_no_login_past_the_deadline(directory: Directory, mood: str) -> None:
     async with Relay(directory.port) as relay, ldap(directory, relay.url) as repository:
         relay.mood = mood
         with taking(0.5, 0.5 + SLACK), pytest.raises(Unavailable) as unavailable:
@@ -111,7 +111,7 @@ async def test_a_deadline_that_passes_in_the_queue(directory: Directory) -> None
         assert relay.accepted == 1
 
 
-async def test_who_goes_away_while_he_waits_leaves_nothing_behind(directory: Directory) -> None:
+async def test_logins_that_are_cancelled_leave_nothing_behind(directory: Directory) -> None:
     async with Relay(directory.port) as relay, ldap(directory, relay.url, connections=1) as repository:
         relay.mood = "mute"
         stuck = asyncio.ensure_future(alice(repository, 0.5))
@@ -209,7 +209,7 @@ async def test_failover_and_back(tmp_path: Path, authority: Authority, directory
         async with ldap(first, first.ldap_uri, directory.ldap_uri) as repository:
             assert await alice(repository) == Success()
             first.stop()
-            assert await login(repository, "bob", "①23") == Success()  # only the second knows him
+            assert await login(repository, "bob", "①23") == Success()  # only the second knows them
             first.start()
             await until_back(repository, "dave", "only here")
 

@@ -1,4 +1,4 @@
-"""Servers that answer what nobody expects: neither a wrong password nor a login, and no word that gives one away."""
+"""Servers that answer what no client expects: neither a wrong password nor a login, and no word that gives one away."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def test_an_own_account_whose_answer_cannot_be_read_is_an_outage(directory
 
 
 async def test_the_first_result_counts(directory: Directory) -> None:
-    """The second one ends the connection, whoever it is for; a new one is made for the next login."""
+    """The second one ends the connection, whichever request it is for; a new one is made for the next login."""
     bound = [result(BOUND, 49), result(BOUND, 0)]
     async with (
         Liar(lambda tag, _: GOOD if tag == SEARCH else bound) as liar,

@@ -1,4 +1,4 @@
-"""What a client is to be told of a user is read whole: nothing that might confine him gets lost on the way."""
+"""Attributes for replies are read whole: no value that might be a restriction gets lost on the way."""
 
 from __future__ import annotations
 

@@ -46,11 +46,13 @@ async def answered(text: bytes, count: int = 8) -> list[int]:
     pairs = [socket.socketpair() for _ in range(count)]
     for _, theirs in pairs:
         theirs.sendall(ber(0x30, ber(0x02, b"\1"), result(BOUND, 0, text)))
-    wires, questions = [Transport(ours, turns) for ours, _ in pairs], [Noting(rounds) for _ in pairs]
-    await asyncio.gather(*(wire.ask(b"?", question) for wire, question in zip(wires, questions, strict=True)))
+    transports, questions = [Transport(ours, turns) for ours, _ in pairs], [Noting(rounds) for _ in pairs]
+    await asyncio.gather(
+        *(transport.ask(b"?", question) for transport, question in zip(transports, questions, strict=True))
+    )
     rounds.end()
-    for wire, (_, theirs) in zip(wires, pairs, strict=True):
-        wire.end(ConnectionAbortedError())
+    for transport, (_, theirs) in zip(transports, pairs, strict=True):
+        transport.end(ConnectionAbortedError())
         theirs.close()
     return [question.heard for question in questions]
 

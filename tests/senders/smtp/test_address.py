@@ -1,4 +1,4 @@
-"""Which addresses a mail may go to: one recipient each, in letters that a mail server can take."""
+"""Addresses that a mail may go to: one recipient each, in letters that a mail server can take."""
 
 import email
 import email.policy
@@ -32,7 +32,7 @@ def test_usable_as_it_is(address: str) -> None:
     [
         ("a@bücher.de", "a@xn--bcher-kva.de"),
         ("a@BÜCHER.Example.COM", "a@xn--bcher-kva.Example.COM"),
-        ("a@straße.de", "a@xn--strae-oqa.de"),  # and not strasse.de, which is somebody else's
+        ("a@straße.de", "a@xn--strae-oqa.de"),  # and not strasse.de, which has another owner
         ("a@bu\u0308cher.de", "a@xn--bcher-kva.de"),
         ("zoe\u0308@пример.рф", "zoë@xn--e1afmkfd.xn--p1ai"),
         ("a@例え.jp", "a@xn--r8jz45g.jp"),

@@ -19,8 +19,8 @@ from aad.senders.smtp.protocol import HungUpError, SmtpProtocol
 from tests.parts.waiting import until
 from tests.senders.script import HANG_UP, Script
 
-Make = Callable[..., Smtp]
-Letters = Callable[..., Message]
+NewSmtp = Callable[..., Smtp]
+NewMessage = Callable[..., Message]
 Within = Callable[[float], float]
 
 
@@ -64,7 +64,7 @@ async def test_aiosmtplib_knows_what_connect_asks_it(script: Script) -> None:
 
 
 async def test_a_dead_name_server_is_named_and_the_addresses_of_the_last_time_are_used(
-    script: Script, smtp: Make, message: Letters, within: Within, monkeypatch: pytest.MonkeyPatch
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive, real = threading.Event(), socket.getaddrinfo
 

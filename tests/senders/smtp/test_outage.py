@@ -11,13 +11,13 @@ from aad.ports import Unavailable
 from aad.senders.smtp import Smtp
 from tests.senders.script import HANG_UP, SILENCE, Script, eventually_sent
 
-Make = Callable[..., Smtp]
-Letters = Callable[..., Message]
+NewSmtp = Callable[..., Smtp]
+NewMessage = Callable[..., Message]
 Within = Callable[[float], float]
 
 
-async def test_a_mute_server_holds_nobody_past_his_deadline(
-    script: Script, smtp: Make, message: Letters, within: Within
+async def test_a_mute_server_holds_no_caller_past_their_deadline(
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say("banner", SILENCE)
     async with smtp(script, timeout=0.5) as sender:
@@ -30,7 +30,7 @@ async def test_a_mute_server_holds_nobody_past_his_deadline(
 
 
 @pytest.mark.parametrize("security", ["none", "tls", "starttls"])
-async def test_a_server_that_never_answers_is_left(security: str, script: Script, smtp: Make) -> None:
+async def test_a_server_that_never_answers_is_left(security: str, script: Script, smtp: NewSmtp) -> None:
     script.say("EHLO", "250-script\r\n250 STARTTLS")
     script.say("STARTTLS", "220 go on")
     if security != "starttls":
@@ -42,7 +42,7 @@ async def test_a_server_that_never_answers_is_left(security: str, script: Script
 
 
 async def test_a_dead_server_fails_fast_and_one_tries(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say("banner", SILENCE)
     async with smtp(script, timeout=0.3) as sender:
@@ -61,7 +61,7 @@ async def test_a_dead_server_fails_fast_and_one_tries(
 
 
 async def test_a_server_that_takes_few_connections_still_serves_all(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script) as sender:
         await sender.send(message(), within(10))
@@ -71,7 +71,7 @@ async def test_a_server_that_takes_few_connections_still_serves_all(
 
 
 async def test_mails_that_wait_are_told_when_nobody_can_connect(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say("banner", HANG_UP)
     async with smtp(script, connections=2) as sender:

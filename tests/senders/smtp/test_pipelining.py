@@ -1,4 +1,4 @@
-"""A mail server that takes sender, recipient and DATA in one go (RFC 2920): nothing arrives twice, or for nobody."""
+"""A mail server that takes sender, recipient and DATA in one go (RFC 2920): each mail arrives once, to its recipient."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,8 +13,8 @@ from aad.ports import AddressRefusedError, Deferred, Unavailable, Underway
 from aad.senders.smtp import Smtp
 from tests.senders.script import HANG_UP, SILENCE, Script, eventually_sent
 
-Make = Callable[..., Smtp]
-Letters = Callable[..., Message]
+NewSmtp = Callable[..., Smtp]
+NewMessage = Callable[..., Message]
 Within = Callable[[float], float]
 NOBODY = "554 5.5.1 no valid recipients"
 
@@ -53,7 +53,7 @@ async def patient(answers: bytes) -> AsyncIterator[Any]:
     server.close()
 
 
-async def test_the_envelope_goes_in_one_write(smtp: Make, message: Letters, within: Within) -> None:
+async def test_the_envelope_goes_in_one_write(smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     async with (
         patient(b"250-2.1.0\r\n250 Ok\r\n250 2.1.5 Ok\r\n354-go\r\n354 on\r\n") as server,
         smtp(server, timeout=2.0) as sender,
@@ -63,7 +63,7 @@ async def test_the_envelope_goes_in_one_write(smtp: Make, message: Letters, with
     assert b"123456" in server.heard[1]
 
 
-async def test_mails_one_after_the_other(script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_mails_one_after_the_other(script: Script, smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     async with smtp(script, connections=1) as sender:
         for _ in range(3):
             await sender.send(message(), within(10))
@@ -77,7 +77,7 @@ async def test_mails_one_after_the_other(script: Script, smtp: Make, message: Le
     [("550 5.1.1 unknown", AddressRefusedError), ("450 4.2.1 later", Deferred), ("530 5.7.0", Unavailable)],
 )
 async def test_a_refused_recipient_leaves_the_connection_in_step(
-    answer: str, raised: type[Exception], script: Script, smtp: Make, message: Letters, within: Within
+    answer: str, raised: type[Exception], script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script, connections=1) as sender:
         script.say("RCPT", answer, times=1)
@@ -89,7 +89,7 @@ async def test_a_refused_recipient_leaves_the_connection_in_step(
 
 
 async def test_a_server_that_waits_for_a_mail_to_nobody_gets_none(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script, connections=1) as sender:
         script.say("RCPT", "550 5.1.1 unknown", times=1)
@@ -102,7 +102,7 @@ async def test_a_server_that_waits_for_a_mail_to_nobody_gets_none(
 
 @pytest.mark.parametrize("cancelled", [True, False])
 async def test_a_mail_may_be_withdrawn_until_its_content_is_sent(
-    script: Script, smtp: Make, message: Letters, within: Within, *, cancelled: bool
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within, *, cancelled: bool
 ) -> None:
     async with smtp(script, connections=1) as sender:
         script.hold("DATA")
@@ -127,7 +127,7 @@ async def test_a_mail_may_be_withdrawn_until_its_content_is_sent(
 @pytest.mark.parametrize("at", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("answer", [HANG_UP, SILENCE, "421 4.4.2 I close", "what?"])
 async def test_what_breaks_before_the_content_is_sent_anew(
-    at: str, answer: str, script: Script, smtp: Make, message: Letters, within: Within
+    at: str, answer: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script, timeout=0.5, connections=1) as sender:
         await sender.send(message(), within(10))
@@ -138,7 +138,7 @@ async def test_what_breaks_before_the_content_is_sent_anew(
 
 @pytest.mark.parametrize("at", ["MAIL", "RCPT", "DATA"])
 async def test_a_fresh_connection_that_breaks_is_told(
-    at: str, script: Script, smtp: Make, message: Letters, within: Within
+    at: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say(at, HANG_UP, times=1)
     async with smtp(script, connections=1) as sender:
@@ -148,7 +148,7 @@ async def test_a_fresh_connection_that_breaks_is_told(
 
 
 async def test_nothing_is_sent_again_once_the_content_was(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script) as sender:
         await sender.send(message(), within(10))
@@ -158,7 +158,7 @@ async def test_nothing_is_sent_again_once_the_content_was(
     assert bodies(script) == 2
 
 
-async def test_data_refused(script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_data_refused(script: Script, smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     async with smtp(script, connections=1) as sender:
         script.say("DATA", "451 4.3.0 later", times=1)
         with pytest.raises(Deferred):

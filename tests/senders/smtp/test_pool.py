@@ -14,8 +14,8 @@ from tests.parts.mailbox import Mailbox, Stage
 from tests.parts.waiting import until
 from tests.senders.script import HANG_UP, SILENCE, Script, eventually_sent
 
-Make = Callable[..., Smtp]
-Letters = Callable[..., Message]
+NewSmtp = Callable[..., Smtp]
+NewMessage = Callable[..., Message]
 Within = Callable[[float], float]
 
 
@@ -23,7 +23,9 @@ async def in_thread(condition: Callable[..., Any], *args: Any) -> Any:
     return await asyncio.to_thread(condition, *args)
 
 
-async def test_many_mails_over_a_few_connections(script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_many_mails_over_a_few_connections(
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
+) -> None:
     with Mailbox() as mailbox:
         async with smtp(mailbox) as sender:
             to = [f"user{number}@example.com" for number in range(64)]
@@ -39,17 +41,17 @@ async def test_many_mails_over_a_few_connections(script: Script, smtp: Make, mes
 
 
 async def test_connections_grow_while_mails_wait(
-    script: Script, smtp: Make, message: Letters, within: Within, monkeypatch: pytest.MonkeyPatch
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script.hold("end")
     async with smtp(script, connections=12) as sender:
-        monkeypatch.setattr(pool, "SLOW", 60.0)  # nobody has waited for long
+        monkeypatch.setattr(pool, "SLOW", 60.0)  # no mail has waited for long
         sends = [asyncio.create_task(sender.send(message(f"user{n}@example.com"), within(20))) for n in range(64)]
         await script.until("end", pool.FEW)
         assert (script.connections, sender.queued) == (pool.FEW, 64 - pool.FEW)
         monkeypatch.setattr(pool, "SLOW", 0.0)  # now all have
         sends.append(asyncio.create_task(sender.send(message("late@example.com"), within(20))))
-        await script.until("end", 12)  # whoever takes a mail that has waited sees to one more connection
+        await script.until("end", 12)  # each worker that takes a mail that has waited starts one more
         script.release()
         await asyncio.gather(*sends)
         assert script.connections == 12  # as many as there may be
@@ -57,8 +59,8 @@ async def test_connections_grow_while_mails_wait(
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
-async def test_a_caller_goes_at_his_deadline_and_the_mail_arrives_once(
-    stage: Stage, smtp: Make, message: Letters, within: Within
+async def test_a_caller_goes_at_their_deadline_and_the_mail_arrives_once(
+    stage: Stage, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     with Mailbox() as mailbox:
         async with smtp(mailbox) as sender:
@@ -82,7 +84,7 @@ async def later(sending: Awaitable[Receipt]) -> Later:
     return left.value.later
 
 
-async def test_what_comes_after_the_deadline_is_known_later(smtp: Make, message: Letters, within: Within) -> None:
+async def test_what_comes_after_the_deadline_is_known_later(smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     with Mailbox() as mailbox:
         async with smtp(mailbox, connections=1) as sender:
             mailbox.hold("mail")
@@ -96,7 +98,7 @@ async def test_what_comes_after_the_deadline_is_known_later(smtp: Make, message:
 
 @pytest.mark.parametrize("cancelled", [True, False])
 async def test_a_mail_may_be_withdrawn_until_data(
-    script: Script, smtp: Make, message: Letters, within: Within, *, cancelled: bool
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within, *, cancelled: bool
 ) -> None:
     script.say("RCPT", "250 2.1.5 after a while")
     async with smtp(script, connections=1) as sender:
@@ -120,7 +122,7 @@ async def test_a_mail_may_be_withdrawn_until_data(
 
 
 async def test_from_data_on_a_mail_is_not_to_be_withdrawn(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script, connections=1) as sender:
         script.hold("end")
@@ -131,7 +133,7 @@ async def test_from_data_on_a_mail_is_not_to_be_withdrawn(
 
 
 async def test_a_mail_that_is_of_no_use_any_more_is_never_sent(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script, connections=1) as sender:
         script.hold("MAIL")
@@ -146,14 +148,14 @@ async def test_a_mail_that_is_of_no_use_any_more_is_never_sent(
     assert script.heard.count("end") == 1
 
 
-async def test_an_old_connection_is_renewed(script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_an_old_connection_is_renewed(script: Script, smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     async with smtp(script, lifetime=0.0) as sender:
         for _ in range(3):
             await sender.send(message(), within(10))
     assert script.connections == script.heard.count("QUIT") == 3
 
 
-async def test_a_full_queue_says_so_at_once(smtp: Make, message: Letters, within: Within) -> None:
+async def test_a_full_queue_says_so_at_once(smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     with Mailbox() as mailbox:
         mailbox.hold("mail")
         async with smtp(mailbox, connections=1, queue=2) as sender:
@@ -168,7 +170,7 @@ async def test_a_full_queue_says_so_at_once(smtp: Make, message: Letters, within
 
 @pytest.mark.parametrize("at", ["MAIL", "end"])
 async def test_a_stuck_mail_holds_nobody_else(
-    at: str, script: Script, smtp: Make, message: Letters, within: Within
+    at: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say(at, SILENCE, times=1)
     async with smtp(script) as sender:
@@ -181,7 +183,7 @@ async def test_a_stuck_mail_holds_nobody_else(
     assert sum("bob@example.com" in line for line in script.heard) == 20
 
 
-async def test_a_connection_dropped_while_idle(smtp: Make, message: Letters, within: Within) -> None:
+async def test_a_connection_dropped_while_idle(smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     with Mailbox() as mailbox:
         async with smtp(mailbox) as sender:
             await sender.send(message(), within(10))
@@ -193,7 +195,7 @@ async def test_a_connection_dropped_while_idle(smtp: Make, message: Letters, wit
 
 @pytest.mark.parametrize("answer", [HANG_UP, "421 4.4.2 idle for too long", "452 4.5.3 too many mails here", SILENCE])
 async def test_a_kept_connection_that_is_dead_is_replaced(
-    answer: str, script: Script, smtp: Make, message: Letters, within: Within
+    answer: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script, timeout=0.5) as sender:
         await sender.send(message(), within(10))
@@ -205,7 +207,7 @@ async def test_a_kept_connection_that_is_dead_is_replaced(
 
 @pytest.mark.parametrize("at", ["DATA", "end"])
 async def test_nothing_is_sent_again_once_data_was_said(
-    at: str, script: Script, smtp: Make, message: Letters, within: Within
+    at: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script) as sender:
         await sender.send(message(), within(10))
@@ -217,7 +219,7 @@ async def test_nothing_is_sent_again_once_data_was_said(
     assert sum(line.startswith("MAIL") for line in script.heard) == 3
 
 
-async def test_an_idle_connection_is_closed(script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_an_idle_connection_is_closed(script: Script, smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     async with smtp(script, idle=0.1) as sender:
         await sender.send(message(), within(10))
         await script.until("QUIT")
@@ -227,7 +229,7 @@ async def test_an_idle_connection_is_closed(script: Script, smtp: Make, message:
 
 
 @pytest.mark.parametrize("at", ["banner", "EHLO", "MAIL", "DATA", "end", "QUIT"])
-async def test_leaving_while_stuck(at: str, script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_leaving_while_stuck(at: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     script.say(at, SILENCE)
     sender = smtp(script, connections=1)
     before = asyncio.all_tasks()
@@ -247,7 +249,7 @@ async def test_leaving_while_stuck(at: str, script: Script, smtp: Make, message:
     assert {task for task in asyncio.all_tasks() - before if "sender mail" in task.get_name()} == set()
 
 
-async def test_leaving_waits_for_mails_under_way(smtp: Make, message: Letters, within: Within) -> None:
+async def test_leaving_waits_for_mails_under_way(smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     with Mailbox() as mailbox:
         mailbox.hold("data")
         async with smtp(mailbox) as sender:

@@ -17,8 +17,8 @@ from tests.parts.postfix import Postfix
 from tests.senders.conftest import PASSWORD, account
 from tests.senders.script import HANG_UP, Script
 
-Make = Callable[..., Smtp]
-Letters = Callable[..., Message]
+NewSmtp = Callable[..., Smtp]
+NewMessage = Callable[..., Message]
 Within = Callable[[float], float]
 
 _: type[Sender] = Smtp  # it keeps the port's promises, says mypy
@@ -37,7 +37,7 @@ def nothing_leaks(error: BaseException, *secrets: str) -> None:
 
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])
 async def test_a_mail_arrives(
-    security: Security, authority: Authority, smtp: Make, message: Letters, within: Within
+    security: Security, authority: Authority, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     with Mailbox(authority, security) as mailbox:
         sender = smtp(mailbox, host="localhost", security=security, ca_file=authority.ca_file, sender_name="Help Desk")
@@ -54,7 +54,7 @@ async def test_a_mail_arrives(
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_a_mail_arrives_behind_a_login(
-    security: Security, authority: Authority, smtp: Make, message: Letters, within: Within
+    security: Security, authority: Authority, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     with Mailbox(authority, security, "noreply", PASSWORD) as mailbox:
         settings = account(host="localhost", security=security, ca_file=authority.ca_file)
@@ -67,7 +67,7 @@ async def test_a_mail_arrives_behind_a_login(
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_postfix_takes_and_refuses(
-    *, security: Any, authority: Authority, smtp: Make, message: Letters, within: Within, tmp_path: Path
+    *, security: Any, authority: Authority, smtp: NewSmtp, message: NewMessage, within: Within, tmp_path: Path
 ) -> None:
     refused = {"bob@example.com": "550 5.1.1 no such user", "carol@example.com": "450 4.2.1 later"}
     with Postfix(tmp_path, authority, security, "noreply@example.com", PASSWORD, refused=refused) as postfix:
@@ -88,7 +88,7 @@ async def test_postfix_takes_and_refuses(
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_a_certificate_of_another_authority_is_not_trusted(
-    security: Security, authority: Authority, smtp: Make, message: Letters, within: Within, tmp_path: Path
+    security: Security, authority: Authority, smtp: NewSmtp, message: NewMessage, within: Within, tmp_path: Path
 ) -> None:
     with Mailbox(Authority(tmp_path), security, "noreply", PASSWORD) as mailbox:
         settings = account(host="localhost", security=security, ca_file=authority.ca_file)
@@ -102,7 +102,7 @@ async def test_a_certificate_of_another_authority_is_not_trusted(
 
 @pytest.mark.parametrize(("names", "expired"), [(("other.example.net",), False), (("localhost",), True)])
 async def test_a_certificate_of_another_name_or_time_is_not_trusted(
-    *, names: tuple[str, ...], expired: bool, authority: Authority, smtp: Make, message: Letters, within: Within
+    *, names: tuple[str, ...], expired: bool, authority: Authority, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     with Mailbox(security="tls", certificate=authority.certificate(*names, expired=expired)) as mailbox:
         settings = {"host": "localhost", "security": "tls", "ca_file": authority.ca_file}
@@ -112,7 +112,7 @@ async def test_a_certificate_of_another_name_or_time_is_not_trusted(
 
 
 async def test_a_wrong_password_is_said_in_clear_words(
-    authority: Authority, smtp: Make, message: Letters, within: Within
+    authority: Authority, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     with Mailbox(authority, "tls", "noreply", "another") as mailbox:
         settings = account(host="localhost", security="tls", ca_file=authority.ca_file)
@@ -126,7 +126,7 @@ async def test_a_wrong_password_is_said_in_clear_words(
                 await sender.probe()
 
 
-async def test_no_login_on_offer(script: Script, smtp: Make) -> None:
+async def test_no_login_on_offer(script: Script, smtp: NewSmtp) -> None:
     async with smtp(script, **account()) as sender:
         with pytest.raises(Unavailable, match="offers no authentication"):
             await sender.probe()
@@ -135,7 +135,7 @@ async def test_no_login_on_offer(script: Script, smtp: Make) -> None:
 
 @pytest.mark.parametrize("answer", ["", "454 4.7.0 not now", "220 go on"])
 async def test_without_starttls_nothing_is_said_in_clear(
-    answer: str, script: Script, smtp: Make, message: Letters, within: Within
+    answer: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     if answer:
         script.say("EHLO", "250-script\r\n250 STARTTLS")
@@ -151,7 +151,7 @@ async def test_without_starttls_nothing_is_said_in_clear(
 
 @pytest.mark.parametrize("code", [501, 550, 551, 552, 553, 554, 555])
 async def test_an_address_that_is_refused(
-    code: int, script: Script, smtp: Make, message: Letters, within: Within
+    code: int, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say("RCPT", f"{code} 5.1.1 <alice@example.com>: no mailbox Alice here, said 123456", times=1)
     async with smtp(script) as sender:
@@ -189,7 +189,7 @@ async def test_an_address_that_is_refused(
     ],
 )
 async def test_what_is_not_the_address_s_fault(
-    at: str, answer: str, script: Script, smtp: Make, message: Letters, within: Within
+    at: str, answer: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say(at, answer, times=1)
     async with smtp(script) as sender:
@@ -202,7 +202,7 @@ async def test_what_is_not_the_address_s_fault(
 
 @pytest.mark.parametrize("answer", ["552 5.2.2 mailbox full", "550 5.1.10 RESOLVER.ADR.RecipientNotFound"])
 async def test_an_address_that_is_refused_after_the_mail(
-    answer: str, script: Script, smtp: Make, message: Letters, within: Within
+    answer: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say("end", answer)
     async with smtp(script) as sender:
@@ -211,7 +211,9 @@ async def test_an_address_that_is_refused_after_the_mail(
 
 
 @pytest.mark.parametrize("address", ["", "a@x, b@y", "a@b.com\r\nRCPT TO:<eve@b.com>", "a" * 2000, '"a b"@c.com'])
-async def test_no_address_no_mail(address: str, script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_no_address_no_mail(
+    address: str, script: Script, smtp: NewSmtp, message: NewMessage, within: Within
+) -> None:
     async with smtp(script) as sender:
         assert not sender.usable(address)
         with pytest.raises(AddressRefusedError, match="is not one plain mail address"):
@@ -219,19 +221,19 @@ async def test_no_address_no_mail(address: str, script: Script, smtp: Make, mess
     assert not script.connections
 
 
-async def test_a_name_that_leads_nowhere(smtp: Make, script: Script) -> None:
+async def test_a_name_that_leads_nowhere(smtp: NewSmtp, script: Script) -> None:
     with pytest.raises(Unavailable, match=r"^nowhere\.invalid:[0-9]+: .*"):
         await smtp(script, host="nowhere.invalid", timeout=5.0).probe()
 
 
-async def test_nobody_listens(smtp: Make, script: Script) -> None:
+async def test_nobody_listens(smtp: NewSmtp, script: Script) -> None:
     async with smtp(script) as sender:
         await script.__aexit__(None, None, None)
         with pytest.raises(Unavailable, match=r"Connect call failed|Connection refused"):
             await sender.probe()
 
 
-async def test_it_may_be_entered_again(script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_it_may_be_entered_again(script: Script, smtp: NewSmtp, message: NewMessage, within: Within) -> None:
     sender = smtp(script)
     for _ in range(2):
         async with sender:

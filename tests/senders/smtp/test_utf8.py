@@ -18,8 +18,8 @@ from tests.parts.postfix import Postfix
 from tests.senders.conftest import PASSWORD, account
 from tests.senders.script import Script
 
-Make = Callable[..., Smtp]
-Letters = Callable[..., Message]
+NewSmtp = Callable[..., Smtp]
+NewMessage = Callable[..., Message]
 Within = Callable[[float], float]
 
 REFUSED = r"^the mail server can't take an address with non-ASCII letters \(SMTPUTF8\)$"
@@ -30,7 +30,7 @@ def mailed(script: Script) -> list[str]:
 
 
 async def test_without_smtputf8_the_address_is_refused_and_the_next_one_may_be_tried(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     async with smtp(script) as sender:
         assert sender.usable("zoë@example.com")
@@ -43,7 +43,7 @@ async def test_without_smtputf8_the_address_is_refused_and_the_next_one_may_be_t
 
 
 async def test_smtputf8_is_said_only_where_it_is_needed(
-    script: Script, smtp: Make, message: Letters, within: Within
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
 ) -> None:
     script.say("EHLO", "250-script\r\n250-8BITMIME\r\n250 SMTPUTF8")
     async with smtp(script) as sender:
@@ -59,14 +59,16 @@ async def test_smtputf8_is_said_only_where_it_is_needed(
     ]
 
 
-async def test_the_sender_s_domain_goes_in_ascii(script: Script, smtp: Make, message: Letters, within: Within) -> None:
+async def test_the_sender_s_domain_goes_in_ascii(
+    script: Script, smtp: NewSmtp, message: NewMessage, within: Within
+) -> None:
     async with smtp(script, sender_email="noreply@bücher.example") as sender:
         await sender.send(message(), within(10))
     assert mailed(script)[0] == "MAIL FROM:<noreply@xn--bcher-kva.example>"
 
 
 @pytest.mark.parametrize("smtputf8", [True, False])
-async def test_postfix(*, smtputf8: bool, smtp: Make, message: Letters, within: Within, tmp_path: Path) -> None:
+async def test_postfix(*, smtputf8: bool, smtp: NewSmtp, message: NewMessage, within: Within, tmp_path: Path) -> None:
     (tmp_path / "ca").mkdir()
     authority = Authority(tmp_path / "ca")
     settings: dict[str, Any] = {"host": "localhost", "security": "starttls", "ca_file": authority.ca_file}
