@@ -21,7 +21,7 @@ One login, and where each step of it stands:
 The rooms; tests/test_architecture.py holds which may import which:
 
     core/           the rules, pure: no await, clock, randomness, files
-    ports.py        what a plugin is: Method, Repository, Sender; Unavailable; storing.py: Store; group_lookup.py
+    ports.py        what a plugin is: Method, Repository, Sender; storing.py: Store; abilities.py: what is optional
     login/          one login at work: engine, identify, pending, lockout, single flight, messages
     enrolment/      what users are enrolled with: apps, recovery codes, the vault they are kept in
     notices/        mails to users about what changed for them

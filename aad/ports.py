@@ -11,25 +11,49 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import ClassVar, Protocol, TypeVar
 
+from aad.abilities import AcceptsAppendedCode as AcceptsAppendedCode
+from aad.abilities import AsksRepository as AsksRepository
+from aad.abilities import ChoosesAddress as ChoosesAddress
+from aad.abilities import DefaultsLanguage as DefaultsLanguage
+from aad.abilities import Enrollable as Enrollable
+from aad.abilities import FindsFaults as FindsFaults
+from aad.abilities import FindsWarnings as FindsWarnings
+from aad.abilities import ForeseesChallenge as ForeseesChallenge
+from aad.abilities import GroupLookup as GroupLookup
+from aad.abilities import KeepsFile as KeepsFile
+from aad.abilities import LimitsAnswer as LimitsAnswer
+from aad.abilities import LooksUpGroups as LooksUpGroups
+from aad.abilities import NamesMailAttribute as NamesMailAttribute
+from aad.abilities import Pretends as Pretends
+from aad.abilities import Prompts as Prompts
+from aad.abilities import Queueing as Queueing
+from aad.abilities import ReadsAttributes as ReadsAttributes
+from aad.abilities import Resends as Resends
+from aad.abilities import TellsGroups as TellsGroups
+from aad.abilities import TellsIfShared as TellsIfShared
+from aad.abilities import TellsMinutes as TellsMinutes
+from aad.abilities import UsesSenders as UsesSenders
+from aad.abilities import UsesServers as UsesServers
+from aad.abilities import accepts_appended_code as accepts_appended_code
+from aad.abilities import asks_repository as asks_repository
+from aad.abilities import is_shared as is_shared
 from aad.core.answer import Answer
 from aad.core.conversation import Login
 from aad.core.identity import User
 from aad.core.message import Draft, Message, Receipt
 from aad.core.outcome import Fact, Failure, Outcome, Success
 from aad.core.secret import Secret
-from aad.group_lookup import GroupLookup as GroupLookup  # noqa: PLC0414 - a port, too
-from aad.group_lookup import LooksUpGroups as LooksUpGroups  # noqa: PLC0414
-from aad.storing import GRACE as GRACE  # noqa: PLC0414
-from aad.storing import ROW as ROW  # noqa: PLC0414
-from aad.storing import Change as Change  # noqa: PLC0414 - a port, too
-from aad.storing import Kept as Kept  # noqa: PLC0414
-from aad.storing import RowRule as RowRule  # noqa: PLC0414
-from aad.storing import Rule as Rule  # noqa: PLC0414
-from aad.storing import Store as Store  # noqa: PLC0414
-from aad.storing import Taken as Taken  # noqa: PLC0414
-from aad.storing import Tally as Tally  # noqa: PLC0414
+from aad.storing import GRACE as GRACE
+from aad.storing import ROW as ROW
+from aad.storing import Change as Change
+from aad.storing import Kept as Kept
+from aad.storing import RowRule as RowRule
+from aad.storing import Rule as Rule
+from aad.storing import Store as Store
+from aad.storing import Taken as Taken
+from aad.storing import Tally as Tally
 
 M = TypeVar("M")
 
@@ -97,8 +121,7 @@ async def without_password(user: User) -> bool:
 class Repository(AbstractAsyncContextManager["Repository"], Protocol):
     """Where users live. Plugins of this kind stand under `[repositories.NAME]`.
 
-    Its settings may have a method `groups_are_dns() -> bool`: whether all that is told of a user's groups are DNs, so
-    that a configured group which is none would be nobody's (and `User.groups_are_dns`).
+    Optional abilities: Pretends, LooksUpGroups; of its settings TellsGroups.
     """
 
     Settings: ClassVar[type]
@@ -117,14 +140,6 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
 
     async def probe(self) -> str:
         """Try whether this repository can be used, and say how in a few words (`aad check --online`)."""
-
-
-@runtime_checkable
-class Pretends(Protocol):
-    """What a repository may do besides: one in which checking a password takes a time that can be told from none."""
-
-    async def pretend(self, user: User, deadline: float) -> None:
-        """Take as long as if the password were checked, for a user whose password must not be. Unavailable."""
 
 
 class AddressRefusedError(Exception):
@@ -160,7 +175,7 @@ class Record(Protocol):
 class Sender(AbstractAsyncContextManager["Sender"], Protocol):
     """How a message travels. Plugins of this kind stand under `[senders.NAME]`.
 
-    One that has a queue may say so: `queued`, an int, is how many messages nobody carries yet.
+    Optional ability: Queueing.
     """
 
     Settings: ClassVar[type]
@@ -188,16 +203,8 @@ class Method(Protocol[M]):
 
     `Memo`: a frozen dataclass of numbers and strings that comes back with the answer; a store can keep it as JSON.
     `proves`: "password", "code" ...: the word that the log puts before `.accepted` and `.refused`.
-    What a method may have besides:
-
-    - `__aenter__`, `__aexit__`: something to open; it is entered and left, as repositories and senders are;
-    - `reads` in its settings: names of the user's attributes that the repositories read for it (`User.attributes`);
-    - `asks_repository = True`: its verdict is that of `Repository.authenticate`, on the account's state too, which else
-      `User.barred` decides; search and bind are one job then;
-    - `unasked = True`: it takes a code that came with the password, unasked;
-    - `foreseen(login, now) -> Challenge | None`: what `begin` will say if its message goes out; the engine keeps that
-      before, so that another node, which goes on for one that died in between, sends no second message;
-    - `async ready(user) -> bool`: users are enrolled for it; where it says no, a chain gives way to the next that fits.
+    One that has something to open also has `__aenter__` and `__aexit__`, and is entered and left as repositories and
+    senders are. Optional abilities: Enrollable, ForeseesChallenge, AsksRepository, AcceptsAppendedCode.
     """
 
     Settings: ClassVar[type]

@@ -71,8 +71,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     Times are seconds of the store's own clock, `now()`, which no step of the wall clock touches (requirement: a
     code's life) and which goes on over a restart of the daemon.
 
-    One in which nobody else begins logins of the same users may say so, `shared = False`: else each is claimed first
-    (`aad.login.lease`).
+    Optional ability: TellsIfShared. A store without it is taken to be shared by other nodes.
     """
 
     Settings: ClassVar[type]

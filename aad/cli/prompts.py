@@ -12,7 +12,7 @@ from aad.core.identity import User
 from aad.core.language import lookup
 from aad.core.secret import Secret
 from aad.daemon import assembly
-from aad.ports import Sender
+from aad.ports import ChoosesAddress, DefaultsLanguage, Prompts, Sender, TellsMinutes, UsesSenders
 from aad.radius.prompt_encoding import Wording, unwritable
 
 REFERENCE = "K7QD2M"  # of nobody; as long as each is
@@ -40,7 +40,7 @@ class Asking:
     @property
     def attribute(self) -> str:
         """Which of the user's attributes holds the address; empty: his mail address."""
-        return str(getattr(self.settings, "address_attribute", ""))
+        return self.settings.address_attribute if isinstance(self.settings, ChoosesAddress) else ""
 
     def values(self, user: User) -> dict[str, str]:
         """Return what fills the prompts for a user, his longest mask of all; nothing: they have no macros."""
@@ -51,7 +51,7 @@ class Asking:
         ]
         if not shown:
             return {}
-        minutes = getattr(self.settings, "minutes", "")
+        minutes = self.settings.minutes if isinstance(self.settings, TellsMinutes) else ""
         longest = max(shown, key=len)
         return {"recipient": longest, "reference": REFERENCE, "user": macros.clean(user.name), "minutes": minutes}
 
@@ -62,7 +62,8 @@ class Asking:
 
     def language(self, user: User) -> str:
         """Return which language a user is asked in; empty: there is but one."""
-        return lookup(user.language, self.prompts, getattr(self.settings, "language", ""))
+        default = self.settings.language if isinstance(self.settings, DefaultsLanguage) else ""
+        return lookup(user.language, self.prompts, default)
 
 
 def asking(config: Config, chain: tuple[str, ...]) -> Iterator[Asking]:
@@ -70,8 +71,8 @@ def asking(config: Config, chain: tuple[str, ...]) -> Iterator[Asking]:
     senders = assembly.senders(config, Secret(b""))
     for position, name in enumerate(chain):
         settings = config.methods[name].settings
-        own = {each: senders[each] for each in getattr(settings, "senders", ())}
-        if hasattr(settings, "prompts") and (own or position):
+        own = {each: senders[each] for each in (settings.senders if isinstance(settings, UsesSenders) else ())}
+        if isinstance(settings, Prompts) and (own or position):
             yield Asking(f"methods.{name}", settings, settings.prompts(), own)
 
 

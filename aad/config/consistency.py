@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aad.abilities import NamesMailAttribute
 from aad.config import decoys, selectors, strength
 from aad.config.asked import Asked
 from aad.config.client import Client
@@ -32,7 +33,8 @@ def select(decoder: Decoder, parts: Parts) -> None:
 
 def traits(plugin_class: Callable[[str, str], Any], parts: Parts) -> dict[str, Trait]:
     """Return what is known of each method before anybody logs in."""
-    mail = {str(getattr(one.settings, "email_attribute", "")).lower() for one in parts["repositories"].values()}
+    repositories = [one.settings for one in parts["repositories"].values()]
+    mail = {one.email_attribute.lower() if isinstance(one, NamesMailAttribute) else "" for one in repositories}
     return {
         name: strength.trait(name, plugin_class("methods", one.type), one.settings, frozenset(mail))
         for name, one in parts["methods"].items()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from aad.abilities import FindsFaults, FindsWarnings
 from aad.config.faults import Fault, Findings, KeyPath, did_you_mean, dotted
 from aad.config.files import Table, Tree
 from aad.config.portal import NAME as PORTAL
@@ -77,9 +78,11 @@ class Decoder:
         if missing or _BROKEN in values.values() or table.keys() - fields.keys():
             return None
         settings = cls(**values)
-        broken = self._said(settings, "faults", at, self.fault)
-        self._said(settings, "warnings", at, self.warn)
-        return None if broken else settings
+        faults = list(settings.faults()) if isinstance(settings, FindsFaults) else []
+        self._each(faults, at, self.fault)
+        if isinstance(settings, FindsWarnings):
+            self._each(list(settings.warnings()), at, self.warn)
+        return None if faults else settings
 
     def _all(self, kind: str, at: KeyPath) -> Any:
         """Return every name of a table, for a key that was left out."""
@@ -147,12 +150,10 @@ class Decoder:
             raise ValueError(message)
 
     @staticmethod
-    def _said(settings: object, hook: str, at: KeyPath, note: Any) -> bool:
-        """Ask the settings themselves, where they have a `hook`; say whether they had anything to say."""
-        said: Iterable[tuple[str, str]] = list(getattr(settings, hook, tuple)())
-        for key, what in said:
+    def _each(found: Iterable[tuple[str, str]], at: KeyPath, note: Callable[[KeyPath, str], None]) -> None:
+        """Note what the settings themselves found, each with its key below `at`."""
+        for key, what in found:
             note((*at, *key.split(".")) if key else at, what)
-        return bool(said)
 
 
 @cache  # it is compiled anew at each call, and there may be thousands of clients

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aad.abilities import DefaultsLanguage, Prompts
 from aad.config.asked import Asked
 from aad.config.faults import KeyPath
 from aad.core.strength import PASSWORD
@@ -43,8 +44,8 @@ def _of_event(at: KeyPath, asked: Asked) -> Iterator[tuple[KeyPath, str]]:
 
 def _of_method(name: str, settings: Any) -> Iterator[tuple[KeyPath, str]]:
     """Look at the prompts of the method's own language: no other is shown, as a user's language is the user's own."""
-    prompts = settings.prompts() if hasattr(settings, "prompts") else {}
-    language = getattr(settings, "language", "")
+    prompts = settings.prompts() if isinstance(settings, Prompts) else {}
+    language = settings.language if isinstance(settings, DefaultsLanguage) else ""
     for key, prompt in prompts.get(language, {}).items():
         yield from _own(("methods", name, key), prompt)
 

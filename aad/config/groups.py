@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
+from aad.abilities import TellsGroups
 from aad.config.decode import Decoder
 from aad.config.faults import KeyPath, dotted
 from aad.core.group_name import wrong_with
-
-
-@runtime_checkable
-class TellsGroups(Protocol):
-    """Settings of a repository that know how it names groups."""
-
-    def groups_are_dns(self) -> bool:
-        """Say whether all that is told of a user's groups are DNs."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from aad.abilities import KeepsFile
 from aad.config import consistency, sections
 from aad.config.client import Client
 from aad.config.decode import Decoder
@@ -93,8 +94,7 @@ class Config:
 
 
 def _state_folder(store: Plugin | None) -> Path | None:
-    path: Path | None = getattr(store.settings, "path", None) if store else None
-    return path.parent if path else None
+    return store.settings.path.parent if store and isinstance(store.settings, KeepsFile) else None
 
 
 def load(file: Path, types: Types) -> Config:
@@ -132,9 +132,9 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     common = decoder.settings(sections.Store, {key: store[key] for key in own}, ("store",))
     parts["key"] = common.key if common else None
     parts["daemon_user"] = common.daemon_user if common else ""
-    if "daemon_user" in own and parts["store"] and hasattr(parts["store"].settings, "path"):
+    if "daemon_user" in own and parts["store"] and isinstance(parts["store"].settings, KeepsFile):
         decoder.warn(("store", "daemon_user"), "isn't used: it is whoever owns the folder of the store's file")
-    if common and common.key is None and parts["store"] and not hasattr(parts["store"].settings, "path"):
+    if common and common.key is None and parts["store"] and not isinstance(parts["store"].settings, KeepsFile):
         decoder.fault(("store", "key"), f"missing: {_SAME_KEY}")
     for kind, cls in (("clients", Client), ("chains", sections.Chain), ("events", sections.Event)):
         parts[kind] = _each(decoder, kind, cls)

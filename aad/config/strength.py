@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aad.abilities import ChoosesAddress, Enrollable, UsesSenders, asks_repository
 from aad.config.asked import Asked
 from aad.config.client import Client
 from aad.config.decode import Decoder
@@ -18,13 +19,13 @@ _MEANT = f'fewer_proofs = "{INTENDED}" in [events.{{0}}]'
 
 def trait(name: str, cls: Any, settings: Any, mail: frozenset[str]) -> Trait:
     """Return what is known of a method by its class and settings; `mail`: the attributes of mail addresses, folded."""
-    thing, sends = name, bool(getattr(settings, "senders", ()))
-    if getattr(cls, "asks_repository", False):
+    thing, sends = name, isinstance(settings, UsesSenders) and bool(settings.senders)
+    if asks_repository(cls):
         thing = "the repository's"
     elif sends:
-        attribute = str(getattr(settings, "address_attribute", "")).lower()
+        attribute = settings.address_attribute.lower() if isinstance(settings, ChoosesAddress) else ""
         thing = f"sent to {'' if attribute in mail else attribute}"
-    return Trait(proves=cls.proves, thing=thing, enrolled=hasattr(cls, "ready"), sends=sends)
+    return Trait(proves=cls.proves, thing=thing, enrolled=issubclass(cls, Enrollable), sends=sends)
 
 
 def warn(decoder: Decoder, events: Mapping[str, Asked], https: Any) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aad import guard
+from aad import guard, ports
 from aad.config import Config, Plugin
 from aad.config.replies import asked_for
 from aad.config.sections import Limits
@@ -36,7 +36,20 @@ from aad.login.signer import Signer
 from aad.login.single_flight import SingleFlight
 from aad.notices.kept import Notices, What
 from aad.notices.mailing import Route
-from aad.ports import Method, Record, Repository, Sender, Store, Unavailable, Wiring
+from aad.ports import (
+    ChoosesAddress,
+    DefaultsLanguage,
+    Enrollable,
+    LimitsAnswer,
+    Method,
+    ReadsAttributes,
+    Record,
+    Repository,
+    Sender,
+    Store,
+    Unavailable,
+    Wiring,
+)
 from aad.texts import LANGUAGES
 
 
@@ -116,7 +129,7 @@ async def opened_store(config: Config, outages: Outages | None = None) -> AsyncI
 
 def repositories(config: Config, key: Secret, outages: Outages | None = None) -> dict[str, Repository]:
     """Make every repository; each reads of a user what replies and methods have use for."""
-    read = (name for plugin in config.methods.values() for name in getattr(plugin.settings, "reads", ()))
+    read = (name for plugin in config.methods.values() for name in _reads(plugin))
     attributes, deciding = tuple(dict.fromkeys((*asked_for(config.replies), *read))), _deciding_by_state(config)
     return {
         name: built(plugin, Wiring(name=name, key=key, attributes=attributes, account_state=name in deciding), outages)
@@ -124,9 +137,13 @@ def repositories(config: Config, key: Secret, outages: Outages | None = None) ->
     }
 
 
+def _reads(method: Plugin) -> tuple[str, ...]:
+    return method.settings.reads if isinstance(method.settings, ReadsAttributes) else ()
+
+
 def asks_repository(config: Config, method: str) -> bool:
     """Say whether a method is a password that the user's repository checks."""
-    return getattr(plugin_registry.plugin_class("methods", config.methods[method].type), "asks_repository", False)
+    return ports.asks_repository(plugin_registry.plugin_class("methods", config.methods[method].type))
 
 
 def _deciding_by_state(config: Config) -> set[str]:
@@ -215,7 +232,7 @@ def _decoys_last(config: Config) -> float:
     """Return for how many seconds a decoy may wait: as long as any method of a chain that decoys stand for."""
     chains = (event.chains[0] for event in events(config).values() if event.decoy)
     settings = (config.methods[method].settings for chain in chains for method in chain.methods)
-    return max((float(getattr(each, "period", 0.0)) for each in settings), default=0.0)
+    return max((float(each.period) for each in settings if isinstance(each, LimitsAnswer)), default=0.0)
 
 
 async def _warned(notices: Notices, user: User, place: str) -> None:
@@ -226,7 +243,7 @@ async def _warned(notices: Notices, user: User, place: str) -> None:
 def enrolling(config: Config, store: Store) -> dict[str, Enrolment]:
     """Make the methods that users are enrolled for, alone, to see who is. Unavailable."""
     classes = {name: plugin_registry.plugin_class("methods", plugin.type) for name, plugin in config.methods.items()}
-    names = [name for name, cls in classes.items() if hasattr(cls, "ready")]
+    names = [name for name, cls in classes.items() if issubclass(cls, Enrollable)]
     key = installation_key(config) if names else Secret(b"")
     return {name: enrolment(config.methods[name], store, key) for name in names}
 
@@ -248,14 +265,15 @@ def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
 def notice_route(config: Config, engine: Engine, mailers: Mapping[str, Sender]) -> Route:
     """Return how notices go: as the first method that sends codes sends them, else by the first sender."""
     portal = config.https.portal if config.https else None
-    sending = (each.settings for each in config.methods.values() if hasattr(each.settings, "address_attribute"))
+    sending = (each.settings for each in config.methods.values() if isinstance(each.settings, ChoosesAddress))
     settings = next(sending, None)
     names = settings.senders if settings else tuple(mailers)[:1]
+    language = settings.language if isinstance(settings, DefaultsLanguage) else ""
     return Route(
         repositories=engine.identify.repositories,
         senders=[(name, mailers[name]) for name in names],
         attribute=settings.address_attribute if settings else "",
-        language=lookup(getattr(settings, "language", ""), LANGUAGES, portal.language if portal else LANGUAGES[0]),
+        language=lookup(language, LANGUAGES, portal.language if portal else LANGUAGES[0]),
         contact=portal.contact if portal else "",
     )
 

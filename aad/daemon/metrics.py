@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from aad.config import Config
+from aad.config import Config, Plugin
 from aad.config.sections import metrics_place
 from aad.daemon import plugin_registry
 from aad.logs.log import Log
 from aad.metrics.counters import Counters, Names
 from aad.metrics.exposition import CONTENT_TYPE
 from aad.metrics.families import families
-from aad.metrics.gauges import Gauges, Queueing, Reloads
+from aad.metrics.gauges import Gauges, Reloads
 from aad.metrics.http_server import HttpServer, Response
 from aad.metrics.listen_address import ListenAddress
-from aad.ports import Sender, Store, Unavailable
+from aad.ports import Queueing, Sender, Store, Unavailable, UsesServers
 from aad.radius.server import Server
 
 FRESH = 1.0  # seconds that a page is good for: who asks more often gets it again
@@ -108,13 +108,17 @@ class Lately:
             return self._said
 
 
+def _servers(plugin: Plugin) -> tuple[str, ...]:
+    return plugin.settings.servers if isinstance(plugin.settings, UsesServers) else ()
+
+
 def _names(config: Config) -> Names:
     back_ends = [("store", "store"), *(("sender", name) for name in config.senders)]
     for name, plugin in config.repositories.items():
         back_ends.append(("repository", name))
-        back_ends += [("server", server) for server in getattr(plugin.settings, "servers", ())]
+        back_ends += [("server", server) for server in _servers(plugin)]
     for plugin in config.methods.values():
-        back_ends += [("server", server) for server in getattr(plugin.settings, "servers", ())]
+        back_ends += [("server", server) for server in _servers(plugin)]
     return Names(
         clients={name: events[0] for name, events in config.events_by_client.items()},
         senders=tuple(config.senders),

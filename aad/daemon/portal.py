@@ -27,7 +27,7 @@ from aad.portal.page_request import PortalContext
 from aad.portal.pages import Pages
 from aad.portal.sessions import Sessions
 from aad.portal.user_status import MethodConfig, UserStatus
-from aad.ports import Record, Sender, Store
+from aad.ports import ChoosesAddress, Record, Resends, Sender, Store
 
 PROOF = "before a change"
 """What the names of tests end with that come before a change of enrolment: it stands in mails and in the log."""
@@ -85,13 +85,13 @@ def _means(
         if _proves(config, name) != "code":
             continue
         settings = plugin.settings
-        named = getattr(settings, "senders", ()) if hasattr(settings, "address_attribute") else ()
+        sends = settings if isinstance(settings, ChoosesAddress) else None
         yield MethodConfig(
             name=name,
             type=plugin.type,
-            resends=hasattr(settings, "resend_after"),
-            sender=senders[named[0]] if named else None,
-            attribute=getattr(settings, "address_attribute", ""),
+            resends=isinstance(settings, Resends),
+            sender=senders[sends.senders[0]] if sends and sends.senders else None,
+            attribute=sends.address_attribute if sends else "",
             enrolment=enrolments.get(name),
             tests={each: _test(name, each, event) for each in event.repositories},
             proofs={each: f"{_test(name, each, event)} {PROOF}" for each in event.repositories},

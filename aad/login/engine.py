@@ -309,7 +309,7 @@ class Engine:
 
     def _appended_code(self, asked: Asked, turn: Turn) -> Answer | None:
         """Return the answer to a challenge that came with the password."""
-        return turn.attempt.appended_code if asked.again or self.identify.unasked(asked.method) else None
+        return turn.attempt.appended_code if asked.again or self.identify.accepts_appended_code(asked.method) else None
 
     def _turn(self, attempt: Attempt, log: LoginLog) -> Turn:
         lease = self.pending.lease(attempt.deadline)

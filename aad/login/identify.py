@@ -16,7 +16,17 @@ from aad.login.guess_counting import PasswordGuess
 from aad.login.lockout import Lockout
 from aad.login.login_log import LoginLog
 from aad.login.outages import Outages
-from aad.ports import AmbiguousUserError, Found, Method, Pretends, Repository, without_password
+from aad.ports import (
+    AmbiguousUserError,
+    Enrollable,
+    Found,
+    Method,
+    Pretends,
+    Repository,
+    accepts_appended_code,
+    asks_repository,
+    without_password,
+)
 
 NONCE_OCTETS = 16
 Waits = Callable[[Running], Awaitable[bool]]
@@ -169,7 +179,7 @@ class Identify:
     def _firsts(self, fits: Sequence[Chain]) -> Sequence[Chain]:
         """Return the chains that may turn out to be the one asked: up to one that needs no enrolment."""
         for number, chain in enumerate(fits):
-            if not any(hasattr(self.methods[method], "ready") for method in chain.methods):
+            if not any(isinstance(self.methods[method], Enrollable) for method in chain.methods):
                 return fits[: number + 1]
         return fits
 
@@ -179,7 +189,7 @@ class Identify:
 
     def asks_repository(self, method: str) -> bool:
         """Say whether a method is a password that the user's repository checks."""
-        return getattr(self.methods[method], "asks_repository", False)
+        return asks_repository(self.methods[method])
 
     def shuts_out(self, event: str, user: User) -> Bar | None:
         """Return what ends the session of a user who has logged in for `event`: their account is barred by now.
@@ -191,9 +201,9 @@ class Identify:
             return None
         return bar
 
-    def unasked(self, method: str) -> bool:
+    def accepts_appended_code(self, method: str) -> bool:
         """Say whether a method takes a code that came with the password, before it asked for any."""
-        return getattr(self.methods.get(method), "unasked", False)
+        return accepts_appended_code(self.methods.get(method))
 
     async def read(self, running: Running, attempt: Attempt, waits: Waits) -> tuple[Running, Attempt]:
         """Decide whether a code stands behind the password, where only its length tells.
@@ -208,7 +218,9 @@ class Identify:
         login = running.login
         if login.mark:
             login = replace(login, mark=self._mark(apart, self.named(apart)))
-        if len(methods) > 1 and (self.unasked(methods[1]) or await waits(Running(login=login, position=1))):
+        if len(methods) > 1 and (
+            self.accepts_appended_code(methods[1]) or await waits(Running(login=login, position=1))
+        ):
             return replace(running, login=login, answer=password), apart
         return running, replace(attempt, maybe_split=None)
 
@@ -242,7 +254,7 @@ def open_to(user: User, chains: tuple[Chain, ...], asks_repository: Callable[[st
 async def not_ready(methods: Mapping[str, Any], user: User, chain: Chain) -> str:
     """Return the first method of a chain that the user isn't enrolled for, or "". Unavailable."""
     for name in chain.methods:
-        ready: Callable[[User], Awaitable[bool]] | None = getattr(methods.get(name), "ready", None)
-        if ready is not None and not await ready(user):
+        method = methods.get(name)
+        if isinstance(method, Enrollable) and not await method.ready(user):
             return name
     return ""

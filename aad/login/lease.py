@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from aad.ports import Store, Tally, Unavailable
+from aad.ports import Store, Tally, Unavailable, is_shared
 
 T = TypeVar("T")
 KIND = "claim"  # nodes of several versions share a store: the name of the counters stays
@@ -39,7 +39,7 @@ class Lease:
         """Hold nothing yet. `kind`: of the counters in the store."""
         self._store, self._deadline, self._owner = store, deadline, ""
         self._kind, self._slack = kind, slack
-        self._needed = always or getattr(store, "shared", True)
+        self._needed = always or is_shared(store)
 
     async def acquire_or(self, owner: str, found: Callable[[], Awaitable[T | None]]) -> T | None:
         """Acquire the lease of `owner`, then look whether the work is done already: return what is `found`, or None.

@@ -59,7 +59,7 @@ class EnrolledCode:
 
     Memo: ClassVar[type] = Asked
     proves: ClassVar[str] = "code"
-    unasked: ClassVar[bool] = True
+    accepts_appended_code: ClassVar[bool] = True
 
     def __init__(self, settings: EnrolledCodeSettings, wiring: Wiring) -> None:
         """Keep what it gets."""

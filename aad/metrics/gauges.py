@@ -4,16 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
-
-
-@runtime_checkable
-class Queueing(Protocol):
-    """A sender that has a queue, and says so."""
-
-    @property
-    def queued(self) -> int:
-        """Count the messages that nobody carries yet."""
 
 
 @dataclass(kw_only=True)

@@ -243,7 +243,7 @@ class App(Opened):
 
     Memo: ClassVar[type] = Asked
     proves: ClassVar[str] = "code"
-    unasked: ClassVar[bool] = True
+    accepts_appended_code: ClassVar[bool] = True
 
     async def begin(self, _login: Login, _answer: Answer | None, now: float, _deadline: float) -> Outcome[Asked]:
         return self._asked(Asked(), now)
