@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from aad.config.decode import undecodable
-from aad.ports import Method, Repository, Sender, Store
+from aad.guard.conformance import faults
 
 BUILT_IN = {
     "methods": {
@@ -28,7 +24,6 @@ BUILT_IN = {
     "senders": {"smtp": "aad.senders.smtp:Smtp"},
     "stores": {"sqlite": "aad.stores.sqlite:Sqlite", "valkey": "aad.stores.valkey:Valkey"},
 }
-_PORTS: dict[str, Any] = {"methods": Method, "repositories": Repository, "senders": Sender, "stores": Store}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +46,7 @@ class Brought:
             return _attribute(self.place)
         try:
             found = _attribute(self.place)
-            wrong = list(_wrong(self.kind, found))
+            wrong = list(faults(self.kind, found))
         except BaseException as error:  # whatever a foreign module does while it is imported
             message = f"{self.place} of {self.package}: {type(error).__name__}: {error}"
             raise ImportError(message) from error
@@ -126,25 +121,3 @@ def _attribute(place: str) -> Any:
 
 def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist else ""
-
-
-def _wrong(kind: str, found: Any) -> Iterator[str]:
-    """Yield what keeps a class from being a plugin of its kind, by the port's own words."""
-    if not isinstance(found, type):
-        yield "should be a class"
-        return
-    port = _PORTS[kind]
-    if lacks := [name for name in _members(port) if not hasattr(found, name)]:
-        yield f"lacks {', '.join(lacks)} (aad.ports.{port.__name__})"
-    for name in ("Settings", "Memo"):
-        if hasattr(found, name) and not dataclasses.is_dataclass(getattr(found, name)):
-            yield f"{name} should be a dataclass"
-        elif name == "Settings" and hasattr(found, name):
-            yield from undecodable(getattr(found, name))
-
-
-def _members(port: Any) -> list[str]:
-    """Return what a port demands, in its order."""
-    declared = [*port.__annotations__, *vars(port)]
-    entered = ["__aenter__", "__aexit__"] if issubclass(port, AbstractAsyncContextManager) else []
-    return [*dict.fromkeys(name for name in declared if not name.startswith("_")), *entered]

@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Protocol, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from aad.core.conversation import Login
-from aad.core.identity import User
-from aad.core.outcome import Challenge
+from aad.abilities import OF_PLUGINS
 from aad.ports import (
     AddressRefusedError,
     AmbiguousUserError,
     Later,
-    LooksUpGroups,
     Method,
     Repository,
     Sender,
@@ -33,14 +30,6 @@ FOLLOWING = 3600.0  # ... for one that waits until a message is settled
 M = TypeVar("M")
 
 
-class _Abilities(Protocol[M]):
-    """What a method may have besides its port's members (`aad.ports.Method`)."""
-
-    def foreseen(self, login: Login, now: float) -> Challenge[M] | None: ...
-
-    async def ready(self, user: User) -> bool: ...
-
-
 @dataclass(frozen=True)
 class Call:
     """One member of a port. `deadline`: at which position it is given one; None: it has `seconds`."""
@@ -53,13 +42,9 @@ class Call:
     seconds: float
 
 
-_PORTS: dict[str, tuple[Any, ...]] = {
-    "methods": (Method, _Abilities),
-    "repositories": (Repository, LooksUpGroups),
-    "senders": (Sender,),
-    "stores": (Store,),
-    "later": (Later,),
-}
+PORTS: dict[str, Any] = {"methods": Method, "repositories": Repository, "senders": Sender, "stores": Store}
+"""The port of each kind of plugin."""
+
 _RAISES: dict[str, tuple[type[Exception], ...]] = {
     "find": (AmbiguousUserError,),
     "send": (AddressRefusedError, Underway),
@@ -73,13 +58,23 @@ _SECONDS = {"probe": TRYING, "receipt": FOLLOWING}
 @cache
 def calls(kind: str) -> Mapping[str, Call]:
     """Return the calls of a kind of plugin, by name: what its port demands, and what it may have besides."""
-    ports = _PORTS[kind]
     return {
         name: _call(name, member)
-        for port in ports
+        for port in _ports(kind)
         for name, member in vars(port).items()
         if inspect.isfunction(member) and not name.startswith("_")
     }
+
+
+@cache
+def values(kind: str) -> frozenset[str]:
+    """Return the names of a kind's abilities that are values: `queued`, `asks_repository`."""
+    declared = (name for port in OF_PLUGINS.get(kind, ()) for name in (*port.__annotations__, *vars(port)))
+    return frozenset(name for name in declared if not name.startswith("_")) - calls(kind).keys()
+
+
+def _ports(kind: str) -> tuple[Any, ...]:
+    return (Later,) if kind == "later" else (PORTS[kind], *OF_PLUGINS[kind])
 
 
 def fits(value: Any, hint: Any) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from aad.config import Plugin
 from aad.core.raised import raised
-from aad.guard.contract import Call, calls
+from aad.guard.contract import Call, calls, values
 from aad.guard.held import Held
 from aad.login.outages import Outages
 from aad.ports import MisbehavedError, Unavailable, Underway, Wiring
@@ -40,7 +42,10 @@ class Guarded:
         self._held = held
 
     def __getattr__(self, name: str) -> Any:
-        """Return what isn't a call: `proves`, `Memo`, `queued`. AttributeError, MisbehavedError."""
+        """Return what is neither a call nor an ability: `proves`, `Memo`. AttributeError, MisbehavedError."""
+        return self._value(name)
+
+    def _value(self, name: str) -> Any:
         try:
             return getattr(self._plugin, name)
         except AttributeError:
@@ -73,7 +78,12 @@ class Opened(Guarded):
 def _guarded(kind: str, plugin: Any, held: Held) -> Any:
     """Return the plugin with every call of its port that it has held to its contract."""
     base = Opened if hasattr(plugin, "__aenter__") else Guarded
-    members = {name: _member(call) for name, call in calls(kind).items() if hasattr(plugin, name)}
+    members: dict[str, Any] = {name: _member(call) for name, call in calls(kind).items() if hasattr(plugin, name)}
+    # Of the class, since isinstance looks no further for an ability from Python 3.12 on. getattr_static: nothing runs.
+    absent = object()
+    for name in values(kind):
+        if inspect.getattr_static(plugin, name, absent) is not absent:
+            members[name] = property(partial(Guarded._value, name=name))  # noqa: SLF001 - our own
     return type(f"Guarded{type(plugin).__name__}", (base,), members)(plugin, held)
 
 

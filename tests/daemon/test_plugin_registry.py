@@ -12,6 +12,7 @@ import pytest
 from aad.cli import main
 from aad.config import ConfigError, load
 from aad.daemon import plugin_registry
+from aad.guard import conformance
 
 GOOD = """
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class Trust:
     async def begin(self, login, answer, now, deadline): return Success()
     async def verify(self, login, memo, answer, now, deadline): return Success()
 """
+KEY = '    word: str = option("", "Any.")\n'
 CONFIG = """
 [clients.gateway]
 networks = ["192.0.2.1"]
@@ -88,7 +90,7 @@ def rows(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, str, str], dict[
 def test_every_built_in_type_keeps_to_its_port() -> None:
     for kind, types in plugin_registry.BUILT_IN.items():
         for name in types:
-            assert not list(plugin_registry._wrong(kind, plugin_registry.plugin_class(kind, name))), name
+            assert not list(conformance.faults(kind, plugin_registry.plugin_class(kind, name))), name
 
 
 def test_a_package_s_method_is_one_like_any_other(bring: Bring, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,6 +141,115 @@ def test_one_that_cannot_be_loaded_is_a_fault_that_names_it(
     assert fault(file) == f'methods.trust.type: "trust" can\'t be loaded: {said}'
     assert main(["plugins"]) == 0
     assert f"  can't be loaded: {said}\n" in capsys.readouterr().out
+
+
+def with_(member: str) -> str:
+    return f"{GOOD}    {member}\n"
+
+
+def with_settings(member: str) -> str:
+    return GOOD.replace(KEY, f"{KEY}    {member}\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (with_("def forseen(self, login, now): pass"), "forseen: did you mean foreseen (aad.ports.ForeseesChallenge)?"),
+        (with_("def foresee(self, login, now): pass"), "foresee: did you mean foreseen (aad.ports.ForeseesChallenge)?"),
+        (with_("async def redy(self, user): pass"), "redy: did you mean ready (aad.ports.Enrollable)?"),
+        (with_("ask_repository = True"), "ask_repository: did you mean asks_repository (aad.ports.AsksRepository)?"),
+        (
+            with_settings('adress_attribute: str = option("", "Any.")'),
+            "Settings.adress_attribute: did you mean address_attribute (aad.ports.ChoosesAddress)?",
+        ),
+        (
+            with_settings("def prompst(self): return {}"),
+            "Settings.prompst: did you mean prompts (aad.ports.Prompts)?",
+        ),
+        (
+            GOOD.replace("async def verify", "async def verfy"),
+            "lacks verify (aad.ports.Method); verfy: did you mean verify (aad.ports.Method)?",
+        ),
+        (
+            with_("def foreseen(self, login): pass"),
+            "foreseen should take (login, now) and takes (login) (aad.ports.ForeseesChallenge)",
+        ),
+        (
+            GOOD.replace("memo, answer, now, deadline", "memo, answer, deadline, now"),
+            (
+                "verify should take (login, memo, answer, now, deadline) "
+                "and takes (login, memo, answer, deadline, now) (aad.ports.Method)"
+            ),
+        ),
+        (
+            with_("async def ready(self, user, more): pass"),
+            "ready should take (user) and takes (user, more) (aad.ports.Enrollable)",
+        ),
+        (with_("def ready(self, user): return True"), "ready should be async (aad.ports.Enrollable)"),
+        (
+            with_("async def foreseen(self, login, now): pass"),
+            "foreseen should not be async (aad.ports.ForeseesChallenge)",
+        ),
+        (with_("ready = True"), "ready should be a function (aad.ports.Enrollable)"),
+        (
+            with_("def asks_repository(self): return True"),
+            "asks_repository should be a value, and is a function (aad.ports.AsksRepository)",
+        ),
+        (
+            with_("asks_repository = property(lambda self: False)"),
+            "asks_repository should be a value of the class (aad.ports.AsksRepository)",
+        ),
+        (with_('asks_repository = "yes"'), "asks_repository should be bool (aad.ports.AsksRepository)"),
+        (
+            with_settings('senders: str = option("", "Any.")'),
+            "Settings.senders should be tuple[str, ...] (aad.ports.UsesSenders)",
+        ),
+        (
+            with_settings("@property\n    def reads(self) -> str: return ''"),
+            "Settings.reads should be tuple[str, ...] (aad.ports.ReadsAttributes)",
+        ),
+        (
+            with_settings('address_attribute: str = option("", "Any.")'),
+            "Settings.address_attribute needs senders beside it (aad.ports.ChoosesAddress)",
+        ),
+        (
+            with_settings("def faults(self, more): pass"),
+            "Settings.faults should take () and takes (more) (aad.ports.FindsFaults)",
+        ),
+    ],
+)
+def test_an_ability_that_is_misspelt_or_half_there_is_a_fault(bring: Bring, code: str, why: str) -> None:
+    bring("a-bad-one", code)
+    with pytest.raises(ImportError) as error:
+        plugin_registry.plugin_class("methods", "trust")
+    assert str(error.value) == f"a_bad_one:Trust of a-bad-one: {why}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        with_("def foreseen(self, login, now, more=None): pass"),
+        with_("def foreseen(self, *given): pass"),
+        with_("def foreseen(self, _login, _now): pass"),
+        with_("foreseen = staticmethod(lambda login, now: None)"),
+        with_("foreseen = classmethod(lambda cls, login, now: None)"),
+        with_("async def ready(self, user): return True"),
+        with_("accepts_appended_code = property(lambda self: True)"),
+        with_("def _forseen(self): pass"),
+        with_("async def read(self, login, answer): pass"),
+        with_("def already(self): pass\n    foresees = 3"),
+        with_settings('prompt: str = option("", "Any.")'),
+        with_settings('prompt: str = option("", "Any.")\n    def prompts(self): return {}'),
+        with_settings('server: str = option("", "Any.")\n    threads: int = option(1, "Any.")'),
+        with_settings('send_after: int = option(1, "Any.")\n    def defaults(self): pass'),
+        with_settings('senders: tuple[str, ...] = option((), "Any.")'),
+        with_settings('period: int = option(1, "Any.")'),
+        with_settings("@property\n    def reads(self): return ()"),
+    ],
+)
+def test_names_and_parameters_of_its_own_are_a_plugin_s_to_choose(bring: Bring, code: str) -> None:
+    bring("a-good-one", code)
+    assert plugin_registry.plugin_class("methods", "trust").__name__ == "Trust"
 
 
 def test_one_that_nobody_names_hurts_nobody(bring: Bring, file: Path) -> None:

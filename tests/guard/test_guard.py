@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,8 @@ from aad.ports import (
     Deferred,
     Found,
     MisbehavedError,
+    Pretends,
+    Queueing,
     Taken,
     Tally,
     Unavailable,
@@ -61,7 +64,7 @@ class Any1:
     async def find(self, *given: Any) -> Any:
         return await self._does(*given)
 
-    begin = verify = send = take_login = increment = ready = find
+    begin = verify = send = take_login = increment = ready = pretend = find
 
     def usable(self, address: str) -> Any:
         return self._does(address)
@@ -332,6 +335,21 @@ async def test_calls_that_do_not_wait_are_held_too(make: Callable[..., Any]) -> 
         _ = make("senders", exits).queued
     assert make("methods", exits).proves == "pin"
     assert not hasattr(make("methods", exits), "asks_repository")
+
+
+async def test_optional_abilities_are_seen_and_held(make: Callable[..., Any]) -> None:
+    async def lies(*_: Any) -> str:
+        return "done"
+
+    repository = make("repositories", lies)
+    assert isinstance(repository, Pretends)
+    with pytest.raises(MisbehavedError, match="pretend returned str"):
+        await repository.pretend(ALICE, time.monotonic() + 9)
+    sender = make("senders", lambda _: 3)
+    assert isinstance(sender, Queueing)
+    # As isinstance looks for an ability from Python 3.12 on.
+    assert isinstance(inspect.getattr_static(sender, "queued"), property)
+    assert sender.queued == 3
 
 
 def test_one_that_can_not_be_made_is_a_fault_of_the_configuration(make: Callable[..., Any]) -> None:
