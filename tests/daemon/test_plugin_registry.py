@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from aad import abilities, ports
 from aad.cli import main
 from aad.config import ConfigError, load
 from aad.daemon import plugin_registry
@@ -287,3 +288,13 @@ def test_a_sender_must_be_one_that_can_be_entered(bring: Bring) -> None:
         ImportError, match=r"lacks masked, usable, send, probe, __aenter__, __aexit__ .aad.ports.Sender"
     ):
         plugin_registry.plugin_class("senders", "trust")
+
+
+def test_the_document_for_authors_names_each_ability_and_its_members() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    for table in (abilities.OF_PLUGINS, abilities.OF_SETTINGS):
+        for ability in (each for kind in table.values() for each in kind):
+            (row,) = [line for line in rows if f"| `{ability.__name__}` |" in line]
+            assert getattr(ports, ability.__name__) is ability
+            assert [one.name for one in conformance._members(ability) if one.name not in row] == []

@@ -1,4 +1,4 @@
-"""A method for aad: the user says a number that the directory knows of him."""
+"""A method for aad: the user says a number that the directory holds for them."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -18,7 +18,7 @@ class NumberSettings:  # the keys of aad.toml: strictly checked, each with its s
     attempts: int = option(3, "Wrong answers before Access-Reject.", at_least=1)
 
     @property
-    def reads(self) -> tuple[str, ...]:  # so that the directory is asked for it, with all else of the user
+    def reads(self) -> tuple[str, ...]:  # the ability ReadsAttributes: the directory is asked for it, too
         return (self.attribute,)
 
 

@@ -41,25 +41,31 @@ class SmsSettings:
 
 
 class SmsGateway:
-    """Posts each message in a thread of its own."""
+    """Posts each message in a thread of its own. Its optional ability: Queueing; that of its settings: FindsFaults."""
 
     Settings: ClassVar[type] = SmsSettings
 
     def __init__(self, settings: SmsSettings, wiring: Wiring) -> None:
-        """Keep what it gets, and open nothing: `aad check` makes one too."""
+        """Open nothing: `aad check` makes one too."""
         self._settings = settings
         self._where = f"sender {wiring.name}"
         self._opener = build_opener(ProxyHandler({}), NoRedirect())
         self._threads: ThreadPoolExecutor
+        self._jobs = set[Future[Receipt]]()
 
     async def __aenter__(self) -> Self:
-        """Open."""
+        """Start the threads."""
         self._threads = ThreadPoolExecutor(self._settings.connections, thread_name_prefix=self._where)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close; nobody waits for a gateway any more."""
+        """End the threads, without waiting for the gateway."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def queued(self) -> int:
+        """The messages that wait for a connection to the gateway."""
+        return sum(not job.running() for job in tuple(self._jobs))
 
     def masked(self, address: str) -> str:
         """Show country and last digits: +49***67."""
@@ -77,8 +83,10 @@ class SmsGateway:
             what = "is no phone number in international form"
             raise AddressRefusedError(what)
         job = self._threads.submit(self._post, {"to": number, "text": message.short}, message.until)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
         answer = asyncio.wrap_future(job)
-        answer.add_done_callback(lambda late: late.cancelled() or late.exception())  # maybe nobody asks any more
+        answer.add_done_callback(lambda late: late.cancelled() or late.exception())  # the caller may have given up
         try:
             done, _ = await asyncio.wait({answer}, timeout=deadline - time.monotonic())
         except asyncio.CancelledError:
@@ -134,7 +142,7 @@ class SmsGateway:
         except HTTPError as error:
             error.close()
             return error.code, b""
-        except TimeoutError:  # it may have the message: nobody knows
+        except TimeoutError:  # it may have the message, or not
             what = "the gateway did not answer"
             raise Underway(what) from None
         except OSError as error:
@@ -158,13 +166,13 @@ class OnItsWay:
 
 
 class NoRedirect(HTTPRedirectHandler):
-    """Takes token and codes nowhere else."""
+    """Follows no redirection: token and codes go to the configured gateway only."""
 
     def redirect_request(self, *_: object) -> None:
         """Don't follow: the answer is the redirection itself."""
 
 
 def plain(address: str) -> str:
-    """Return a phone number without blanks and strokes; empty: it is none."""
+    """Return a phone number without blanks and punctuation; empty: it isn't one."""
     number = re.sub(r"[ ()./-]", "", address)
     return number if NUMBER.fullmatch(number) else ""
