@@ -1,4 +1,4 @@
-"""What a plugin is: Method, Repository, Sender, Store; what they get (Wiring) and how they give up (Unavailable).
+"""The ports of plugins (Method, Repository, Sender, Store), what plugins are given (Wiring), and their exceptions.
 
 The life of a plugin: its class is looked up by the `type` in aad.toml; its `Settings` are decoded, strictly; `__init__`
 gets them and the wiring and opens nothing (`aad check` stops here); it is entered (`async with`), in the order store,
@@ -58,13 +58,13 @@ from aad.storing import Tally as Tally
 M = TypeVar("M")
 
 
-class Unavailable(Exception):  # noqa: N818 - a word of the house
-    """A back end could not tell: neither yes nor no. Never shown to the user; `what` names the culprit for the log."""
+class Unavailable(Exception):  # noqa: N818 - an outcome that callers expect
+    """A back end could not tell: neither yes nor no. Never shown to the user; `what` names the culprit, for the log."""
 
     def __init__(self, what: str, *, where: str = "", facts: tuple[Fact, ...] = ()) -> None:
         """Say `what` went wrong, in words an administrator understands, and `where`: "repository corp", "store" ...
 
-        Without `where` nothing is out of order: it is the trouble of one login.
+        Without `where` no back end is down: it is the trouble of one login.
         """
         super().__init__(what)
         self.what = what
@@ -78,7 +78,7 @@ class Unavailable(Exception):  # noqa: N818 - a word of the house
 
 
 class MisbehavedError(Unavailable):
-    """A plugin of another package did in a call what its contract forbids (`aad.guard`): the login at work ends.
+    """A plugin of another package did in a call what its contract forbids (`aad.guard`): the login in progress ends.
 
     `why`: the same, without the plugin's name.
     """
@@ -94,14 +94,14 @@ class Deferred(Unavailable):
 
 
 class AmbiguousUserError(Exception):
-    """A repository holds two or more users of this name: nobody can say which one asks."""
+    """A repository holds two or more users of this name, so it can't be told which of them asks."""
 
 
 @dataclass(frozen=True)
 class Found:
     """The one user of a name, and what the repository said of the password, if it was asked.
 
-    `facts`: what else belongs in the log (a server that went, or is back).
+    `facts`: what else belongs in the log (a server that is down, or up again).
     """
 
     user: User
@@ -113,7 +113,7 @@ Admit = Callable[[User], Awaitable[bool]]
 
 
 async def without_password(user: User) -> bool:
-    """Admit nobody: for whom only looks a user up."""
+    """Admit no user: for a search that checks no password."""
     del user
     return False
 
@@ -131,7 +131,7 @@ class Repository(AbstractAsyncContextManager["Repository"], Protocol):
 
         A disabled, locked or expired account is found too, with `User.barred`.
         If there is a `password` and `await admit(user)` says so, the password is checked on the way, so that search
-        and bind are one job; `admit` counts the guess, so without its yes a proof isn't believed. It may be asked
+        and bind are one job; `admit` counts the guess, so a proof is not believed without its yes. It may be asked
         again, and says the same. `deadline`: `time.monotonic()` seconds.
         """
 
@@ -156,11 +156,11 @@ class Later(Protocol):
         """Stop it, if that is still possible; True: it won't arrive."""
 
 
-class Underway(Exception):  # noqa: N818 - a word of the house
-    """The message was not taken by the deadline, and may still arrive: whoever sends another one may send two."""
+class Underway(Exception):  # noqa: N818 - an outcome that callers expect
+    """The message was not taken by the deadline, and may still arrive: if another one is sent, both may."""
 
     def __init__(self, what: str, later: Later | None = None) -> None:
-        """Say `what` is known, and how to learn the rest; no `later`: nobody will know."""
+        """Say `what` is known, and how to learn the rest (`later`); None: that can't be learnt."""
         super().__init__(what)
         self.later = later
 
@@ -173,7 +173,7 @@ class Record(Protocol):
 
 
 class Sender(AbstractAsyncContextManager["Sender"], Protocol):
-    """How a message travels. Plugins of this kind stand under `[senders.NAME]`.
+    """A way to send messages. Plugins of this kind stand under `[senders.NAME]`.
 
     Optional ability: Queueing.
     """
@@ -181,7 +181,7 @@ class Sender(AbstractAsyncContextManager["Sender"], Protocol):
     Settings: ClassVar[type]
 
     def masked(self, address: str) -> str:
-        """Return `address` as a stranger may see it."""
+        """Return `address` masked, as a stranger may see it."""
 
     def usable(self, address: str) -> bool:
         """Say whether a message could be sent to `address`: one recipient, nothing else in it."""
@@ -190,8 +190,8 @@ class Sender(AbstractAsyncContextManager["Sender"], Protocol):
         """Send; return when the mail server took it.
 
         AddressRefusedError: not to this address. Unavailable: it won't arrive; Deferred: nor now, but perhaps later.
-        Underway: not taken by the `deadline` (`time.monotonic()` seconds), and still going on. Who is cancelled
-        withdraws the message, if that is still possible.
+        Underway: not taken by the `deadline` (`time.monotonic()` seconds), and still going on. On cancellation the
+        message is withdrawn, if that is still possible.
         """
 
     async def probe(self) -> str:
@@ -199,7 +199,7 @@ class Sender(AbstractAsyncContextManager["Sender"], Protocol):
 
 
 class Method(Protocol[M]):
-    """One way to prove it's you. Plugins of this kind stand under `[methods.NAME]`.
+    """One way for users to prove who they are. Plugins of this kind stand under `[methods.NAME]`.
 
     `Memo`: a frozen dataclass of numbers and strings that comes back with the answer; a store can keep it as JSON.
     `proves`: "password", "code" ...: the word that the log puts before `.accepted` and `.refused`.
@@ -212,36 +212,36 @@ class Method(Protocol[M]):
     proves: ClassVar[str]
 
     async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[M]:
-        """Begin; `answer` is what came with the attempt, if this is the first method."""
+        """Begin; `answer` is what came with the attempt, if this is the first method of the chain. Unavailable."""
 
     async def verify(self, login: Login, memo: M, answer: Answer, now: float, deadline: float) -> Outcome[M]:
-        """Check what the user answered to this method's challenge."""
+        """Check the user's answer to this method's challenge, whose memo comes back. Unavailable."""
 
 
 class ForeignSealError(Exception):
-    """What is held for a user was sealed with another installation's key, or for another user, or isn't whole."""
+    """The value held for a user was sealed with another installation's key, or for another user, or isn't whole."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a user is enrolled with, opened; and how it lies in the store."""
+    """The value that a user is enrolled with, opened; and as the store holds it, sealed."""
 
     value: Secret
     sealed: bytes
 
 
 class Vault(Protocol):
-    """What users are enrolled with for one method, sealed: a copy of the store gives nothing without the key."""
+    """What users are enrolled with for one method, sealed: a copy of the store is useless without the key."""
 
     async def find(self, user: User) -> Held | None:
-        """Return what is held for `user`; None: he isn't enrolled. ForeignSealError, Unavailable."""
+        """Return what is held for `user`; None: they aren't enrolled. ForeignSealError, Unavailable."""
 
     async def swap(self, user: User, old: Held | None, new: Secret | None) -> bool:
-        """Hold `new` in the place of `old` (None: of nothing, or nothing); False: somebody else was first."""
+        """Hold `new` in the place of `old` (None: of nothing, or nothing); False: `old` isn't held any more."""
 
 
 class Messenger(Protocol):
-    """How a method's message leaves: within the budgets, to the first address and by the first sender that takes it."""
+    """Sends a method's messages: within the budgets, to the first address and by the first sender that takes it."""
 
     async def send(self, login: Login, senders: Sequence[str], draft: Draft, deadline: float) -> Sent:
         """Send; return when a sender took it, or at the `deadline` (`time.monotonic()` seconds) if it may still arrive.
@@ -250,12 +250,12 @@ class Messenger(Protocol):
         """
 
     def recipient(self, login: Login, senders: Sequence[str], attribute: str) -> str:
-        """Return where a message will go first, masked; empty: nowhere."""
+        """Return the address that a message will go to first, masked; empty: there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sent:
-    """What became of a message: on its way to `recipient` (masked), or refused for a reason; and facts for the log."""
+    """The fate of a message: on its way to `recipient` (masked), or `refused` for a reason; with facts for the log."""
 
     recipient: str = ""
     refused: str = ""
@@ -263,21 +263,20 @@ class Sent:
 
 
 class Outage(Protocol):
-    """Who hears, once each time, that a back end is out of order, or that it works again (`over`)."""
+    """A function that is told, once each time, that a back end is down or that it works again."""
 
     def __call__(self, error: Unavailable, *, over: bool) -> None:
-        """Note it."""
+        """Take `error`, which names the back end by `where`; `over`: it works again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wiring:
-    """What a plugin gets besides its settings: its own name, and the rest of the house that it may use.
+    """What a plugin is given besides its settings: its own name, and the parts of aad that it may use.
 
     `key` is the installation's; `repositories`, `post` and `vault` are there for methods only. `attributes`: what a
     repository should read of a user besides what it needs itself, for `User.attributes`, by these names.
     `account_state`: some chain asks this repository for no password, so what it says of an account's state decides
-    (`User.barred`). `outage`: for a store that notices by itself when it is out of order, or goes on without its
-    server.
+    (`User.barred`). `outage`: for a store that notices by itself when it is down, or goes on without its server.
     """
 
     name: str

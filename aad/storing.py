@@ -1,4 +1,4 @@
-"""What a store is: the port Store, and its counters (Tally). Part of `aad.ports`."""
+"""The port of stores (Store), and the values it takes and gives: Kept, Taken, Tally, Change. Part of `aad.ports`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import ClassVar, NamedTuple, Protocol
 ROW = "row"  # the kind of the values in which guesses are counted
 GRACE = 60.0  # seconds an expired login is still given out, so that its user is told "expired" and not "unknown"
 LARGEST = 4096  # octets of a value that is held for good
-LARGEST_PASSING = 16_384  # ... of one that ends
+LARGEST_PASSING = 16_384  # ... of one that expires
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """A counter of the store: how often, and until when it counts (the store's clock)."""
+    """A counter of the store: how often something happened, and until when it counts (the store's clock)."""
 
     kind: str
     scope: str
@@ -25,27 +25,27 @@ class Tally:
 
 
 class Change(NamedTuple):
-    """What is kept of a value that ends from now on, and until when (`math.inf`: for good); no `value`: nothing."""
+    """A new value in the place of an expiring one, and its end (`math.inf`: none); `value` None: hold nothing."""
 
     value: bytes | None
     until: float
 
 
 Rule = Callable[[bytes | None], Change | None]
-"""What becomes of a value that ends, by what it is (None: there is none). None: nothing changes. It may be asked
-several times, the last time counts: somebody else changed the value at the same moment."""
+"""Takes an expiring value (None: there is none) and returns what becomes of it (None: it stays). It may be called
+several times, if another node changes the value at the same moment; the last call counts."""
 
 
 RowRule = Callable[[str, bytes | None], Change | None]
-"""The same, for the row of a login; the name of the row comes first."""
+"""A Rule for the row of a login; the name of the row comes first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """A waiting login as a store keeps it.
 
-    `holder`: who has only so many challenges; `proven`: it was begun with a proof; `row`: the value of the kind "row"
-    in which an answer to it counts, if it is a guess; `expires`: the store's clock.
+    `holder`: its user, who may have only so many challenges; `proven`: it was begun with a proof; `row`: the value of
+    the kind "row" in which an answer to it counts, if it is a guess; `expires`: the store's clock.
     """
 
     ticket: bytes
@@ -57,16 +57,16 @@ class Kept:
 
 
 class Taken(NamedTuple):
-    """A login that was taken; or, if its row `refused` the answer, one that goes on waiting."""
+    """A login that was taken; or, if its row `refused` the answer, one that still waits."""
 
     login: bytes
     refused: bool = False
 
 
 class Store(AbstractAsyncContextManager["Store"], Protocol):
-    """What outlives a restart: waiting logins, counters, values held for good, and values that end.
+    """Keeps what outlives a restart: waiting logins, counters, values held for good, and values that expire.
 
-    Every method is atomic; Unavailable: out of order.
+    Every method is atomic; Unavailable: the store is down.
 
     Times are seconds of the store's own clock, `now()`, which no step of the wall clock touches (requirement: a
     code's life) and which goes on over a restart of the daemon.
@@ -86,10 +86,10 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """
 
     async def take_login(self, ticket: bytes, count: RowRule | None = None) -> Taken | None:
-        """Return the login and forget it, at once: of many who ask, one gets it. None: unknown, or expired long ago.
+        """Return the login and forget it, at once: of many callers, one gets it. None: unknown, or expired long ago.
 
         `count`: what becomes of the login's row, at the same moment; if that changes nothing, the login isn't taken.
-        It may have been asked in vain: None is returned to who came too late, and then the row is as it was.
+        It may have been called in vain: a caller that came too late gets None, and the row is as it was.
         For GRACE seconds after its end it is still given out: its method says that the answer came too late.
         """
 
@@ -97,7 +97,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """Return tickets and logins that are kept for `holder` and still wait, the latest first; they go on waiting."""
 
     async def count_logins(self) -> int:
-        """Count the waiting logins, about."""
+        """Count the waiting logins, approximately."""
 
     async def increment(self, tally: Tally, limit: int, *, extend: bool) -> int:
         """Count one more, unless the counter is at its `limit` already; return the new count, or 0: not counted.
@@ -106,7 +106,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """
 
     async def decrement(self, kind: str, scope: str, name: str) -> None:
-        """Take one back."""
+        """Take one off a counter, down to 0; nothing, if it isn't there."""
 
     async def delete_counter(self, kind: str, scope: str, name: str) -> bool:
         """Remove a counter; say whether there was one. An empty `scope` means all of them."""
@@ -118,7 +118,7 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """Return the value that is held for good under a kind and a name."""
 
     async def compare_and_set(self, kind: str, name: str, old: bytes | None, new: bytes | None) -> bool:
-        """Hold `new` where `old` is held; say whether it was: of many who ask at once, one gets True.
+        """Hold `new` where `old` is held; say whether it was: of many callers at once, one gets True.
 
         `old` None: where nothing is held; `new` None: hold nothing any more. ValueError: `new` is over `LARGEST`.
         """
@@ -127,24 +127,24 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
         """Return the names that values of a kind are held under, in order."""
 
     async def get_expiring(self, kind: str, name: str) -> bytes | None:
-        """Return a value that ends, and hasn't yet."""
+        """Return a value that expires, and hasn't yet; None: there is none."""
 
     async def compare_and_set_expiring(
         self, kind: str, name: str, old: bytes | None, new: bytes | None, until: float
     ) -> bool:
-        """Hold `new`, until then, where `old` is held; as `swap` for values that end. An ended one is none.
+        """Hold `new` until then where `old` is held: `compare_and_set` for values that expire; an expired one is None.
 
         ValueError: `new` is over `LARGEST_PASSING`.
         """
 
     async def update_expiring(self, kind: str, name: str, rule: Rule, expected: bytes | None = None) -> None:
-        """Do with a value that ends, or none, what `rule` says. `expected`: what it probably is, which saves a look."""
+        """Change a value that expires as `rule` says. `expected`: its probable value, which may save a round trip."""
 
     async def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
-        """Hold these values that end, by name, whatever is held; None: nothing any more. All at once."""
+        """Hold these values that expire, by name, whatever is held; None: hold nothing any more. All at once."""
 
     async def all_expiring(self, kind: str) -> dict[str, bytes]:
-        """Return the values of a kind that end, and haven't yet, by name: for a command, as it walks through all."""
+        """Return the values of a kind that expire, and haven't yet, by name: for a command, as it walks through all."""
 
     async def probe(self) -> str:
         """Try whether this store can be used, and say how in a few words (`aad check --online`)."""

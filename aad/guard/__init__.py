@@ -1,4 +1,4 @@
-"""Plugins of other packages, held to their contract; our own don't pass through it."""
+"""Holds plugins of other packages to their contract: when they are loaded, and in each call. Ours aren't guarded."""
 
 from aad.guard.guarded import built
 

@@ -1,4 +1,4 @@
-"""What each port promises, read off its annotations: what a call returns, may raise, and by when it must be back."""
+"""The contract of each port, read from its annotations: what a call returns, may raise, and its time limit."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from aad.ports import (
 )
 
 ANSWER = 1.0  # seconds for a call that is given no deadline: a login asks a store ten times
-TRYING = 30.0  # ... for one that tries whether a back end can be used
-FOLLOWING = 3600.0  # ... for one that waits until a message is settled
+TRYING = 30.0  # ... for a probe of a back end
+FOLLOWING = 3600.0  # ... for a wait until a message is settled
 M = TypeVar("M")
 
 
 @dataclass(frozen=True)
 class Call:
-    """One member of a port. `deadline`: at which position it is given one; None: it has `seconds`."""
+    """One function of a port. `deadline`: the position of that argument; None: there is none, and it has `seconds`."""
 
     name: str
     returns: Any
@@ -57,7 +57,7 @@ _SECONDS = {"probe": TRYING, "receipt": FOLLOWING}
 
 @cache
 def calls(kind: str) -> Mapping[str, Call]:
-    """Return the calls of a kind of plugin, by name: what its port demands, and what it may have besides."""
+    """Return the calls of a kind of plugin, by name: those of its port and of its optional abilities."""
     return {
         name: _call(name, member)
         for port in _ports(kind)
@@ -78,7 +78,7 @@ def _ports(kind: str) -> tuple[Any, ...]:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Say whether a value is of the type that a port names, down to the fields of what it is made of."""
+    """Say whether a value is of the type that a port names, down to its fields and items."""
     if hint in (Any, object) or isinstance(hint, TypeVar):
         return True
     origin, parts = get_origin(hint), get_args(hint)
@@ -96,7 +96,7 @@ def _is_number(value: Any, kind: type) -> bool:
 
 
 def _made_of(value: Any, kind: Any, parts: tuple[Any, ...]) -> bool:
-    """Say whether what is in a value of the right kind is right too."""
+    """Say whether the items and fields of a value of the right kind are right too."""
     if kind is tuple:
         every = parts[:1] * len(value) if parts[1:] == (...,) else parts
         return len(every) == len(value) and all(map(fits, value, every))
@@ -109,7 +109,7 @@ def _made_of(value: Any, kind: Any, parts: tuple[Any, ...]) -> bool:
 
 @cache
 def _fields(kind: Any) -> dict[str, Any]:
-    """Return the fields of what is made of named parts, with their types."""
+    """Return the fields of a dataclass or named tuple, with their types."""
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         return {field.name: hints[field.name] for field in dataclasses.fields(kind)}

@@ -1,1 +1,1 @@
-"""Methods: each one way to prove it is you. They know the core and the ports, never each other."""
+"""Methods: one way each for users to prove who they are. They know the core and the ports, never each other."""

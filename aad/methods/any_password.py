@@ -1,4 +1,4 @@
-"""What every method of a password has in common: it comes with the attempt, or is asked for; who checks it differs."""
+"""The common part of the password methods: the password comes with the attempt, or is asked for."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from aad.core.settings import Duration, option
 
 @dataclass(frozen=True, kw_only=True)
 class AnyPasswordSettings:
-    """What may be set for each of them."""
+    """The settings common to them."""
 
     prompt: str = option("Password: ", "What the user is asked, where the password isn't the first of its chain.")
     period: Duration = option(Duration(120.0), "How long that may take.", at_least=10.0, at_most=3600.0)
 
     def prompts(self) -> dict[str, dict[str, str]]:
-        """Return what a user may be asked, by language (one for all) and key, for whoever wants to know beforehand."""
+        """Return what a user may be asked, by language ("": the only one) and key (ports.Prompts)."""
         return {"": {"prompt": self.prompt}}
 
 
@@ -32,13 +32,13 @@ class Asked:
 
 
 class AnyPassword:
-    """Something the user knows."""
+    """A method that checks a password: something the user knows. A subclass says how, in `checked`."""
 
     Memo: ClassVar[type] = Asked
     proves: ClassVar[str] = "password"
 
     def __init__(self, settings: AnyPasswordSettings) -> None:
-        """Keep what it gets."""
+        """Ask as `settings` say."""
         self._asking = settings
 
     async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[Asked]:

@@ -1,4 +1,4 @@
-"""A one-time code by mail."""
+"""The method email_otp: a one-time code by mail, or by another sender of messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EmailOtpSettings(TextSettings):
     senders: tuple[str, ...] = option((), "In order: the next one when one fails; default: all.", names="senders")
     address_attribute: str = option(
         "",
-        "The user's attribute that holds his address, where it isn't mail: mobile; default: his mail address.",
+        "The user's attribute that holds their address, where it isn't mail: mobile; default: their mail address.",
     )
     period: Duration = option(Duration(120.0), "Lifetime of a code.", at_least=30.0, at_most=86400.0)
     length: int = option(6, "Digits of a code.", at_least=one_time_code.SHORTEST, at_most=one_time_code.LONGEST)
@@ -50,7 +50,7 @@ class EmailOtpSettings(TextSettings):
             yield key, f"should hold the code: {{otp}} (in {', '.join(codeless)})"
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Complain of a mail whose parts may differ."""
+        """Warn of a mail whose parts may differ."""
         for where, given in (("", self), *((f"texts.{name}.", one) for name, one in self.texts.items())):
             if given.html_file and not given.body_file:
                 yield (
@@ -63,17 +63,17 @@ class EmailOtpSettings(TextSettings):
         return words(self, self.texts)
 
     def prompts(self) -> dict[str, dict[str, str]]:
-        """Return what a user may be asked, by language and key, for whoever wants to know beforehand."""
+        """Return what a user may be asked, by language and key (ports.Prompts)."""
         return {name: {"prompt": one.prompt, "wrong_prompt": one.wrong_prompt} for name, one in self.words().items()}
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Which of the user's attributes it needs."""
+        """The attributes of the user that it needs (ports.ReadsAttributes)."""
         return (self.address_attribute,) if self.address_attribute else ()
 
     @property
     def minutes(self) -> str:
-        """How long a code is good for, as texts say it."""
+        """How long a code is good for, in whole minutes, as texts say it (ports.TellsMinutes)."""
         return str(math.ceil(self.period / 60))
 
 
@@ -92,16 +92,16 @@ class Mailed:
 
 
 class EmailOtp:
-    """Something the user receives: whoever reads the mailbox is the user."""
+    """Sends a code and checks it: something the user receives. Access to the mailbox is the proof."""
 
     Settings: ClassVar[type] = EmailOtpSettings
     Memo: ClassVar[type] = Mailed
     proves: ClassVar[str] = "code"
 
     def __init__(self, settings: EmailOtpSettings, wiring: Wiring) -> None:
-        """Keep what it gets, and read the texts."""
+        """Read the texts. OSError, UnicodeDecodeError, ValueError."""
         if wiring.post is None:
-            message = "a method that sends needs a post"
+            message = "a method that sends needs a messenger"
             raise ValueError(message)
         self._settings = settings
         self._key = wiring.key
@@ -115,7 +115,7 @@ class EmailOtp:
         return await self._mail(login, self._first(now), now, deadline)
 
     def foreseen(self, login: Login, now: float) -> Outcome[Mailed] | None:
-        """Return what `begin` will say if the first address takes the mail; None: there is none."""
+        """Return what `begin` will return if the first address takes the mail; None: there is no address."""
         if login.decoy:
             return self._challenge(login, self._first(now))
         recipient = self._post.recipient(login, self._settings.senders, self._settings.address_attribute)
@@ -181,7 +181,7 @@ class EmailOtp:
     def _challenge(
         self, login: Login, memo: Mailed, *, because: str = "", facts: tuple[Fact, ...] = ()
     ) -> Outcome[Mailed]:
-        wrong, said = because == Reason.WRONG_CODE, self._words_for(login)
+        wrong, texts = because == Reason.WRONG_CODE, self._words_for(login)
         values = {
             "recipient": memo.recipient,
             "reference": login.reference,
@@ -189,9 +189,9 @@ class EmailOtp:
             "minutes": self._minutes,
         }
         if login.discreet:  # nothing that is the user's own
-            said, values = self._words[self._settings.language], values | {"recipient": "", "user": ""}
+            texts, values = self._words[self._settings.language], values | {"recipient": "", "user": ""}
         return Challenge(
-            prompt=macros.filled(said.wrong_prompt if wrong else said.prompt, values),
+            prompt=macros.filled(texts.wrong_prompt if wrong else texts.prompt, values),
             values=values,
             memo=memo,
             expires=memo.expires,

@@ -1,4 +1,4 @@
-"""What a mail and its prompt say: each key as it stands for the user's language, for all of them, or as shipped."""
+"""The texts of a mail and its prompt: each key as set for the user's language, for all languages, or as shipped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TextSettings:
     subject: str | None = option(None, "The mail's subject; default: a short one in the user's language.")
     body_file: Path | None = option(None, "The mail's text, with macros; default: a short one in the user's language.")
     html_file: Path | None = option(None, "The same as HTML, if wanted.")
-    prompt: str | None = option(None, "What the user is asked; default: a short text in his language.")
+    prompt: str | None = option(None, "What the user is asked; default: a short text in the user's language.")
     wrong_prompt: str | None = option(None, "... once more.")
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -45,14 +45,14 @@ class TextSettings:
                 yield key, "should not be empty: some clients fail a login that they can't show a text for"
 
     def read(self, key: str) -> str | None:
-        """Return what was given for a key: a text, or what is in the file. OSError, UnicodeDecodeError."""
+        """Return the text set for a key, or read from its file; None: neither. OSError, UnicodeDecodeError."""
         given: str | Path | None = getattr(self, key)
         return given.read_text("utf-8") if isinstance(given, Path) else given
 
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """What is said in one language: the mail, and what the user is asked."""
+    """The texts of one language: the mail, and the prompts."""
 
     template: Template
     prompt: str
@@ -68,7 +68,7 @@ def words(common: TextSettings, own: Mapping[str, TextSettings]) -> dict[str, Wo
 
 
 def missing(common: TextSettings, own: Mapping[str, TextSettings]) -> Iterator[tuple[str, str]]:
-    """Yield each key that is needed for the words of a language, and is nowhere."""
+    """Yield each key that a language needs and that is set nowhere, and each tag that is not a language's."""
     for language in own:
         if not tag(language):
             yield f"texts.{language}", 'should be a language tag in small letters, such as "de" or "pt-br"'
@@ -81,10 +81,10 @@ def missing(common: TextSettings, own: Mapping[str, TextSettings]) -> Iterator[t
 
 @dataclass(frozen=True)
 class Choice:
-    """Where the words of one language come from.
+    """Finds the texts of one language.
 
-    Key by key: its own table, that of what it is a kind of (de-at: de), the method itself, the shipped texts. Only the
-    HTML belongs to the body: beside a body_file without one there is none.
+    Key by key: in its own table, in that of the wider language (de-at: de), in the method's, in the shipped texts. Only
+    the HTML belongs to the body: beside a body_file without one there is none.
     """
 
     language: str

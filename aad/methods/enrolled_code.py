@@ -1,4 +1,4 @@
-"""What TOTP, HOTP and recovery codes have in common: the user has the code already, so it is only asked for."""
+"""The common part of TOTP, HOTP and recovery codes: the user has the code already, so it is only asked for."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from aad.core.settings import Duration, option
 from aad.ports import ForeignSealError, Held, Vault, Wiring
 
 FRESH = 10.0  # seconds in which a login begun again, by a NAS that retries, gets the same challenge
-RACES = 5  # answers of one user at the same moment that may be first; who loses them all is refused
+RACES = 5  # tries to be the first of a user's simultaneous answers; after these the answer is refused
 
 
 @dataclass(frozen=True, kw_only=True)
 class EnrolledCodeSettings:
-    """What may be set for each of them."""
+    """The settings common to them."""
 
     attempts: int = option(3, "Wrong codes within one challenge before Access-Reject.", at_least=1, at_most=10)
     period: Duration = option(Duration(120.0), "How long the user may take to answer.", at_least=10.0, at_most=3600.0)
@@ -34,7 +34,7 @@ class EnrolledCodeSettings:
                 yield key, "should not be empty: some clients fail a login that they can't show a text for"
 
     def prompts(self) -> dict[str, dict[str, str]]:
-        """Return what a user may be asked, by language (one for all) and key, for whoever wants to know beforehand."""
+        """Return what a user may be asked, by language ("": the only one) and key (ports.Prompts)."""
         return {"": {"prompt": self.prompt, "wrong_prompt": self.wrong_prompt}}
 
 
@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an answer is, and what is held from now on if it was right; None: what was held before."""
+    """The outcome of an answer, and the value to hold from now on if it was right; None: the same as before."""
 
     outcome: Success | Failure
     after: Secret | None = None
@@ -62,7 +62,7 @@ class EnrolledCode:
     accepts_appended_code: ClassVar[bool] = True
 
     def __init__(self, settings: EnrolledCodeSettings, wiring: Wiring) -> None:
-        """Keep what it gets."""
+        """Ask as `settings` say. ValueError: without a vault."""
         if wiring.vault is None:
             message = "a method that users are enrolled for needs a vault"
             raise ValueError(message)
@@ -70,15 +70,18 @@ class EnrolledCode:
         self._vault: Vault = wiring.vault
 
     def judged(self, user: User, held: Secret, answer: Answer) -> Verdict:
-        """Say what an answer is."""
+        """Check an answer against what is held."""
         raise NotImplementedError
 
-    def usable(self, held: Secret) -> bool:  # noqa: ARG002 - another method may look
+    def usable(self, held: Secret) -> bool:  # noqa: ARG002 - a subclass may look
         """Say whether there is anything left to log in with."""
         return True
 
     async def ready(self, user: User) -> bool:
-        """Say whether the user is enrolled. What can't be opened is not passed over: that would let others in."""
+        """Say whether the user is enrolled (ports.Enrollable). True too if what is held can't be opened.
+
+        Passing that over would let the user in by a chain that asks for less.
+        """
         try:
             held = await self._vault.find(user)
         except ForeignSealError:
@@ -87,7 +90,7 @@ class EnrolledCode:
 
     async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[Asked]:
         """Ask for a code; as the first method of a chain, take what was typed for the password as one."""
-        del deadline  # nobody is waited for
+        del deadline  # the store has its own time limit
         held = None if login.decoy else await self._held(login.user)
         if isinstance(held, Failure):
             return held
@@ -115,7 +118,7 @@ class EnrolledCode:
         return self._challenge(memo, now, because=outcome.reason, wrong=True, facts=outcome.facts)
 
     async def _used(self, user: User, answer: Answer) -> Success | Failure:
-        """Check a code, and use it up. Who isn't first looks again: another code of his may still be good."""
+        """Check a code, and use it up. If another answer was first, look again: this code may still be good."""
         for _ in range(RACES):
             held = await self._held(user)
             if isinstance(held, Failure):
@@ -141,7 +144,7 @@ class EnrolledCode:
             prompt=self._asking.wrong_prompt if wrong else self._asking.prompt,
             memo=memo,
             expires=memo.expires,
-            fresh_until=0.0 if wrong else min(now + FRESH, memo.expires),  # who begins anew isn't told of wrong codes
+            fresh_until=0.0 if wrong else min(now + FRESH, memo.expires),  # one begun again isn't told of wrong codes
             because=because,
             wrong=wrong,
             facts=facts,

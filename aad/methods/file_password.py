@@ -1,4 +1,4 @@
-"""The password, out of a users file, whatever repository holds the user."""
+"""The method file_password: a password in a users file, whichever repository holds the user."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class FilePasswordSettings(AnyPasswordSettings, UsersFileSettings):
 
 
 class FilePassword(AnyPassword):
-    """Something the user knows, and a file too; all else of him is his repository's, not the file's."""
+    """Checks the password against a users file; all else about the user comes from their repository."""
 
     Settings: ClassVar[type] = FilePasswordSettings
 
     def __init__(self, settings: FilePasswordSettings, wiring: Wiring) -> None:
-        """Keep what it gets."""
+        """Read nothing yet."""
         super().__init__(settings)
         self._file = UsersFile(settings.path, wiring.name)
 

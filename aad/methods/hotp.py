@@ -1,4 +1,4 @@
-"""The code of a key fob (RFC 4226): a new one each time its button is pressed."""
+"""The method hotp: codes of a key fob (RFC 4226), a new one each time its button is pressed."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class HotpSettings(OathSettings):
 
     @property
     def form(self) -> Form:
-        """How the codes are made."""
+        """How the codes are made: digits and algorithm."""
         return Form(self.digits, self.algorithm)
 
 
 class Hotp(OathMethod):
-    """Something the user has: the secret in his key fob."""
+    """Checks codes of a key fob: something the user has."""
 
     Settings: ClassVar[type] = HotpSettings
 
     def __init__(self, settings: HotpSettings, wiring: Wiring) -> None:
-        """Keep what it gets."""
+        """Ask as `settings` say. ValueError: without a vault."""
         super().__init__(settings, wiring)
         self._look_ahead = settings.look_ahead
 
     def counters(self, token: OtpToken) -> range:
-        """Return the next counter and those of the look-ahead window (RFC 4226 7.4); and the last, to know it again."""
+        """Return the next counter and the look-ahead window (RFC 4226 7.4), and the last one used, to know it."""
         return range(max(0, token.next - 1), token.next + self._look_ahead + 1)

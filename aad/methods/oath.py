@@ -1,4 +1,4 @@
-"""What TOTP and HOTP have in common: a code that the user's app or key fob shows, good for one counter."""
+"""The common part of TOTP and HOTP: a code that the user's app or key fob shows, good for one counter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aad.ports import Wiring
 
 @dataclass(frozen=True, kw_only=True)
 class OathSettings(EnrolledCodeSettings):
-    """What may be set for both."""
+    """The settings common to both."""
 
     digits: int = option(6, "Digits of a code; many apps know only 6.", at_least=6, at_most=8)
     algorithm: str = option(
@@ -34,10 +34,10 @@ class OathSettings(EnrolledCodeSettings):
 
 
 class OathMethod(EnrolledCode):
-    """Something the user has. Once a code was used, it and all before it are good no longer."""
+    """Checks codes of a counter. Once a code was used, it and all before it are no longer good."""
 
     def __init__(self, settings: OathSettings, wiring: Wiring) -> None:
-        """Keep what it gets."""
+        """Ask as `settings` say. ValueError: without a vault."""
         super().__init__(settings, wiring)
         self._form = Form(settings.digits, settings.algorithm)
 
@@ -46,7 +46,7 @@ class OathMethod(EnrolledCode):
         """Return the counters whose codes the user may be reading now."""
 
     def judged(self, user: User, held: Secret, answer: Answer) -> Verdict:
-        """Say which of them the code is of, and move on behind it."""
+        """Find the counter that the code is of, and hold the next one from now on."""
         del user
         token = OtpToken.decoded(held)
         at = shown_at(token, answer, self.counters(token), self._form)

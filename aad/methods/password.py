@@ -1,4 +1,4 @@
-"""The password, asked of the repository where the user lives."""
+"""The method password: checked by the repository where the user lives."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class PasswordSettings(AnyPasswordSettings):
 
 
 class Password(AnyPassword):
-    """Something the user knows, and his repository too."""
+    """Has the user's repository check the password."""
 
     Settings: ClassVar[type] = PasswordSettings
     asks_repository: ClassVar[bool] = True
 
     def __init__(self, settings: PasswordSettings, wiring: Wiring) -> None:
-        """Keep what it gets."""
+        """Ask the repositories of `wiring`."""
         super().__init__(settings)
         self._repositories = wiring.repositories
 

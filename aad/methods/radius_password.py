@@ -1,4 +1,4 @@
-"""The password, asked of another RADIUS server: whatever it is checked by there."""
+"""The method radius: another RADIUS server checks the password."""
 
 from __future__ import annotations
 
@@ -43,36 +43,36 @@ class RadiusSettings(AnyPasswordSettings):
             yield "nas_identifier", f"should have 1 to {LONGEST_VALUE} octets"
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Complain of a secret that can be guessed: whoever sees a request may try as fast as he likes."""
+        """Warn of a secret that can be guessed: an eavesdropper on one request may try offline, without any limit."""
         if len(self.secret) <= SHORT_SECRET:
             yield "secret", f"has {len(self.secret)} octets and can be guessed: aad make-secret makes a good one"
 
 
 class RadiusPassword(AnyPassword):
-    """Something the user knows, and another RADIUS server too. Who he is, and his groups, his repository says."""
+    """Has another RADIUS server check the password; the user and their groups still come from their repository."""
 
     Settings: ClassVar[type] = RadiusSettings
 
     def __init__(self, settings: RadiusSettings, wiring: Wiring) -> None:
-        """Keep what it gets."""
+        """Open nothing yet."""
         super().__init__(settings)
         del wiring
         self._settings = settings
         self._servers: Failover
 
     async def __aenter__(self) -> Self:
-        """Begin; sockets are opened when they are needed."""
+        """Prepare the servers; sockets are opened when they are needed."""
         self._servers = Failover(
             self._settings.servers, self._settings.secret, self._settings.timeout, self._settings.retries
         )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close."""
+        """Close the sockets."""
         self._servers.close()
 
     async def checked(self, login: Login, password: Secret, deadline: float) -> Success | Failure:
-        """Ask the first server that answers, by PAP. Unavailable: none did."""
+        """Ask the servers in order, by PAP, until one answers. Unavailable: none did."""
         try:
             question = PasswordCheck(
                 name=login.user.name,
@@ -80,9 +80,9 @@ class RadiusPassword(AnyPassword):
                 called=self._settings.nas_identifier,
                 caller=login.calling_station,
             )
-        except ValueError:  # RADIUS can't carry it, so nobody has it there
+        except ValueError:  # RADIUS can't carry it, so it is no user's password there
             return Failure(Reason.WRONG_PASSWORD)
-        said, facts = await self._servers.ask(question, deadline), self._servers.news()
-        if said is Verdict.ACCEPTED:
+        verdict, facts = await self._servers.ask(question, deadline), self._servers.news()
+        if verdict is Verdict.ACCEPTED:
             return Success(facts)
-        return Failure(Reason.WRONG_PASSWORD if said is Verdict.REJECTED else Reason.UPSTREAM_CHALLENGE, facts)
+        return Failure(Reason.WRONG_PASSWORD if verdict is Verdict.REJECTED else Reason.UPSTREAM_CHALLENGE, facts)

@@ -1,4 +1,4 @@
-"""Recovery codes: ten on a sheet of paper, each good once, for whom the phone is lost."""
+"""The method recovery_codes: ten codes on a sheet of paper, each good once, for users who have lost their phone."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class RecoveryCodesSettings(EnrolledCodeSettings):
 
 
 class RecoveryCodes(EnrolledCode):
-    """Something the user has: the sheet with his codes."""
+    """Checks recovery codes: something the user has, on paper."""
 
     Settings: ClassVar[type] = RecoveryCodesSettings
 
     def __init__(self, settings: RecoveryCodesSettings, wiring: Wiring) -> None:
-        """Keep what it gets."""
+        """Ask as `settings` say. ValueError: without a vault."""
         super().__init__(settings, wiring)
         self._few = settings.few
         self._key = wiring.key
@@ -40,7 +40,7 @@ class RecoveryCodes(EnrolledCode):
         return bool(Batch.decoded(held).left)
 
     def judged(self, user: User, held: Secret, answer: Answer) -> Verdict:
-        """Cross off the code, if it is one of those left."""
+        """Cross the code off, if it is one of those left; the log says how many there are now."""
         del user
         batch = Batch.decoded(held)
         number = batch.number(answer, self._key)

@@ -1,4 +1,4 @@
-"""The code of an authenticator app (RFC 6238): a new one every 30 seconds."""
+"""The method totp: codes of an authenticator app (RFC 6238), a new one every 30 seconds."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class TotpSettings(OathSettings):
 
     @property
     def form(self) -> Form:
-        """How the codes are made."""
+        """How the codes are made: digits, algorithm and step."""
         return Form(self.digits, self.algorithm, int(self.step))
 
 
 class Totp(OathMethod):
-    """Something the user has: the secret in his phone.
+    """Checks codes of an authenticator app: something the user has, the secret in their phone.
 
     The only method that reads the wall clock, since the phone does. Set back, it makes no used code good again; set
     ahead while a code is used, it makes the codes until then used ones.
@@ -46,13 +46,13 @@ class Totp(OathMethod):
     Settings: ClassVar[type] = TotpSettings
 
     def __init__(self, settings: TotpSettings, wiring: Wiring, clock: Callable[[], float] = time.time) -> None:
-        """Keep what it gets; `clock`: seconds since 1970."""
+        """Ask as `settings` say; `clock`: seconds since 1970. ValueError: without a vault."""
         super().__init__(settings, wiring)
         self._settings = settings
         self._clock = clock
 
     def counters(self, token: OtpToken) -> range:
-        """Return the time step of now, and some before and after it (RFC 6238 5.2)."""
+        """Return the current time step, and `skew` before and after it (RFC 6238 5.2)."""
         del token
         now, skew = int(self._clock() // self._settings.step), self._settings.skew
         return range(max(0, now - skew), now + skew + 1)

@@ -20,7 +20,7 @@ from aad.core.identity import User
 from aad.core.message import Message, Receipt, Template
 from aad.core.outcome import Challenge, Failure, Outcome, Success
 from aad.core.secret import Secret
-from aad.guard import contract, guarded, held
+from aad.guard import contract, guarded, supervisor
 from aad.login.outages import Outages
 from aad.ports import (
     AddressRefusedError,
@@ -270,7 +270,7 @@ async def test_who_is_cancelled_has_a_moment_to_withdraw(make: Callable[..., Any
 async def test_calls_that_never_end_are_so_many_at_most(
     make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "LEFT_BEHIND", 3)
+    monkeypatch.setattr(supervisor, "LEFT_BEHIND", 3)
     ends = asyncio.Event()
 
     async def clings(*_: Any) -> Any:
@@ -393,7 +393,7 @@ async def test_whatever_becomes_of_leaving_it_the_others_are_left(make: Callable
 
 async def test_the_same_is_written_once_and_what_blocks_too(make: Callable[..., Any], records: Records) -> None:
     def blocks(_: str) -> bool:
-        time.sleep(held.BLOCKED + 0.05)
+        time.sleep(supervisor.BLOCKED + 0.05)
         return True
 
     async def blocks_for_a_while(*_: Any) -> Success:

@@ -1,8 +1,8 @@
-"""How a plugin of another package is called, so that it can't get past its deadline, its types or the end of its calls.
+"""Supervises the calls of a plugin of another package: their deadlines, types and exceptions.
 
-Whatever it does in a call becomes an exception of that call, and so that login's end. Each call that waits is a task of
-its own, which is left behind at the deadline, even if it doesn't let itself be cancelled; and each of its steps is
-timed, as one that blocks stops every login.
+Whatever the plugin does in a call becomes an exception of that call, and so that login's end. Each call that waits is a
+task of its own, which is left behind at the deadline, even if it suppresses its cancellation; and each of its steps is
+timed, since one that blocks the event loop stops every login.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from aad.guard.contract import Call, fits
 from aad.login.outages import Outages
 from aad.ports import Found, MisbehavedError, Unavailable, Underway
 
-SLACK = 0.04  # seconds beyond a deadline, in which whoever keeps it is back; twice that for who calls another plugin
-BLOCKED = 0.5  # seconds in which nobody else was served
+SLACK = 0.04  # seconds granted beyond a deadline; twice as many to a method, which calls other plugins
+BLOCKED = 0.5  # seconds of a step from which on it is reported: no other login was served meanwhile
 WITHDRAWING = 0.25  # seconds that a call has to end, once its caller is cancelled
 LEFT_BEHIND = 1000  # calls of one plugin that don't end, at most; then it isn't called any more
 _SINGULAR = {"methods": "method", "repositories": "repository", "senders": "sender", "stores": "store"}
@@ -30,11 +30,11 @@ _WORDS = tuple[str, str, tuple[Fact, ...]]
 Given = tuple[Any, ...]
 
 
-class Held:
-    """One plugin's name, and how its calls are made."""
+class Supervisor:
+    """Makes the calls of one plugin, and names it in what goes wrong."""
 
     def __init__(self, plugin: Plugin, package: str, outages: Outages | None) -> None:
-        """Keep what it gets; `outages` hear what the plugin does that it mustn't."""
+        """Supervise a plugin of `package` ("NAME VERSION"); `outages` are told what it does against its contract."""
         self.kind = plugin.kind
         self._plugin = plugin
         self._slack = 2 * SLACK if plugin.kind == "methods" else SLACK
@@ -44,22 +44,22 @@ class Held:
         self._name = "store" if plugin.kind == "stores" else f"{_SINGULAR[plugin.kind]} {plugin.name}"
 
     def not_made(self, why: str) -> ConfigError:
-        """Return the fault that it can't be made."""
+        """Return the fault that the plugin can't be made."""
         return self._fault(f"{self._brought} can't be made: {why}")
 
     def not_opened(self, why: str) -> ConfigError:
-        """Return the fault that it can't be opened."""
+        """Return the fault that the plugin can't be opened."""
         return self._fault(f"{self._brought} can't be opened: {why}")
 
     def misbehaved(self, call: str, why: str) -> MisbehavedError:
-        """Write what it did in a call, once in a while; return it as that call's end."""
+        """Report what the plugin did in a call, once in a while; return the exception that ends the call."""
         why = f"{call} {why}"
         if self._outages:
             self._outages.misbehaved(self._name, f"{self._brought}: {why}")
         return MisbehavedError(f"{self._name}, {self._brought}: {why}", why)
 
     def timed(self, call: str, work: Callable[[], Any]) -> Any:
-        """Do what doesn't wait, and note if it held up all others."""
+        """Do `work`, which doesn't wait, and report it if it blocked the event loop."""
         began = time.monotonic()
         try:
             return work()
@@ -78,7 +78,7 @@ class Held:
     async def awaited(
         self, call: Call, function: Callable[..., Any], given: Given, named: dict[str, Any], seconds: float
     ) -> Any:
-        """Make a call that waits, for so long and a little more. MisbehavedError, and what its contract allows."""
+        """Make a call that waits, for `seconds` and the slack. MisbehavedError, and what its contract allows."""
         if len(self._left_behind) >= LEFT_BEHIND:
             raise self.misbehaved(call.name, f"isn't called: {LEFT_BEHIND} calls before never ended")
         task = asyncio.get_running_loop().create_task(self._contained(call, function, given, named))
@@ -96,12 +96,12 @@ class Held:
             return task.result()
         self._leave_behind(task)
         late = self.misbehaved(call.name, "was not back in time")
-        if Underway in call.raises:  # nobody knows whether the message arrives
+        if Underway in call.raises:  # the message may still arrive
             raise Underway(late.what)
         raise late
 
     async def _contained(self, call: Call, function: Callable[..., Any], given: Given, named: dict[str, Any]) -> Any:
-        """Let nothing out of the task but a result, its cancellation, and an exception that its caller knows."""
+        """Make the call, in its task, so that it ends with a result, a cancellation or an exception callers know."""
         work = _awaiting(function, given, named)
         try:
             return self._checked(call, await _stepped(work, lambda took: self._took(call.name, took)))
@@ -145,7 +145,7 @@ class Held:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._left_behind.discard(task)
         if not task.cancelled():
-            task.exception()  # what becomes of it is of no use to anybody
+            task.exception()  # so that asyncio doesn't log it as never retrieved
 
     def _fault(self, what: str) -> ConfigError:
         key = "store" if self.kind == "stores" else f"{self.kind}.{self._plugin.name}"
@@ -159,7 +159,7 @@ async def _awaiting(function: Callable[..., Any], given: Given, named: dict[str,
 
 @types.coroutine
 def _stepped(work: Coroutine[Any, Any, Any], took: Callable[[float], None]) -> Generator[Any, Any, Any]:
-    """Do the work as `await` would, and tell how long each of its steps took."""
+    """Do the work as `await` would, and call `took` with the seconds of each of its steps."""
     step: Callable[[Any], Any] = work.send
     given: Any = None
     while True:
