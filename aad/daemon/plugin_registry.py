@@ -1,4 +1,4 @@
-"""A type's name in aad.toml -> the plugin class: built in, or brought by a package through an entry point."""
+"""Finds the plugin class of a `type` in aad.toml: built in, or brought by a package through an entry point."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ BUILT_IN = {
 
 @dataclass(frozen=True, kw_only=True)
 class Brought:
-    """A type that there is: its class as "MODULE:CLASS", and the package that brings it; none: it is built in.
+    """A type: its class as `place`, "MODULE:CLASS", and the package that brings it ("": it is built in).
 
-    `used`: aad.toml means this one by the name; another one of that name goes before it otherwise.
+    `used`: aad.toml means this one by the name; otherwise another one of that name goes before it.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class Brought:
         try:
             found = _attribute(self.place)
             wrong = list(faults(self.kind, found))
-        except BaseException as error:  # whatever a foreign module does while it is imported
+        except BaseException as error:  # a foreign module may do anything while it is imported
             message = f"{self.place} of {self.package}: {type(error).__name__}: {error}"
             raise ImportError(message) from error
         if wrong:
@@ -76,12 +76,12 @@ def brought(kind: str) -> list[Brought]:
 
 
 def names(kind: str) -> list[str]:
-    """Return the types there are of a kind ("senders"); nothing is imported yet."""
+    """Return the names of all types of a kind ("senders"); nothing is imported yet."""
     return [each.type for each in brought(kind) if each.used]
 
 
 def rivals(kind: str, name: str) -> list[str]:
-    """Return the packages that bring a type of this name, and in vain: another one goes before them."""
+    """Return the packages whose type of this name is not used, as another one goes before it."""
     return [each.package for each in brought(kind) if each.type == name and not each.used]
 
 
@@ -104,7 +104,7 @@ def plugin_class(kind: str, name: str) -> Any:
 
 
 def vocabulary(further: Path | None) -> Any:
-    """Return what can be said in replies, by name; read when it is asked for. ValueError: `further` can't be read."""
+    """Return the RADIUS attributes for replies, with those of the file `further`. ValueError: it can't be read."""
     return import_module("aad.radius.protocol.attribute_dictionary").AttributeDictionary(further)
 
 

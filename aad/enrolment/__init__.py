@@ -1,1 +1,1 @@
-"""What users are enrolled with: apps, recovery codes, and where that is kept."""
+"""Enrolment of users: apps, key fobs and recovery codes, and the vault they are kept in."""

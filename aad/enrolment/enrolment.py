@@ -1,6 +1,6 @@
 """Enrols users for a method that needs it: an app that shows codes, a sheet of recovery codes.
 
-The command does it for them, the portal lets them do it themselves; who may is their business.
+The command does it for them, the portal lets them do it themselves; these two decide who may.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from aad.enrolment.vault import Vault
 from aad.ports import ForeignSealError
 
 FOREIGN, SPENT, OTHER = "foreign", "spent", "held"
-"""Identities: it can't be opened; no recovery code is left; something that a method of another package holds."""
-RACES = 5  # codes of one user, used up while something else is put in the place of what they are of
+"""Identities of what is held: it can't be opened; no recovery code is left; a method of another package holds it."""
+RACES = 5  # tries to replace what is held, while the user's logins use up codes of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +44,9 @@ class Enrolment:
             return True
 
     async def identity(self, user: User) -> str:
-        """Return what tells what `user` is enrolled with from what they were or will be; "": with nothing.
+        """Return an identity of what `user` is enrolled with, which differs from any before or after; "": with nothing.
 
-        Using a code doesn't change it, unless it was the last recovery code. Without the key nothing is learnt from it.
+        Using a code doesn't change it, unless it was the last recovery code. Without the key it gives nothing away.
         """
         try:
             held = await self.vault.find(user)
@@ -55,7 +55,7 @@ class Enrolment:
         return self.identity_of(held.value) if held else ""
 
     def identity_of(self, value: Secret) -> str:
-        """Return the identity of what is, or will be, held."""
+        """Return the identity of a value that is, or will be, held."""
         if self.type == "recovery_codes":
             batch = Batch.decoded(value)
             if not batch.left:
@@ -69,7 +69,7 @@ class Enrolment:
         return hmac.digest(self.key.reveal(), bound + lasting, hashlib.sha256)[:16].hex()
 
     def token(self) -> OtpToken:
-        """Make a secret that nobody has yet."""
+        """Make a token with a new random secret."""
         return OtpToken(Secret(self.randomness(SECRET_OCTETS)))
 
     def address(self, token: OtpToken, user: User) -> Secret:
@@ -82,11 +82,11 @@ class Enrolment:
         return after
 
     async def hold(self, user: User, value: Secret, *, instead: bool) -> bool:
-        """Hold `value`, and with `instead` end what was held; False: somebody else was first."""
+        """Hold `value`, `instead` of what is held, or only if nothing is. False: another change was first."""
         return await self.exchange(user, await self.identity(user) if instead else "", value)
 
     async def exchange(self, user: User, before: str, value: Secret | None) -> bool:
-        """Hold `value` (None: nothing) where what has the identity `before` is held; False: something else is."""
+        """Hold `value` (None: nothing) if what is held has the identity `before`; False: it has another one."""
         for _ in range(RACES):
             try:
                 held = await self.vault.find(user)
@@ -101,17 +101,17 @@ class Enrolment:
         return False
 
     async def make_codes(self, user: User) -> tuple[list[Secret], bool] | None:
-        """Make recovery codes, spelled, which end those of before; say too whether there were any. None: as `hold`."""
+        """Replace the user's recovery codes; return them, and whether there were any. None: another change was first."""
         batch = self.batch()
         before = await self.identity(user)
         return (self.spelled(batch), bool(before)) if await self.exchange(user, before, batch.encoded()) else None
 
     def batch(self) -> Batch:
-        """Make recovery codes that nobody has yet."""
+        """Make a batch of new random recovery codes."""
         return Batch(self.randomness(SALT_OCTETS))
 
     def spelled(self, batch: Batch) -> list[Secret]:
-        """Return the codes of a batch as they are read."""
+        """Return the codes of a batch as users read them, in groups."""
         return [spelled(code) for code in batch.codes(self.key).values()]
 
     async def left(self, user: User) -> int | None:

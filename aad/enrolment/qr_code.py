@@ -24,6 +24,6 @@ def svg(text: Secret) -> str:
 
 
 def _made(text: Secret) -> Any:
-    import segno  # noqa: PLC0415 - only who enrols needs it
+    import segno  # noqa: PLC0415 - only enrolment needs it
 
     return segno.make_qr(text.text(), error="m")

@@ -1,4 +1,4 @@
-"""What users are enrolled with: in the store, sealed by the installation's key for user, repository and method."""
+"""Keeps what users are enrolled with, in the store, sealed by the installation's key for one user and method."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from aad.ports import ForeignSealError, Held, Store
 
 
 class Vault:
-    """The port Vault, for one method. What was sealed for one user opens for nobody else."""
+    """The port Vault, for one method. What was sealed for one user can't be opened for another."""
 
     def __init__(self, store: Store, key: Secret, method: str, randomness: Callable[[int], bytes]) -> None:
-        """Hold in `store`; `randomness(n)` gives n random octets."""
+        """Hold in `store`, sealed with `key`; `randomness(n)` returns n random octets."""
         self._store = store
         self._key = key
         self._method = method
@@ -23,7 +23,7 @@ class Vault:
         self._randomness = randomness
 
     async def find(self, user: User) -> Held | None:
-        """Return what is held for `user`, opened. ForeignSealError: it can't be."""
+        """Return what is held for `user`, opened; None: nothing. ForeignSealError: it can't be opened. Unavailable."""
         kept = await self._store.get(self._kind, _name(user))
         if kept is None:
             return None
@@ -33,7 +33,7 @@ class Vault:
             raise ForeignSealError(user.name) from None
 
     async def swap(self, user: User, old: Held | None, new: Secret | None) -> bool:
-        """Hold `new` in the place of `old`."""
+        """Hold `new` in the place of `old`; False: `old` isn't held any more. Unavailable."""
         nonce = self._randomness(sealed_box.NONCE_OCTETS)
         after = None if new is None else sealed_box.seal(self._key, self._bound(user), new, nonce)
         return await self._store.compare_and_set(self._kind, _name(user), old.sealed if old else None, after)
@@ -45,7 +45,7 @@ class Vault:
         return kept is not None and await self._store.compare_and_set(self._kind, name, kept, None)
 
     async def users(self) -> list[tuple[str, str]]:
-        """Return who is enrolled: repository, and the user's key."""
+        """Return the users who are enrolled, as (repository, key)."""
         names = await self._store.names(self._kind)
         return [(repository, key) for repository, _, key in (name.partition("\0") for name in names)]
 

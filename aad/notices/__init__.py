@@ -1,1 +1,1 @@
-"""Notices: what users are told by mail of their enrolment, kept in the store until a daemon has mailed it."""
+"""Notices: mails to users about changes of their enrolment, kept in the store until a daemon has sent them."""

@@ -1,7 +1,7 @@
-"""Notices as they are kept: one value a user, until it is mailed; it decides nothing, and holds no secret.
+"""Notices in the store: one value a user, until it is mailed; nothing is decided by it, and it holds no secret.
 
-Who changes what a user is enrolled with writes the notice first and takes it back if nothing came of the change: a
-crash in between mails of a change that wasn't, rather than nothing of one that was.
+A change of an enrolment writes the notice first and takes it back if the change failed: after a crash in between, the
+user is told of a change that didn't happen, rather than not told of one that did.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from aad.ports import Store, Unavailable
 from aad.storing import LARGEST
 
 KIND = "notice"
-MOST = 12  # rows of one user; of further ones only how many
-RACES = 20
+MOST = 12  # rows of one user; further ones are only counted
+RACES = 20  # tries to change a notice that others change at the same moment
 DAY = 86_400.0
 
 
 class What(StrEnum):
-    """What happened."""
+    """The events that users are told of."""
 
     SET_UP = "set_up"
     REPLACED = "replaced"
@@ -35,17 +35,17 @@ class What(StrEnum):
 
 
 class By(StrEnum):
-    """Who did it."""
+    """The one who caused an event, as far as it is known."""
 
     USER = "user"  # in the portal
     HELPDESK = "helpdesk"
     ADMINISTRATOR = "administrator"  # by a command
-    ANYBODY = "anybody"  # who gave the right password
+    ANYBODY = "anybody"  # with the right password
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One thing that happened. `at`: seconds since 1970; `method`, `type`: of aad.toml; `place`: a network address."""
+    """One event. `at`: seconds since 1970; `method`, `type`: of aad.toml; `place`: a network address."""
 
     what: str
     by: str
@@ -58,10 +58,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """What one user is to be told. `user`: as the repository spells the name; `more`: so many further rows.
+    """The events that one user is to be told of. `user`: the repository's spelling; `more`: so many further rows.
 
-    `last`: when the latest happened, in seconds since 1970. `trouble`: why it couldn't be mailed, so far; `told`: of
-    how many rows a record says so.
+    `last`: when the latest happened, in seconds since 1970. `trouble`: why it couldn't be mailed, so far; `told`: the
+    number of rows when the log last said so.
     """
 
     user: str
@@ -73,23 +73,23 @@ class Notice:
 
     @property
     def count(self) -> int:
-        """How many things there are to tell."""
+        """The number of events to tell of."""
         return len(self.rows) + self.more
 
     @property
     def guesses(self) -> bool:
-        """Whether it tells of guesses alone, and of no change."""
+        """Whether it tells of wrong codes alone, and of no change."""
         return {row.what for row in self.rows} == {What.WRONG_CODES} and not self.more
 
     def with_(self, row: Row) -> Notice:
-        """Return it with one more."""
+        """Return it with one row more, or counted in `more` if it is full."""
         longer = replace(self, rows=(*self.rows, row), last=row.at)
         if len(self.rows) < MOST and len(encoded(longer)) <= LARGEST:
             return longer
         return replace(self, more=self.more + 1, last=row.at)
 
     def without(self, ids: set[str], more: int = 0) -> Notice:
-        """Return it without these rows."""
+        """Return it without the rows of these ids and `more` of the further ones; its trouble is over."""
         rows = tuple(row for row in self.rows if row.id not in ids)
         return replace(self, rows=rows, more=max(0, self.more - more), trouble="", told=0)
 
@@ -110,19 +110,19 @@ def decoded(kept: bytes | None) -> Notice | None:
 
 
 class Notices:
-    """Writes notices; a daemon mails them (`aad.notices.mailing`). Unavailable: the store is out of order."""
+    """Writes notices; a daemon mails them (`aad.notices.mailing`). Unavailable: the store is down."""
 
     def __init__(self, store: Store, woken: asyncio.Event | None = None) -> None:
-        """Write to `store`, and wake the daemon of this process by `woken`; others look every few seconds."""
+        """Write to `store`; `woken` wakes the daemon, if it is of this process. Others look every few seconds."""
         self._store = store
         self._woken = woken
 
     async def add(self, user: User, what: What, *, by: By, method: str = "", type: str = "", place: str = "") -> str:  # noqa: A002 - as in aad.toml
-        """Write that something is about to change for `user`; return what `take_back` knows it by."""
+        """Write that something is about to change for `user`; return the row's id, for `take_back`."""
         return await self._add(user, self._row(what, by, method, type, place))
 
     async def add_daily(self, user: User, what: What, *, by: By = By.ANYBODY, place: str = "") -> None:
-        """Write that something happened, unless it was written within a day: forty at once are one."""
+        """Write that something happened, once a day at most: of forty at once only one is written."""
         name, day = name_of(user.repository, user.key), f"notice of {what}"
         if await self._store.get_expiring(day, name) is not None:
             return
@@ -131,7 +131,7 @@ class Notices:
         self.mail()
 
     async def take_back(self, user: User, row: str) -> None:
-        """Forget what was written: nothing came of it."""
+        """Remove the row with the id `row`: the change failed."""
         name = name_of(user.repository, user.key)
         for _ in range(RACES):
             kept = await self._store.get(KIND, name)
@@ -144,12 +144,12 @@ class Notices:
                 return
 
     def mail(self) -> None:
-        """Let the daemon of this process look now."""
+        """Wake the daemon of this process, if there is one, so that it mails now."""
         if self._woken:
             self._woken.set()
 
     async def undelivered(self, repository: str, key: str) -> Notice | None:
-        """Return what could not be mailed to a user; None: nothing."""
+        """Return the notice that could not be mailed to a user; None: there is none."""
         notice = decoded(await self._store.get(KIND, name_of(repository, key)))
         return notice if notice and notice.trouble else None
 
@@ -172,5 +172,5 @@ class Notices:
 
 
 def name_of(repository: str, key: str) -> str:
-    """Return what a user's notice is held under."""
+    """Return the name under which the store holds a user's notice."""
     return f"{repository}\0{key}"

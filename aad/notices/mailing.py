@@ -1,7 +1,8 @@
-"""Mails notices: looks every few seconds for what is to be told, and stays with it until a mail server has taken it.
+"""Mails notices: looks every few seconds for those that are due, and tries until a mail server has taken them.
 
-What a user's notice costs, nobody else can use up, nor use up for them: one mail an hour, beside all other limits. Of
-several nodes one mails: the gate is a value that ends, and who puts it there has the notice for so long.
+Each user has a budget of their own for notices, which no other use can exhaust: one mail an hour, beside all other
+limits. Of several nodes one mails: the gate is a value that expires, and the node that puts it there has the notice
+until then.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ from aad.core.outcome import Reason
 from aad.login.message_delivery import Delivery, Fate
 from aad.login.outages import Outages
 from aad.notices.kept import KIND, RACES, Notice, decoded, encoded
-from aad.notices.text import letter
+from aad.notices.text import notice_mail
 from aad.ports import AmbiguousUserError, Record, Repository, Sender, Store, Unavailable, without_password
 from aad.texts import LANGUAGES
 
 EVERY = 2.0  # seconds between two looks
 HOUR = 3600.0  # between two mails to one user; what happens meanwhile is in the second one
 LASTS = 7 * 86_400.0  # seconds that a notice is kept which can't be mailed
-AT_ONCE = 8  # mails
-PATIENCE, SETTLING = 20.0, 20.0  # seconds for a directory and for a mail; until a slow mail server has said what it did
+AT_ONCE = 8  # mails at the same time
+PATIENCE, SETTLING = 20.0, 20.0  # seconds for a directory, and for a mail; then for a slow mail server's answer
 CLAIMED = PATIENCE + PATIENCE + SETTLING + 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0  # seconds until the next try
 LONGEST_ROUND = 30.0  # seconds between two looks while no mail server takes anything
-LOOKED = 30.0  # seconds until it is looked again at what somebody else has, or what isn't due
+LOOKED = 30.0  # seconds until the next look at a notice that another node has, or that isn't due
 LEAVING = 2.0  # seconds for mails under way when the daemon ends
 _GATE = "notice gate"
 _GUESSES = b"guesses"  # in the gate: the last mail told of no change, and holds the mail of one up for no hour
@@ -42,7 +43,7 @@ _GUESSES = b"guesses"  # in the gate: the last mail told of no change, and holds
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """How notices go: by these senders, to what `attribute` holds (as `User.reached_at`), in `language` by default."""
+    """The way of notices: `senders`, addresses in `attribute` (see `User.reached_at`), the default `language`."""
 
     repositories: Mapping[str, Repository]
     senders: Sequence[tuple[str, Sender]]
@@ -52,32 +53,32 @@ class Route:
 
 
 class Fared(Enum):
-    """How a mail fared."""
+    """The fate of one notice's mail."""
 
     SENT = auto()
-    NEVER = auto()  # unless the directory says something else one day
+    NEVER = auto()  # until the directory has another address, or the user again
     LATER = auto()
-    DOWN = auto()  # nor would any other mail go
+    DOWN = auto()  # no mail can be sent
 
 
 class Mailing:
-    """Mails, by a route that may be exchanged; nothing before there is one."""
+    """Sends notices by `route`, which a reload exchanges; none while it is None."""
 
     def __init__(self, record: Record, *, idle: bool = False) -> None:
-        """Write to `record`. `idle`: another process of this node mails."""
+        """Write records to `record`. `idle`: do nothing, as another process of this node mails."""
         self.route: Route | None = None
         self.woken = asyncio.Event()
         self._record = record
         self._idle = idle
         self._later: dict[str, float] = {}  # name -> when to look at it again
-        self._gone: set[str] = set()  # repositories that don't answer, in this round
+        self._gone: set[str] = set()  # repositories that are down, in this round
         self._down = 0  # rounds in a row in which no mail could be sent
         self._leaving = False
         self._looking = asyncio.Lock()
 
     @asynccontextmanager
     async def running(self, store: Store, outages: Outages) -> AsyncIterator[None]:
-        """Mail what is in the store, until the end."""
+        """Mail the notices of `store` until the block ends."""
         self._store, self._outages = store, outages
         if self._idle:
             yield
@@ -110,7 +111,7 @@ class Mailing:
             pass
 
     async def look(self, route: Route) -> None:
-        """Look once, and mail what is due. Unavailable: the store is out of order."""
+        """Look once, and mail what is due. Unavailable: the store is down."""
         names = await self._store.names(KIND)
         now = self._store.now()
         self._later = {name: self._later[name] for name in names if self._later.get(name, 0.0) > now}
@@ -120,7 +121,7 @@ class Mailing:
                 return
             batch = [name for name in due[at : at + AT_ONCE] if name.partition("\0")[0] not in self._gone]
             fared = await asyncio.gather(*(self._guarded(route, name) for name in batch))
-            if fared and set(fared) == {Fared.DOWN}:  # the mail server, and not one mail that it doesn't like
+            if fared and set(fared) == {Fared.DOWN}:  # it is the mail server, not one mail
                 self._down = min(self._down + 1, 10)
                 return
         self._down = 0
@@ -139,7 +140,7 @@ class Mailing:
         return Fared.LATER
 
     async def _one(self, route: Route, name: str) -> Fared:
-        """Mail one user's notice, if nobody else does, and it is due."""
+        """Mail one user's notice, if it is due and no other node does. Unavailable."""
         gate, now = os.urandom(8), self._store.now()
         before = await self._store.get_expiring(_GATE, name)
         closed = before is not None and not (before == _GUESSES and await self._tells_a_change(name))
@@ -154,19 +155,19 @@ class Mailing:
                 pause = await self._settled(name, notice, fared, trouble)
                 left = _GUESSES if fared is Fared.SENT and notice.guesses else gate
         finally:
-            # Cancelled, or out of order: the next look is soon.
+            # Cancelled, or a back end is down: the next look is soon.
             until = self._store.now() + (pause or FIRST_PAUSE)
             self._later[name] = until if left == gate else self._store.now() + LOOKED
             await self._store.compare_and_set_expiring(_GATE, name, gate, left if pause else None, until)
         return fared
 
     async def _tells_a_change(self, name: str) -> bool:
-        """Say whether a notice tells of more than guesses."""
+        """Say whether a notice tells of more than wrong codes."""
         notice = decoded(await self._store.get(KIND, name))
         return notice is not None and not notice.guesses
 
     async def _settled(self, name: str, notice: Notice, fared: Fared, trouble: str) -> float:
-        """Write down how a mail fared; return for how long nothing more is done for this user."""
+        """Write a mail's fate to store and log; return the seconds until the next mail to this user."""
         if fared is Fared.SENT:
             ids = {row.id for row in notice.rows}
             await self._changed(name, lambda now: now.without(ids, notice.more))
@@ -182,7 +183,7 @@ class Mailing:
         return min(max(FIRST_PAUSE, age / 4), LONGEST_PAUSE)
 
     async def _lasting(self, name: str) -> Notice | None:
-        """Return a notice, without what is too old to be told; None: there is none."""
+        """Return a notice without rows that are too old, which are removed; None: nothing is left."""
         kept = await self._store.get(KIND, name)
         if kept is None:
             return None
@@ -212,15 +213,15 @@ class Mailing:
                 return
 
     async def _mailed(self, route: Route, name: str, notice: Notice) -> tuple[Fared, str]:
-        """Mail a notice to the first address that takes it; say too why no address does. Unavailable."""
+        """Mail a notice to the first address that takes it; return its fate and, for NEVER, the reason. Unavailable."""
         if not route.senders:
             return Fared.NEVER, "no sender is configured"
         user = await _found(route, name, notice.user)
         if user is None:
             return Fared.NEVER, "the repository has no such user any more"
         usable = [each for each in user.reached_at(route.attribute) if route.senders[0][1].usable(each)]
-        template = letter(notice, lookup(user.language, LANGUAGES, route.language), route.contact)
-        deadline = time.monotonic() + PATIENCE  # for all addresses together: so long the notice is ours
+        template = notice_mail(notice, lookup(user.language, LANGUAGES, route.language), route.contact)
+        deadline = time.monotonic() + PATIENCE  # for all addresses together: the gate is ours until then
         for address in usable:
             if time.monotonic() > deadline:
                 return Fared.LATER, ""
@@ -245,7 +246,7 @@ class Mailing:
 
 
 async def _found(route: Route, name: str, spelled: str) -> User | None:
-    """Return the user of a notice, as they are now. Unavailable."""
+    """Return the user of a notice as the repository knows them now; None: there is none. Unavailable."""
     repository, _, key = name.partition("\0")
     if repository not in route.repositories:
         return None

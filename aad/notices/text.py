@@ -1,4 +1,4 @@
-"""What a notice says, in one language."""
+"""The text of a notice's mail, in one language."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from aad.notices.kept import By, Notice, Row
 _NAMED = {"email_otp", "totp", "hotp", "recovery_codes"}
 
 
-def letter(notice: Notice, language: str, contact: str) -> Template:
-    """Return the mail, in one of `texts.LANGUAGES`. `contact`: whom to ask, may be empty."""
+def notice_mail(notice: Notice, language: str, contact: str) -> Template:
+    """Return the mail, in one of `texts.LANGUAGES`. `contact`: the people to ask, may be empty."""
     say = texts.notices(language)
     lines = [f"  - {line(row, language)}" for row in notice.rows]
     if notice.more:
@@ -26,7 +26,7 @@ def letter(notice: Notice, language: str, contact: str) -> Template:
 
 
 def line(row: Row, language: str) -> str:
-    """Say what happened, when, and from where."""
+    """Write one row: when, what happened, by whom, and from where."""
     say = texts.notices(language)
     when = time.strftime("%Y-%m-%d %H:%M %z", time.localtime(row.at))
     what = say[row.what].format(method=_method(row, texts.portal(language)))
@@ -44,5 +44,5 @@ def _method(row: Row, said: Mapping[str, str]) -> str:
 
 
 def _literal(text: str) -> str:
-    # Nothing in a name is a macro of the mail.
+    # Braces in a name must not be read as macros of the mail.
     return text.replace("{", "{{").replace("}", "}}")

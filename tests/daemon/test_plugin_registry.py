@@ -1,4 +1,4 @@
-"""Plugins of other packages: found by entry points, held against their port, named where they fail."""
+"""Plugins of other packages: found by entry points, compared with their port, named where they fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vault: a value opens for whom it was sealed, in this installation, and nowhere else."""
+"""The vault: a value can be opened for the user it was sealed for, in this installation, and nowhere else."""
 
 from __future__ import annotations
 

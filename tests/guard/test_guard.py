@@ -1,4 +1,4 @@
-"""A plugin of another package, call by call: what it may answer passes, whatever else it does is its call's end."""
+"""Guarded plugins, call by call: what the port allows passes, anything else they do ends the call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user reads is in his language, or in the administrator's words: key by key, whatever was set."""
+"""Texts of mails and prompts: in the user's language, or in the administrator's words, key by key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes that the user has already: each is good once, whoever else answers, and whatever the clocks do."""
+"""Codes that the user has already: each is good once, with simultaneous answers and with any clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices: kept, gathered, mailed once whoever looks, tried again, and given up in the end."""
+"""Notices: kept, gathered, mailed once whichever node looks, tried again, and given up in the end."""
 
 from __future__ import annotations
 
