@@ -1,1 +1,1 @@
-"""Stores: what outlives a restart."""
+"""Stores: waiting logins, counters and enrolments, in a SQLite file or on a Valkey server."""

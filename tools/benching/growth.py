@@ -15,7 +15,7 @@ from aad.login import lockout, message_sending
 from aad.ports import Wiring
 from aad.radius.clients import Client, Clients
 from aad.stores.sqlite import MOST_COUNTERS, Sqlite, SqliteSettings, statements
-from aad.stores.sqlite.file import begin_log_anew, checkpoint, opened
+from aad.stores.sqlite.file import checkpoint, opened, restart_log
 from tests.parts.daemon import Daemon
 from tools.benching.checkouts import this
 from tools.benching.figures import Run
@@ -161,7 +161,7 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
             with connection:
                 connection.execute("BEGIN")
                 connection.executemany(
-                    statements.SPEND,
+                    statements.INCREMENT,
                     (
                         {**common, "kind": kind, "scope": scope, "name": f"corp\nsomebody{number:08}"}
                         for number in range(first, min(first + SEEDED_AT_ONCE, count))
@@ -169,7 +169,7 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
                     ),
                 )
             checkpoint(file)
-        begin_log_anew(file, now)
+        restart_log(file, now)
 
 
 async def _counted(file: Path) -> int:

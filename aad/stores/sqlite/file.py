@@ -1,4 +1,4 @@
-"""The SQLite file of a store: made, opened, held against its version and this boot; its errors, in words."""
+"""The SQLite file of a store: made, opened, migrated to this version, fitted to this boot; its errors in words."""
 
 from __future__ import annotations
 
@@ -13,16 +13,26 @@ from aad.filesystem import folders
 from aad.ports import Unavailable
 from aad.stores.sqlite.statements import COUNTS
 
-__all__ = ["Connection", "begin_log_anew", "checkpoint", "connected", "counted", "opened", "remember", "rest", "told"]
+__all__ = [
+    "Connection",
+    "checkpoint",
+    "connected",
+    "counted",
+    "opened",
+    "remember",
+    "rest",
+    "restart_log",
+    "unavailable_on_error",
+]
 
 SCHEMA = 5
 _FIRST = 2  # a file of this version, or a later one, is brought up to date
-PATIENCE = 0.2  # seconds for another process that writes (aad unlock); the event loop stands still meanwhile
-OPENING = 10.0  # the same before anybody is served: others may be making the file, or bring it up to date
-LONGEST_LOG = 64 * 1024 * 1024  # octets that are not given back to the disk
+PATIENCE = 0.2  # seconds to wait for another process that writes (aad unlock); the event loop stands still meanwhile
+OPENING = 10.0  # the same at the start: other processes may be making the file, or migrating it
+LONGEST_LOG = 64 * 1024 * 1024  # octets; a longer log is truncated at the next checkpoint
 CACHE = 512  # KiB of pages kept in memory; the rest is in the system's cache anyway
-SHARE = 0.01  # of a core that counting may take; with a million counters it is done seldom
-LONGEST_REST = 10  # times, at most, that it is left out
+SHARE = 0.01  # of a core that counting may take: with a million counters it is done less often
+LONGEST_REST = 10  # ticks, at most, in which it is left out
 PAGE = 2048  # octets: each change writes whole pages to the log, and a login fits into one
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -53,7 +63,7 @@ CREATE TABLE passing (
 ) WITHOUT ROWID;
 CREATE INDEX passing_until ON passing (until)
 """,
-    # The logins that wait end: what was kept of them before isn't what is now. Times go on over a boot.
+    # Waiting logins end: their columns are others now. From here on, time goes on over a boot.
     5: """
 DROP TABLE waiting;
 CREATE TABLE waiting (
@@ -87,33 +97,33 @@ _WORDS = {
 }
 
 
-class told:  # noqa: N801 - read as a word: `with told(path):`
-    """Turn SQLite's errors into Unavailable, in words an administrator understands. Misuse is ours, and stays."""
+class unavailable_on_error:  # noqa: N801 - a context manager; as a class it costs a third of a generator
+    """Turn SQLite's errors into Unavailable, in an administrator's words. ProgrammingError is our fault, and passes."""
 
     __slots__ = ("_path",)
 
     def __init__(self, path: Path) -> None:
-        """Say it of this file."""
+        """`path`: of the file, for the message."""
         self._path = path
 
     def __enter__(self) -> None:
-        """Begin."""
+        """Do nothing."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Say what went wrong."""
+        """Raise Unavailable in place of an sqlite3.Error."""
         if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.ProgrammingError):
             return
-        primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says where it happened
+        primary = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest is the extended code
         words = _WORDS.get(primary, f"{error} ({getattr(error, 'sqlite_errorname', 'no code')})")
         raise _unavailable(self._path, words) from error
 
 
 def opened(path: Path, since_boot: float) -> tuple[Connection, float]:
-    """Open the file, made if there is none, as it fits this version and this boot. Unavailable.
+    """Open the file, made if there is none, migrated to this version and fitted to this boot. Unavailable.
 
-    Return too how many seconds its time is ahead of those since this boot.
+    Return the connection, and the seconds that the store's time is ahead of `since_boot`.
     """
-    with told(path):
+    with unavailable_on_error(path):
         _make(path)
         connection = connected(path)
         try:
@@ -127,13 +137,13 @@ def opened(path: Path, since_boot: float) -> tuple[Connection, float]:
 
 
 def remember(connection: Connection, path: Path, now: float) -> None:
-    """Note the time, from which it goes on after another boot; never an earlier one than is noted already."""
-    with told(path):
+    """Write down the time from which the store's goes on after another boot; it never goes back."""
+    with unavailable_on_error(path):
         connection.execute(_REMEMBER, (now,))
 
 
 def connected(path: Path) -> Connection:
-    """Return one more connection to the file: single statements commit themselves, and none waits for the disk."""
+    """Return one more connection to the file, in autocommit mode; no commit waits for the disk."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
     )
@@ -144,38 +154,38 @@ def connected(path: Path) -> Connection:
 
 
 def counted(path: Path, now: float) -> tuple[int, int, float]:
-    """Count logins that wait and counters; and the seconds of CPU that it took."""
+    """Return the number of waiting logins, of counters, and the seconds of CPU that counting took."""
     began = time.thread_time()
-    with told(path), contextlib.closing(connected(path)) as connection:
+    with unavailable_on_error(path), contextlib.closing(connected(path)) as connection:
         waiting, counters = connection.execute(COUNTS, (now,)).fetchone()
     return waiting, counters, time.thread_time() - began
 
 
 def rest(took: float, every: float) -> int:
-    """Return how often counting is left out after it took so many seconds of CPU. `every`: seconds between two."""
+    """Return in how many ticks counting is left out after it took `took` seconds of CPU. `every`: seconds of a tick."""
     return min(int(took / (SHARE * every)), LONGEST_REST)
 
 
 def checkpoint(path: Path) -> None:
-    """Bring into the file what the log holds now, and sync both; others go on writing."""
-    with told(path), contextlib.closing(connected(path)) as connection:
+    """Write what the log (WAL) holds into the file, and sync both; other connections go on writing."""
+    with unavailable_on_error(path), contextlib.closing(connected(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
-def begin_log_anew(path: Path, now: float) -> None:
-    """Bring the rest into the file, and write at the log's beginning, which syncs it once more: better here than there.
+def restart_log(path: Path, now: float) -> None:
+    """Write the rest of the log into the file, and begin the log at its start, which syncs once more.
 
-    There: in the first write of the event loop.
+    Without this the first write on the event loop's thread would wait for that sync.
     """
-    with told(path), contextlib.closing(connected(path)) as connection:
+    with unavailable_on_error(path), contextlib.closing(connected(path)) as connection:
         connection.execute(f"PRAGMA journal_size_limit = {LONGEST_LOG}").fetchall()
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         connection.execute("INSERT OR REPLACE INTO meta VALUES ('log begun', ?)", (str(now),))
 
 
 def _make(path: Path) -> None:
-    """Make an empty file, 0600; SQLite gives the files beside it the same mode and owner."""
-    # Never open and close a file that is there: that ends the locks of every connection of this process (fcntl(2)).
+    """Make an empty file, 0600; SQLite gives the files beside it the same mode and owner. Unavailable."""
+    # Never open and close a file that exists: that ends the locks of every connection of this process (fcntl(2)).
     try:
         with folders.opened(path.parent) as folder:
             os.close(folder.make(path.name, os.O_WRONLY, 0o600))
@@ -187,19 +197,19 @@ def _make(path: Path) -> None:
 
 
 def _fit(connection: Connection, path: Path, since_boot: float) -> float:
-    """Make the tables if there are none; after another boot, end the waiting logins, and go on with the time.
+    """Make or migrate the tables; after another boot, end the waiting logins, and go on with the time. Unavailable.
 
-    The machine's clock began anew, and nobody knows how long it was off: for a lockout it was not.
+    The machine's clock began at zero, and how long it was off is unknown: for a lockout, no time has passed.
     """
-    connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new file; an old one keeps its own
-    if _log_begun(connection) != "wal":
+    connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new file; an old one keeps its page size
+    if _logging_mode(connection) != "wal":
         raise _unavailable(path, "SQLite can keep no log beside it: is it on a network file system?")
     boot = _boot(path)
     if _version(connection) == SCHEMA and _boot_of(connection) == boot:
         return _number(connection, "ahead")
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        _bring_up_to_date(connection, path)
+        _migrate(connection, path)
         if _boot_of(connection) != boot:
             connection.execute("DELETE FROM waiting")
             ahead = max(0.0, _number(connection, "time") - since_boot)
@@ -208,8 +218,8 @@ def _fit(connection: Connection, path: Path, since_boot: float) -> float:
     return _number(connection, "ahead")
 
 
-def _log_begun(connection: Connection) -> str:
-    """Have SQLite keep a log beside the file, and return how it logs. It doesn't wait here for who writes: so we do."""
+def _logging_mode(connection: Connection) -> str:
+    """Switch to write-ahead logging, and return the mode. SQLite doesn't wait for other writers here, so we do."""
     until = time.monotonic() + OPENING
     while True:
         try:
@@ -222,8 +232,8 @@ def _log_begun(connection: Connection) -> str:
             return mode
 
 
-def _bring_up_to_date(connection: Connection, path: Path) -> None:
-    """Make the tables as this version has them. Unavailable: of a later version, or of none of ours."""
+def _migrate(connection: Connection, path: Path) -> None:
+    """Make the tables as this version has them. Unavailable: the file is of a later version, or not of aad."""
     if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         for statement in (*_TABLES.split(";"), f"PRAGMA user_version = {_FIRST}"):
             connection.execute(statement)
@@ -252,7 +262,7 @@ def _boot_of(connection: Connection) -> str:
 
 
 def _boot(path: Path) -> str:
-    """Return which boot of the machine this is: the clock means something within one only."""
+    """Return the boot's id: the clock is comparable within one boot only. Unavailable."""
     try:
         return BOOT_ID.read_text("ascii").strip()
     except OSError as error:

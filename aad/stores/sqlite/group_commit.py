@@ -1,4 +1,4 @@
-"""What many logins write at the same time, in one transaction: a commit costs more than most of what it commits."""
+"""Group commit: what several logins write in one turn of the event loop, in one transaction; commits are expensive."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from aad.ports import Unavailable
-from aad.stores.sqlite.file import Connection, told
+from aad.stores.sqlite.file import Connection, unavailable_on_error
 
-STALLED = 2.0  # seconds that others wait for the end of a checkpoint, before the disk is out of order
+STALLED = 2.0  # seconds that writers wait for the end of a checkpoint, before the store is unavailable
 T = TypeVar("T")
 
 
 class _Step(NamedTuple):
-    """What one caller writes, and the future of what came of it."""
+    """One caller's write, and the future of its result."""
 
     write: Callable[[Connection], Any]
     outcome: asyncio.Future[Any]
@@ -24,19 +24,19 @@ class _Step(NamedTuple):
 class GroupCommit:
     """Gathers steps during one turn of the event loop, and commits them together at the next.
 
-    Each is done wholly or not at all, and its caller goes on when it is committed. The file is locked for that moment
-    only, never while a caller thinks. One step that fails takes none of the others with it.
+    Each is done wholly or not at all, and its caller goes on when it is committed. The file is locked for the commit
+    only, never while a caller works. A step that fails doesn't fail the others.
     """
 
     def __init__(self, connection: Connection, path: Path) -> None:
-        """Write through a connection whose single statements commit themselves."""
+        """Commit by `connection`, which is in autocommit mode; `path`: its file, for messages."""
         self._connection, self._path = connection, path
         self._steps: list[_Step] = []
         self._free = asyncio.Event()
         self._free.set()
 
     async def do(self, write: Callable[[Connection], T]) -> T:
-        """Return what `write` returned, once it is committed. Unavailable; whatever else it raised is the caller's."""
+        """Return what `write` returned, once it is committed. Unavailable; and whatever `write` raises."""
         await self.freed()
         loop = asyncio.get_running_loop()
         if not self._steps:
@@ -46,7 +46,7 @@ class GroupCommit:
         return await outcome
 
     async def freed(self) -> None:
-        """Wait while nobody may use the file. Unavailable: that takes too long."""
+        """Wait while a checkpoint holds the file. Unavailable: for more than `STALLED` seconds."""
         if self._free.is_set():
             return
         try:
@@ -57,16 +57,16 @@ class GroupCommit:
             raise Unavailable(message, where="store") from None
 
     def hold(self) -> None:
-        """Commit what there is, and let everybody wait from now on."""
+        """Commit the steps so far, and let later ones wait."""
         self._commit()
         self._free.clear()
 
     def release(self) -> None:
-        """Let them go on."""
+        """Let the steps that wait go on."""
         self._free.set()
 
     def _commit(self) -> None:
-        # A caller who was cancelled meanwhile wants nothing written.
+        # The step of a caller that was cancelled meanwhile isn't written.
         steps = [step for step in self._steps if not step.outcome.done()]
         self._steps = []
         if steps and self._begun(steps) and not self._committed(steps) and len(steps) > 1:
@@ -75,9 +75,9 @@ class GroupCommit:
                     self._committed([step])
 
     def _begun(self, steps: list[_Step]) -> bool:
-        """Lock the file. Where that takes too long all are told: each one's own try would take as long again."""
+        """Lock the file. Where that takes too long all steps fail: each one's own try would take as long again."""
         try:
-            with told(self._path):
+            with unavailable_on_error(self._path):
                 self._connection.execute("BEGIN IMMEDIATE")
         except Exception as error:  # noqa: BLE001 - it is the callers'
             for step in steps:
@@ -86,9 +86,9 @@ class GroupCommit:
         return True
 
     def _committed(self, steps: list[_Step]) -> bool:
-        """Do all of them or none. False: none, and if it was only one, its caller is told why."""
+        """Do all of them or none. False: none; a single step's caller gets the exception."""
         try:
-            with told(self._path):
+            with unavailable_on_error(self._path):
                 try:
                     outcomes = [step.write(self._connection) for step in steps]
                     self._connection.execute("COMMIT")
@@ -105,5 +105,5 @@ class GroupCommit:
 
 
 def _another(error: Exception) -> Exception:
-    """Return the same for one more caller, who adds to it where it passed."""
+    """Return a copy for one more caller: each adds its own traceback."""
     return Unavailable(error.what, where=error.where) if isinstance(error, Unavailable) else error

@@ -1,4 +1,4 @@
-"""What a node keeps for itself while its common store is away: in memory, and gone with the daemon."""
+"""Waiting logins and counters of this node alone, for as long as the shared server is unavailable: in memory only."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import replace
 from aad.ports import Change, Kept, Rule, Tally, Unavailable
 from aad.storing import GRACE, ROW
 
-MOST = 1_000_000  # counters; then new names are refused
-HERE = {ROW, "once"}  # kinds of values that may be this node's own meanwhile: rows of failures, answers given before
+MOST = 1_000_000  # counters; beyond, new names are refused
+HERE = {ROW, "once"}  # kinds of values that may be this node's own meanwhile: rows of failures, answers sent before
 _NONE = Change(None, 0.0)
 
 
 class LocalFallback:
-    """Waiting logins and counters of one node; nothing here waits, so each call is atomic."""
+    """Waiting logins, counters and values of one node; nothing here awaits, so each call is atomic."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """Be empty; `now` is the store's clock."""
+        """`now`: the store's clock, in seconds."""
         self._now = now
         self._logins: dict[bytes, Kept] = {}
         self._values: dict[tuple[str, str], Change] = {}
@@ -41,21 +41,21 @@ class LocalFallback:
         return True
 
     def taken(self, ticket: bytes) -> Kept | None:
-        """Return the login and forget it."""
+        """Return the login and forget it; None: unknown, or expired for longer than GRACE."""
         kept = self._logins.pop(ticket, None)
         return kept if kept and kept.expires + GRACE > self._now() else None
 
     def restored(self, kept: Kept) -> None:
-        """Let a login wait on that was taken."""
+        """Keep a login again that was taken."""
         self._logins[kept.ticket] = kept
 
     def logins_of(self, holder: str) -> list[tuple[bytes, bytes]]:
-        """Return those that still wait, the latest first."""
+        """Return tickets and logins of `holder` that still wait, the latest first."""
         now, found = self._now(), reversed(self._logins.values())
         return [(kept.ticket, kept.login) for kept in found if kept.holder == holder and kept.expires > now]
 
     def update_expiring(self, kind: str, name: str, rule: Rule) -> bool:
-        """Do with a value of this node what `rule` says; say whether anything changes."""
+        """Change a value as `rule` says; return whether anything changed."""
         value, until = self._values.get((kind, name), _NONE)
         change = rule(value if until > self._now() else None)
         if change is not None:
@@ -63,12 +63,12 @@ class LocalFallback:
         return change is not None
 
     def put_expiring(self, kind: str, changes: Mapping[str, Change | None]) -> None:
-        """Hold these values."""
+        """Hold these values, by name; None: nothing any more."""
         for name, change in changes.items():
             self._values[kind, name] = change or _NONE
 
     def forget_values(self, kind: str, names: Iterable[str]) -> None:
-        """Hold nothing by these names any more: the common store says now what they are."""
+        """Forget the values of these names: the shared server holds them now."""
         for name in names:
             self._values.pop((kind, name), None)
 
@@ -78,11 +78,11 @@ class LocalFallback:
         return value if until > self._now() else None
 
     def count_logins(self) -> int:
-        """Count the waiting logins."""
+        """Return the number of waiting logins."""
         return len(self._logins)
 
     def increment(self, tally: Tally, limit: int, *, extend: bool) -> int:
-        """Count one more, unless at the `limit`."""
+        """Count one more, unless at the `limit`; return the new count, or 0. Unavailable: too many names."""
         key = (tally.kind, tally.name)
         if key not in self._counters and len(self._counters) >= MOST:
             message = f"{MOST} users failed or got mail of late, so new ones are refused"
@@ -97,7 +97,7 @@ class LocalFallback:
         return held.count + 1
 
     def decrement(self, kind: str, scope: str, name: str) -> None:
-        """Take one back."""
+        """Count one less; a counter of none is removed."""
         scopes = self._counters.get((kind, name), {})
         if (held := scopes.get(scope)) is not None:
             scopes[scope] = replace(held, count=held.count - 1)
@@ -113,8 +113,8 @@ class LocalFallback:
             self._remove(kind, each, name)
         return any_counted
 
-    def carried(self) -> Iterator[Tally]:
-        """Give up the counters that still count, one by one: they go to the common store."""
+    def give_up_counters(self) -> Iterator[Tally]:
+        """Remove and yield the counters that still count, one by one: they go to the shared server."""
         while self._counters:
             key, scopes = self._counters.popitem()
             _, tally = scopes.popitem()
@@ -124,13 +124,13 @@ class LocalFallback:
                 yield tally
 
     def restore(self, tally: Tally) -> None:
-        """Count again what the common store could not be told."""
+        """Count again what could not be written to the shared server."""
         scopes = self._counters.setdefault((tally.kind, tally.name), {})
         held = scopes.get(tally.scope, replace(tally, count=0))
         scopes[tally.scope] = replace(held, count=held.count + tally.count, until=max(held.until, tally.until))
 
-    def rows(self) -> Iterator[tuple[str, bytes]]:
-        """Give up the rows of failures of this node, one by one: they go to the common store."""
+    def give_up_rows(self) -> Iterator[tuple[str, bytes]]:
+        """Remove and yield the rows of failures, one by one: they go to the shared server."""
         names = [name for kind, name in self._values if kind == ROW]
         for name in names:
             value, until = self._values.pop((ROW, name), _NONE)

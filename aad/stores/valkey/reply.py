@@ -1,6 +1,8 @@
-"""Octets -> answers, in the server's protocol (RESP 2); what an answer may be is judged before anything is allocated.
+"""Octets -> answers, in the server's protocol (RESP 2); an answer's bounds are checked before anything is allocated.
 
-A header alone can announce two thousand million values, or arrays in arrays without end: each has a bound here.
+A header alone can announce 2^31 values, or arrays in arrays without end: each has a bound here. It stands in the place
+of hiredis, which has none, and holds whatever is announced until it is there: 189 MB of a value of 512 MiB, before
+redis-py gave up (python -m tools.benching.codecs valkey).
 """
 
 from __future__ import annotations
@@ -20,32 +22,32 @@ _INTEGER, _BULK, _ARRAY, _STATUS, _ERROR = b":$*+-"
 _BEGUN = object()
 
 Answer = Any
-"""bytes, int, None, a list of answers, or a Refusal."""
+"""bytes, int, None, a list of answers, or an ErrorReply."""
 Shape = Callable[[Answer], bool]
-"""Says whether an answer is of the kind that was asked for."""
+"""Says whether an answer has the type that a command's answer must have."""
 
 
 class MalformedReplyError(Exception):
-    """What came is no answer, or too large; the text says why."""
+    """The octets are no answer, or one beyond its bounds; the text says why."""
 
 
 class ErrorReply:
-    """An error that the server answers. A word that isn't of letters alone may be a ticket of ours: it is left out."""
+    """An error that the server answers, without words that aren't letters alone: those may be a ticket of ours."""
 
-    def __init__(self, said: bytes) -> None:
-        """Keep the beginning of the server's words."""
-        self._text = " ".join(filter(_WORD.fullmatch, said[:_QUOTED].decode("latin-1").split()))
+    def __init__(self, line: bytes) -> None:
+        """`line`: the server's words; the first 200 octets are quoted."""
+        self._text = " ".join(filter(_WORD.fullmatch, line[:_QUOTED].decode("latin-1").split()))
 
     def __str__(self) -> str:
-        """Return the server's words."""
+        """Return the words for the log."""
         return self._text
 
 
 class ReplyReader:
-    """Cuts what a server sends into answers, and keeps what isn't complete."""
+    """Cuts what a server sends into answers, and holds what isn't complete: at most one answer, within its bounds."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Expect the beginning of an answer."""
         self._rest = bytearray()
         self._needed = 0  # octets, before the rest is worth another look
         self._open: list[tuple[list[Answer], int]] = []  # arrays that aren't complete, and how many values each has
@@ -73,7 +75,7 @@ class ReplyReader:
         self._keep(octets, at)
 
     def _keep(self, octets: bytes, at: int) -> None:
-        """Keep what isn't complete."""
+        """Hold the beginning of an answer that isn't complete."""
         if not self._needed and len(octets) - at >= LONGEST:
             what = f"a line of more than {LONGEST} octets"
             raise MalformedReplyError(what)
@@ -81,20 +83,20 @@ class ReplyReader:
             self._rest += octets[at:]
 
     def _value(self, octets: bytes, at: int, end: int) -> tuple[Answer, int]:
-        """Return the value whose header is there, and where the next one begins: beyond the octets, it isn't whole."""
-        kind, said, following = octets[at], octets[at + 1 : end], end + 2
+        """Return the value whose header is at `at`, and where the next one begins: beyond the octets: incomplete."""
+        kind, line, following = octets[at], octets[at + 1 : end], end + 2
         if following - at > self._left:
             raise _too_large()
         if kind == _BULK:
-            return self._bulk(octets, following, _number(said))
+            return self._bulk(octets, following, _number(line))
         if kind == _INTEGER:
-            return _number(said), following
+            return _number(line), following
         if kind == _ARRAY:
-            return self._array(_number(said)), following
+            return self._array(_number(line)), following
         if kind == _STATUS:
-            return said, following
+            return line, following
         if kind == _ERROR:
-            return ErrorReply(said), following
+            return ErrorReply(line), following
         what = "octets of another protocol"
         raise MalformedReplyError(what)
 
@@ -124,7 +126,7 @@ class ReplyReader:
         return _BEGUN
 
     def _placed(self, value: Answer) -> Answer:
-        """Put a value where it belongs, and return the answer, if it is complete now; else _BEGUN."""
+        """Put a value into the array that is open; return the answer, if it is complete with it, else _BEGUN."""
         if value is _BEGUN:
             return value
         while self._open:
@@ -137,10 +139,10 @@ class ReplyReader:
         return value
 
 
-def _number(said: bytes) -> int:
-    if len(said) <= _DIGITS and (said.isdigit() or (said[:1] == b"-" and said[1:].isdigit())):
-        return int(said)
-    what = "a number that is none"
+def _number(digits: bytes) -> int:
+    if len(digits) <= _DIGITS and (digits.isdigit() or (digits[:1] == b"-" and digits[1:].isdigit())):
+        return int(digits)
+    what = "a number that can't be read"
     raise MalformedReplyError(what)
 
 
@@ -159,17 +161,17 @@ def octets(answer: Answer) -> bool:
 
 
 def maybe(shape: Shape) -> Shape:
-    """Return the shape of an answer that may be nothing."""
+    """Return the shape of an answer that may be None."""
     return lambda answer: answer is None or shape(answer)
 
 
 def listed(shape: Shape, most: int = MOST) -> Shape:
-    """Return the shape of a list, of whatever length, of such answers."""
+    """Return the shape of a list of up to `most` such answers."""
     return lambda answer: type(answer) is list and len(answer) <= most and all(map(shape, answer))
 
 
 def several(*shapes: Shape) -> Shape:
-    """Return the shape of a list of as many answers, each of its own shape."""
+    """Return the shape of a list of exactly these answers, in order."""
 
     def fits(answer: Answer) -> bool:
         if type(answer) is not list or len(answer) != len(shapes):

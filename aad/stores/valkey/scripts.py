@@ -1,14 +1,15 @@
-"""What the Valkey store has the server do, each in one atomic step.
+"""The Lua scripts that the Valkey store has the server run, each in one atomic step, named after the store's methods.
 
-KEYS are as `Valkey` names them; ARGV[1] is the server's time, in microseconds, after which the step must not be done
-any more: who asked has given up, and said so. Times are seconds of the common clock, as Python wrote them.
+KEYS are as `commands.py` lists them; ARGV[1] is the server's time, in microseconds, after which the step must not be
+done any more: its caller has given up by then, and reported it as not done. Times are seconds of the common clock, as
+Python wrote them. The comment above each script lists its keys, then its arguments.
 """
 
 from __future__ import annotations
 
 from aad.stores.valkey.reply import Shape, listed, maybe, number, octets, several
 
-_IN_TIME = """
+_PROLOGUE = """
 local t = redis.call('TIME')
 if t[1] * 1000000 + t[2] > tonumber(ARGV[1]) then
   return redis.error_reply('LATE the question was old already, or the clock was set')
@@ -35,7 +36,7 @@ if behind > 1000000 then
 end
 return {server, shift}
 """
-_FORGET_LOGIN = """
+_DELETE_LOGIN = """
 local function forget(ticket, key, holder)
   redis.call('DEL', key)
   redis.call('ZREM', waiting, ticket)
@@ -44,10 +45,10 @@ end
 """
 # login, holder, waiting | late, now, ticket, holder, login, expires, grace, proven, row, most, a login's prefix
 # Returns how many wait, or -1: there are too many of this holder, and all with a proof.
-KEEP = (
-    _IN_TIME
+PUT_LOGIN = (
+    _PROLOGUE
     + "local waiting = KEYS[3]"
-    + _FORGET_LOGIN
+    + _DELETE_LOGIN
     + """
 local now, expires, most = tonumber(ARGV[2]), tonumber(ARGV[6]), tonumber(ARGV[10])
 local left = expires + tonumber(ARGV[7]) - now
@@ -81,27 +82,27 @@ return redis.call('ZCARD', KEYS[3])
 """
 )
 # login, waiting | late, now, ticket, beginning of the holder's key, grace, beginning of a row's key
-_FOUND = """
+_FIND_LOGIN = """
 local found = redis.call('HMGET', KEYS[1], 'login', 'expires', 'holder', 'row')
 if not found[1] or tonumber(found[2]) + tonumber(ARGV[5]) <= tonumber(ARGV[2]) then return false end
 local row = found[4] or ''
 local value = row ~= '' and redis.call('GET', ARGV[6] .. row)
 """
 # Returns the login, its row, and the row's value.
-PEEK = (
-    _IN_TIME
-    + _FOUND
+PEEK_LOGIN = (
+    _PROLOGUE
+    + _FIND_LOGIN
     + """
 return {found[1], row, value}
 """
 )
 # ... what the row must be (0: whatever; 1: nothing; 2: the next), what it is to be (0: nothing; 1: the next), and for
 # how many milliseconds (-1: for good). Returns the login and how many wait (-1: the row is another), or false.
-TAKE = (
-    _IN_TIME
-    + _FOUND
+TAKE_LOGIN = (
+    _PROLOGUE
+    + _FIND_LOGIN
     + "local waiting = KEYS[2]"
-    + _FORGET_LOGIN
+    + _DELETE_LOGIN
     + """
 if ARGV[7] ~= '0' and row ~= '' then
   if (ARGV[7] == '1' and value) or (ARGV[7] == '2' and value ~= ARGV[8]) then return {found[1], -1} end
@@ -118,8 +119,8 @@ return {found[1], redis.call('ZCARD', KEYS[2])}
 """
 )
 # holder | late, now, beginning of a login's key
-AGAIN = (
-    _IN_TIME
+LOGINS_OF = (
+    _PROLOGUE
     + """
 local waits = {}
 for _, ticket in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
@@ -130,16 +131,16 @@ return waits
 """
 )
 # waiting | late, now
-WAITING = (
-    _IN_TIME
+COUNT_LOGINS = (
+    _PROLOGUE
     + """
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[2])
 return redis.call('ZCARD', KEYS[1])
 """
 )
 # counter | late, now, scope, limit, until, extend, by how many, most keys. -1: there are too many counters.
-SPEND = (
-    _IN_TIME
+INCREMENT = (
+    _PROLOGUE
     + """
 local held = redis.call('HGET', KEYS[1], ARGV[3])
 local count, ends = counted(held)
@@ -156,8 +157,8 @@ return count
 """
 )
 # counter | late, now, scope
-REFUND = (
-    _IN_TIME
+DECREMENT = (
+    _PROLOGUE
     + """
 local count, ends = counted(redis.call('HGET', KEYS[1], ARGV[3]))
 if count > 1 then
@@ -169,8 +170,8 @@ return 1
 """
 )
 # counter | late, now, scope ('': all)
-FORGET = (
-    _IN_TIME
+DELETE_COUNTER = (
+    _PROLOGUE
     + """
 local any = 0
 for _, held in ipairs(ARGV[3] == '' and redis.call('HVALS', KEYS[1]) or redis.call('HMGET', KEYS[1], ARGV[3])) do
@@ -181,8 +182,8 @@ return any
 """
 )
 # held | late, name, whether there is an old one, old, whether there is a new one, new
-SWAP = (
-    _IN_TIME
+COMPARE_AND_SET = (
+    _PROLOGUE
     + """
 local held = redis.call('HGET', KEYS[1], ARGV[2])
 if ARGV[3] == '1' then
@@ -196,8 +197,8 @@ return 1
 )
 # passing | late, whether there is an old one, old, whether there is a new one, new, milliseconds (-1: for good)
 # Returns whether it was done, and what is held where it wasn't.
-EXCHANGE = (
-    _IN_TIME
+COMPARE_AND_SET_EXPIRING = (
+    _PROLOGUE
     + """
 local held = redis.call('GET', KEYS[1])
 if ARGV[2] == '1' then
@@ -216,8 +217,8 @@ return {1, false}
 """
 )
 # passing ... | late, and for each: the new value, milliseconds (-1: for good, 0: nothing any more)
-WRITE = (
-    _IN_TIME
+PUT_EXPIRING = (
+    _PROLOGUE
     + """
 for at, key in ipairs(KEYS) do
   local value, ms = ARGV[2 * at], ARGV[2 * at + 1]
@@ -234,16 +235,16 @@ return 1
 )
 ALL: dict[str, Shape] = {
     CLOCK: several(number, number),
-    KEEP: number,
-    PEEK: maybe(several(octets, octets, maybe(octets))),
-    TAKE: maybe(several(octets, number)),
-    AGAIN: listed(several(octets, octets)),
-    WAITING: number,
-    SPEND: number,
-    REFUND: number,
-    FORGET: number,
-    SWAP: number,
-    EXCHANGE: several(number, maybe(octets)),
-    WRITE: number,
+    PUT_LOGIN: number,
+    PEEK_LOGIN: maybe(several(octets, octets, maybe(octets))),
+    TAKE_LOGIN: maybe(several(octets, number)),
+    LOGINS_OF: listed(several(octets, octets)),
+    COUNT_LOGINS: number,
+    INCREMENT: number,
+    DECREMENT: number,
+    DELETE_COUNTER: number,
+    COMPARE_AND_SET: number,
+    COMPARE_AND_SET_EXPIRING: several(number, maybe(octets)),
+    PUT_EXPIRING: number,
 }
-"""Each script, and what it answers."""
+"""Each script, and the shape of its answer."""

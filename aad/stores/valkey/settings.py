@@ -1,4 +1,4 @@
-"""[store] with type = "valkey": its keys, and the way to the server that they describe."""
+"""[store] with type = "valkey": each key with its default and a sentence, and the server that they describe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RIGHT = 'should be such as "valkey://HOST:6379/0", "valkeys://HOST:6379/0" (TLS
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The way to a server. `path`: of its unix socket. `sentinels`: who know where the service called `host` is."""
+    """How to reach a server. `path`: of its unix socket. `sentinels`: addresses that know the service `host`."""
 
     host: str = ""
     port: int = _PORT
@@ -88,7 +88,7 @@ class ValkeySettings:
             yield "prefix", 'should be a short word, such as "aad:"'
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Warn of what others on the way could read and write: lockouts, and who may go on with a login."""
+        """Warn of a connection that others could read and change (lockouts, waiting logins), and of local state."""
         parts = urlsplit(self.url)
         if parts.scheme in _PLAIN and (parts.hostname or "") not in {"127.0.0.1", "::1", "localhost"}:
             yield "url", "is not encrypted: valkeys:// is, unless nobody else is on the way"
@@ -97,7 +97,7 @@ class ValkeySettings:
             yield "on_unavailable", f'"local" gives each node a state of its own while the server is away: {what}'
 
     def route(self) -> Target:
-        """Return the way to the server."""
+        """Return how to reach the server."""
         parts = urlsplit(self.url)
         common: dict[str, Any] = {"username": self.username, "password": self.password}
         if parts.scheme in _UNIX:

@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from tests.parts.lies.liar import MEGABYTE, Orders, by_and_by, endless, once, say
 
-PROTOCOL, KIND, UNASKED = "it doesn't speak the protocol", "of another kind", "nobody asked for"
+PROTOCOL, KIND, UNASKED = "it doesn't speak the protocol", "of another kind", "answered without a question"
 ANY = f"{PROTOCOL}|{KIND}|{UNASKED}|no answer within 500ms"
 
 

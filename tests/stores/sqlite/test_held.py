@@ -35,8 +35,8 @@ async def test_what_has_ended_is_swept(path: Path) -> None:
     async with store_at(path) as store:
         for number, end in enumerate((-1, 60)):
             await store.compare_and_set_expiring("k", f"user {number}", None, b"value", store.now() + end)
-        assert store._swept() == 1
-        assert store._swept() == 0
+        assert store._sweep_batch() == 1
+        assert store._sweep_batch() == 0
         assert await store.get_expiring("k", "user 1") == b"value"
 
 

@@ -46,7 +46,7 @@ async def test_waiting_counts_at_once_and_not_the_expired(store: Sqlite) -> None
     await taken(store, b"\0")
     assert await store.count_logins() == 4
     await keep(store, b"late", OWNER, b"", store.now() - 1)
-    await store._tidied()
+    await store._tidy_once()
     assert await store.count_logins() == 4
 
 
@@ -65,7 +65,7 @@ async def test_the_swept_are_those_nobody_can_ask_for(
         await store.increment(tally(store, f"old {number}", lasts=-1), 3, extend=True)
     await keep(store, b"late", OWNER, b"", store.now() - 30)
     await store.increment(tally(store), 3, extend=True)
-    await store._tidied()
+    await store._tidy_once()
     assert (rows(path, "waiting"), rows(path, "counter")) == (1, 1)
 
 
@@ -86,9 +86,9 @@ async def test_what_others_do_is_counted_again_after_a_rest(store: Sqlite, path:
     store._rest = 1
     async with store_at(path) as other:
         await keep(other, b"ticket", "owner", b"login", other.now() + 60)
-        await store._tidied()
+        await store._tidy_once()
         assert await store.count_logins() == 0
-        await store._tidied()
+        await store._tidy_once()
         assert await store.count_logins() == 1
 
 
@@ -109,7 +109,7 @@ async def test_somebody_who_always_writes_does_not_make_the_log_grow(
         before = store._connection.total_changes
         while store._connection.total_changes < before + 50:  # noqa: ASYNC110 - as many rows each time
             await asyncio.sleep(0)
-        await store._tidied()
+        await store._tidy_once()
         sizes.append(log.stat().st_size)
     busy = False
     await writer

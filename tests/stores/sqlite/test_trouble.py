@@ -200,7 +200,7 @@ async def test_tidying_up_goes_on_after_trouble(
         await keep(store, b"old", OWNER, b"", store.now() - 61)
         writer.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable):
-            await store._tidied()
+            await store._tidy_once()
         writer.execute("ROLLBACK")
         async with asyncio.timeout(10):
             while rows(path, "waiting"):  # noqa: ASYNC110 - it is done by a task of the store's own

@@ -61,7 +61,7 @@ def node(server: Redis, ears: Ears | None = None, **more: Any) -> Valkey:
 @pytest.fixture
 async def nodes(redis: Redis) -> AsyncIterator[tuple[Valkey, Valkey]]:
     one = valkey_at(redis)
-    other = valkey_at(redis, prefix=one._common._prefix.decode())
+    other = valkey_at(redis, prefix=one._shared._prefix.decode())
     async with one, other:
         yield one, other
 
@@ -123,8 +123,8 @@ async def test_a_clock_set_forward_ends_what_waits(server: Redis, monkeypatch: p
     async with node(server) as store:
         await keep(store, b"ticket", OWNER, b"login", store.now() + 60)
         server.say("SET", f"{PREFIX}clock", "3600000000")
-        await store._common._time(
-            lambda: store._common.link.run(scripts.CLOCK, (b"aad:clock",), store._common.clock.floor())
+        await store._shared._time(
+            lambda: store._shared.connection.run(scripts.CLOCK, (b"aad:clock",), store._shared.clock.floor())
         )
         assert await store.logins_of(OWNER) == []
         assert await taken(store, b"ticket") is None
@@ -233,10 +233,10 @@ async def test_a_frozen_server_holds_nobody_up_and_does_nothing_late(server: Red
 async def test_an_idle_connection_that_was_closed_is_no_outage(server: Redis) -> None:
     ears = Ears()
     async with node(server, ears) as store:
-        first = store._common.link._line
+        first = store._shared.connection._connection
         server.say("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         async with asyncio.timeout(10):
-            while store._common.link._line in (None, first):  # noqa: ASYNC110 - a task of the store's own
+            while store._shared.connection._connection in (None, first):  # noqa: ASYNC110 - a task of the store's own
                 await asyncio.sleep(0.005)
         assert await store.count_logins() == 0
     assert ears.heard == []
@@ -291,11 +291,11 @@ async def test_one_that_says_what_nobody_asked_for_is_not_connected_to_again_and
         async with node(server, url=f"valkey://127.0.0.1:{port}/0") as store:
             await asyncio.sleep(2.0)  # after 0.5, 1 and 2 seconds
             assert 1 < pusher.connections <= 4
-            with pytest.raises(Unavailable, match="it says what nobody asked for"):
+            with pytest.raises(Unavailable, match="it answered without a question"):
                 await store.count_logins()
             pusher.pushes = False
             async with asyncio.timeout(10):
-                while not store._common.link.up:  # noqa: ASYNC110 - a task of the store's own
+                while not store._shared.connection.up:  # noqa: ASYNC110 - a task of the store's own
                     await asyncio.sleep(0.01)
             assert await store.count_logins() == 0
         await pusher.ended()
@@ -307,7 +307,7 @@ async def test_forgotten_scripts_are_loaded_again(server: Redis) -> None:
         with pytest.raises(Unavailable, match="NOSCRIPT"):
             await store.count_logins()
         async with asyncio.timeout(10):
-            while not store._common.link.up:  # noqa: ASYNC110 - a task of the store's own
+            while not store._shared.connection.up:  # noqa: ASYNC110 - a task of the store's own
                 await asyncio.sleep(0.005)
         assert await store.count_logins() == 0
 
@@ -345,7 +345,7 @@ async def test_what_a_node_counted_alone_is_not_lost_if_its_server_goes_again(
 ) -> None:
     ears, row = Ears(), row_name(Kind.CODES, "corp", "alice")
     async with node(server, ears, on_unavailable="local") as store:
-        store._common.link.returned = None  # it is done by hand, below
+        store._shared.connection.on_return = None  # it is done by hand, below
         lockout = Lockout(store, Rules(), Secret(b"k" * 32))
         await lockout.count(row, Plain(Secret("000000")))
         server.kill()
@@ -370,7 +370,7 @@ async def test_what_a_node_counted_alone_is_not_lost_if_its_server_goes_again(
 
         for gone in ("increment", "update_expiring"):
             with monkeypatch.context() as patch:
-                patch.setattr(store._common, gone, away)
+                patch.setattr(store._shared, gone, away)
                 with pytest.raises(Unavailable):
                     await store._carry()
         await store._carry()
@@ -411,7 +411,7 @@ async def test_an_unlock_ends_what_its_node_has_counted_alone_and_not_told_yet(s
     ears, row = Ears(), row_name(Kind.CODES, "corp", "alice")
     alice = User(name="alice", repository="corp", handle="")
     async with node(server, ears, on_unavailable="local") as store:
-        store._common.link.returned = None  # it is done by hand, below
+        store._shared.connection.on_return = None  # it is done by hand, below
         lockout = Lockout(store, Rules(), Secret(b"k" * 32))
         server.kill()
         await ears.until(1)
