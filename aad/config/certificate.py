@@ -1,4 +1,4 @@
-"""Our own certificate: loaded with its key, and until when it is good."""
+"""The TLS certificate of [https]: loaded with its key, and its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x17, 0x18, 0xA0
 
 
 def context(chain: bytes, key: Secret) -> ssl.SSLContext:
-    """Return what a server shows its clients. ValueError: certificate and key can't be used, and why.
+    """Return the TLS context of a server. ValueError: certificate and key can't be used, and why.
 
     `chain`, `key`: PEM; the chain begins with our own certificate.
     """
@@ -22,7 +22,7 @@ def context(chain: bytes, key: Secret) -> ssl.SSLContext:
         message = "is no certificate in PEM (-----BEGIN CERTIFICATE-----)"
         raise ValueError(message)
     if b"PRIVATE KEY-----" not in key.reveal():
-        message = "its key is none in PEM (-----BEGIN PRIVATE KEY-----)"
+        message = "its key isn't in PEM (-----BEGIN PRIVATE KEY-----)"
         raise ValueError(message)
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -42,7 +42,7 @@ def context(chain: bytes, key: Secret) -> ssl.SSLContext:
 
 
 def ends(chain: bytes) -> float:
-    """Return when our own certificate ends, in seconds since 1970. ValueError: it is none."""
+    """Return the end of the first certificate, in seconds since 1970. ValueError: it is no certificate."""
     begin = chain.find(b"-----BEGIN CERTIFICATE-----")
     end = chain.find(b"-----END CERTIFICATE-----", begin)
     try:
@@ -59,7 +59,7 @@ def ends(chain: bytes) -> float:
 
 
 def _parts(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and contents of what stands in a piece of DER."""
+    """Yield tag and contents of each value in a piece of DER."""
     at = 0
     while at < len(der):
         tag, length, at = der[at], der[at + 1], at + 2
@@ -72,7 +72,7 @@ def _parts(der: bytes) -> Iterator[tuple[int, bytes]]:
 
 @contextmanager
 def _file(octets: bytes) -> Iterator[str]:
-    """Give octets a path, in memory: OpenSSL reads files only, and the key may come from elsewhere."""
+    """Yield a path to octets in memory: OpenSSL reads files only, and the key may come from elsewhere."""
     descriptor = os.memfd_create("aad", os.MFD_CLOEXEC)
     try:
         os.write(descriptor, octets)

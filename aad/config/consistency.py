@@ -1,4 +1,4 @@
-"""The parts of a configuration, held against each other: each is sound by itself, and together they may not be."""
+"""Checks across the parts of a configuration: each is valid by itself, and together they may not be."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from aad.abilities import NamesMailAttribute
 from aad.config import decoys, selectors, strength
-from aad.config.asked import Asked
 from aad.config.client import Client
 from aad.config.decode import Decoder
+from aad.config.event_chains import EventChains
 from aad.config.https import events_by_client
 from aad.config.sections import Log, Radius
 from aad.core.strength import Trait
@@ -20,7 +20,7 @@ Parts = Mapping[str, Any]
 
 
 def select(decoder: Decoder, parts: Parts) -> None:
-    """Fault what selects two things; parts that are broken are missing here."""
+    """Fault names and networks that select two things; parts with faults are missing in `parts`."""
     _each_network_once(decoder, parts["clients"])
     for at, what in (
         *selectors.realms(parts["events"], parts["repositories"]),
@@ -32,7 +32,7 @@ def select(decoder: Decoder, parts: Parts) -> None:
 
 
 def traits(plugin_class: Callable[[str, str], Any], parts: Parts) -> dict[str, Trait]:
-    """Return what is known of each method before anybody logs in."""
+    """Return the traits of each method, by its class and settings."""
     repositories = [one.settings for one in parts["repositories"].values()]
     mail = {one.email_attribute.lower() if isinstance(one, NamesMailAttribute) else "" for one in repositories}
     return {
@@ -42,13 +42,13 @@ def traits(plugin_class: Callable[[str, str], Any], parts: Parts) -> dict[str, T
 
 
 def compare(decoder: Decoder, parts: Parts) -> None:
-    """Hold each event against those who ask for it, and its chains against each other; nothing is missing here."""
+    """Check each event with its clients, and its chains with each other; `parts` must be complete."""
     asking = defaultdict[str, dict[str, None]](dict)  # sets, in order
-    for client, asked in events_by_client(parts["clients"], parts["https"]).items():
-        for event in asked:
+    for client, wanted in events_by_client(parts["clients"], parts["https"]).items():
+        for event in wanted:
             asking[event][client] = None
     events = {
-        name: Asked(
+        name: EventChains(
             name=name,
             event=event,
             chains={chain: parts["chains"][chain] for chain in event.chains},
@@ -72,7 +72,7 @@ def compare(decoder: Decoder, parts: Parts) -> None:
 
 
 def _each_network_once(decoder: Decoder, clients: Mapping[str, Client]) -> None:
-    """Fault a network that two clients claim: nobody could say whose secret it has."""
+    """Fault a network of two clients: a packet's secret would be ambiguous."""
     owners: dict[object, str] = {}
     for name, client in clients.items():
         for theirs in client.networks:
@@ -82,7 +82,7 @@ def _each_network_once(decoder: Decoder, clients: Mapping[str, Client]) -> None:
 
 
 def _sessions_are_written(decoder: Decoder, radius: Radius | None, log: Log | None) -> None:
-    """Warn of accounting that nobody will ever read."""
+    """Warn of accounting whose records the log's level leaves out."""
     if radius and log and radius.accounting_listen and log.level in {"warning", "error"}:
         what = (
             f'"{log.level}" leaves the records of sessions out, and radius.accounting_listen answers as if they were '

@@ -1,4 +1,4 @@
-"""A table of aad.toml -> a frozen `Settings` dataclass, strictly."""
+"""A table of aad.toml -> a frozen `Settings` dataclass; an unknown, missing or wrong key is a fault."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _BROKEN = object()
 
 @dataclass(frozen=True)
 class Decoder:
-    """Turns tables of one tree into settings and puts whatever is wrong into `findings`."""
+    """Turns tables of one tree into settings; faults and warnings go to `findings`."""
 
     tree: Tree
     findings: Findings
 
     def fault(self, at: KeyPath, what: str) -> None:
-        """Note a fault at a key."""
+        """Add a fault at a key."""
         self.findings.faults.append(Fault(self.tree.origin(at), dotted(at), what))
 
     def warn(self, at: KeyPath, what: str) -> None:
-        """Note a warning at a key."""
+        """Add a warning at a key."""
         self.findings.warnings.append(Fault(self.tree.origin(at), dotted(at), what))
 
     def tables(self, kind: str) -> dict[str, Table]:
@@ -51,11 +51,11 @@ class Decoder:
         return own | (set(keys) if isinstance(keys, dict) else set())
 
     def names(self, kind: str) -> list[str]:
-        """Return what may be named as one of [kind.*]: a website with an API key is a client too."""
+        """Return the names of [kind.*]; those of websites and the portal are names of clients too."""
         return [*self.tables(kind), *(sorted(self.websites()) if kind == "clients" else ())]
 
     def settings(self, cls: type[S], table: Table, at: KeyPath) -> S | None:
-        """Decode `table` as `cls`; None if anything is wrong with it (it is in `findings` then)."""
+        """Decode `table` as `cls`; None: it has faults, which are in `findings`."""
         fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]  # a dataclass
         hints = _hints(cls)  # type: ignore[arg-type]  # a class can be hashed
         for key in table.keys() - fields.keys():
@@ -74,7 +74,7 @@ class Decoder:
                 values[name] = self._all(names, (*at, name))
             elif isinstance(default, Path):
                 values[name] = self.tree.main.parent.absolute() / default
-                self._look(fields[name], values[name], (*at, name))
+                self._doubt(fields[name], values[name], (*at, name))
         if missing or _BROKEN in values.values() or table.keys() - fields.keys():
             return None
         settings = cls(**values)
@@ -85,7 +85,7 @@ class Decoder:
         return None if faults else settings
 
     def _all(self, kind: str, at: KeyPath) -> Any:
-        """Return every name of a table, for a key that was left out."""
+        """Return every name of [kind.*], the default of a key that was left out."""
         known = tuple(self.names(kind))
         if not known:
             self.fault(at, f"needs at least one [{kind}.NAME]")
@@ -113,14 +113,14 @@ class Decoder:
         except ValueError as error:
             self.fault(at, str(error))
             return _BROKEN
-        self._look(field, decoded, at)
+        self._doubt(field, decoded, at)
         return decoded
 
-    def _look(self, field: Any, decoded: object, at: KeyPath) -> None:
-        """Look who else may write to a path that will be read, or lead it elsewhere."""
+    def _doubt(self, field: Any, decoded: object, at: KeyPath) -> None:
+        """Add doubts for a path that will be read: other users may be able to write to it, or to a folder above."""
         for path in decoded if isinstance(decoded, tuple) else (decoded,):
             if isinstance(path, Path) and not field.metadata["written"]:
-                with suppress(OSError):  # whoever reads it says so
+                with suppress(OSError):  # its reader reports that
                     self.findings.doubt(self.tree.origin(at), dotted(at), secure_path.doubts(path))
 
     def _nested(self, cls: type, value: object, at: KeyPath) -> Any:
@@ -137,7 +137,7 @@ class Decoder:
         return _BROKEN if None in decoded.values() else decoded
 
     def _known(self, kind: str, value: str | tuple[str, ...]) -> None:
-        """Hold names against the table they come from; ValueError."""
+        """Check that names are of [kind.*]. ValueError: one is unknown."""
         if not kind:
             return
         known = self.names(kind)
@@ -156,13 +156,13 @@ class Decoder:
             note((*at, *key.split(".")) if key else at, what)
 
 
-@cache  # it is compiled anew at each call, and there may be thousands of clients
+@cache  # it is compiled at each call, and there may be thousands of clients
 def _hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
 def undecodable(cls: type) -> Iterator[str]:
-    """Yield what keeps a dataclass from being decoded, for those who wrote it."""
+    """Yield why a dataclass can't be decoded, for its author."""
     hints = _hints(cls)
     for field in dataclasses.fields(cls):
         hint = hints[field.name]

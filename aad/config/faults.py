@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and where."""
+"""Faults and warnings of a configuration: file, key, and what would be right."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ KeyPath = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong: in which file, at which key, and what would be right."""
+    """One fault or warning: its file, its key, and what would be right."""
 
     file: Path
     key: str
     what: str
 
     def __str__(self) -> str:
-        """Write it on one line, as every tool that reads compilers' messages understands it."""
+        """Return it on one line, in the form of compilers' messages: FILE: KEY: WHAT."""
         return f"{self.file}: {self.key}: {self.what}" if self.key else f"{self.file}: {self.what}"
 
 
 class ConfigError(ValueError):
-    """A configuration nobody could run; `faults` holds everything that is wrong with it."""
+    """A configuration that can't be run; `faults` holds everything that is wrong with it."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
-        """Hold the faults; there is at least one."""
+        """`faults`: at least one."""
         self.faults = tuple(faults)
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
 
 @dataclass
 class Findings:
-    """Where the readers put what they find: `faults` forbid a start, `warnings` don't.
+    """The findings so far: `faults` forbid a start, `warnings` don't.
 
-    `doubts`: what may be a fault, once it is known who may own it.
+    `doubts`: files, folders and links that may be faults, once the permitted owners are known.
     """
 
     faults: list[Fault] = field(default_factory=list)
@@ -46,15 +46,15 @@ class Findings:
     doubts: list[tuple[Path, str, Doubt]] = field(default_factory=list)
 
     def doubt(self, file: Path, key: str, doubts: Iterable[Doubt]) -> None:
-        """Note what is to be judged of the way to what a file names at a key, or to the file itself."""
+        """Add doubts about the path to a file that `file` names at `key`, or to `file` itself (key "")."""
         self.doubts += [(file, key, each) for each in doubts]
 
     def judge(self, owners: Collection[int]) -> None:
-        """Make faults of what may not belong to these owners, or may be written by others; of each thing one."""
-        told = set[Path]()
+        """Turn doubts into faults: another owner than these, or writable by others; one for each path."""
+        judged = set[Path]()
         for file, key, doubt in self.doubts:
-            if doubt.place not in told and (what := doubt.fault(owners)):
-                told.add(doubt.place)
+            if doubt.place not in judged and (what := doubt.fault(owners)):
+                judged.add(doubt.place)
                 self.faults.append(Fault(file, key, what))
 
 
@@ -64,7 +64,7 @@ def dotted(at: KeyPath) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return what should be said about a `word` that nobody knows."""
+    """Return a hint for an unknown `word`: the closest known one, or all of them."""
     choices = list(known)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
     if close:

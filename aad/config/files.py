@@ -17,7 +17,7 @@ SECRET_FORMS = frozenset({"file", "credential", "env"})
 
 @dataclass
 class Tree:
-    """The merged tables, and for each key the file that said it last."""
+    """The merged tables, and for each key the file that set it last."""
 
     main: Path
     tables: Table = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Tree:
         return next((self.origins[at[:n]] for n in range(len(at), 0, -1) if at[:n] in self.origins), self.main)
 
     def merge(self, file: Path, table: Table) -> None:
-        """Put a file's tables over what is there: later keys win, tables merge."""
+        """Merge a file's tables into this tree: later keys win, tables merge."""
         self._merge(file, self.tables, table, ())
 
     def _merge(self, file: Path, into: Table, new: Table, at: KeyPath) -> None:
@@ -37,8 +37,8 @@ class Tree:
             if isinstance(value, dict) and isinstance(into.get(key), dict) and not _is_secret(value):
                 self._merge(file, into[key], value, here)
                 continue
-            if isinstance(into.get(key), dict):  # what an earlier file said below this key is gone
-                self.origins = {path: said for path, said in self.origins.items() if path[: len(here)] != here}
+            if isinstance(into.get(key), dict):  # keys of an earlier file below this one are replaced
+                self.origins = {path: origin for path, origin in self.origins.items() if path[: len(here)] != here}
             self.origins[here] = file
             into[key] = {}
             if isinstance(value, dict):
@@ -70,7 +70,7 @@ def read(main: Path, findings: Findings) -> Tree:
 
 
 def _drop_ins(main: Path, findings: Findings) -> list[Path]:
-    """Return the further files. A folder that can't be read is a fault: who knows what it would change."""
+    """Return the further files. A folder that can't be read is a fault: its files might change anything."""
     folder = main.with_name(main.name + ".d")
     try:
         findings.doubt(folder, "", secure_path.doubts(folder))

@@ -1,4 +1,4 @@
-"""The groups that chains, replies and the helpdesk name: where users of theirs live, and whether they can be read."""
+"""The groups that chains, replies and the helpdesk name: their repositories, and the check of their names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aad.core.group_name import wrong_with
 
 @dataclass(frozen=True)
 class ConfiguredGroup:
-    """A group as aad.toml names it: by which key, and in which repositories the users are who may be its members."""
+    """A group that aad.toml names: its key, and the repositories of the users who may be its members."""
 
     at: KeyPath
     name: str
@@ -22,7 +22,7 @@ class ConfiguredGroup:
 
     @property
     def key(self) -> str:
-        """Where it stands: chains.vpn.groups[0]."""
+        """The key: chains.vpn.groups[0]."""
         return dotted(self.at)
 
 
@@ -40,10 +40,10 @@ def configured_groups(parts: Mapping[str, Any]) -> Iterator[ConfiguredGroup]:
         yield from _groups(("https", "portal", "helpdesk_groups"), portal.helpdesk_groups, events, [portal.event])
 
 
-def hold_groups(decoder: Decoder, parts: Mapping[str, Any]) -> None:
-    """Fault every group that can't be read, or that is no DN where groups are told by their DN: nobody would be in it.
+def check_groups(decoder: Decoder, parts: Mapping[str, Any]) -> None:
+    """Fault every group name that can't be parsed, or is no DN where groups are DNs: no user would be a member.
 
-    Where not all repositories tell DNs, what looks like a DN has to be one; where none does, it is a name.
+    Where only some repositories have DNs, a name that looks like a DN must be one; where none has, any name will do.
     """
     for group in configured_groups(parts):
         told = [_tells_dns(parts["repositories"].get(name)) for name in group.repositories]
@@ -52,7 +52,7 @@ def hold_groups(decoder: Decoder, parts: Mapping[str, Any]) -> None:
 
 
 def _tells_dns(plugin: Any) -> bool:
-    """Say so; of a repository that has faults of its own nobody knows."""
+    """Return whether a repository's groups are DNs; False for one that has faults of its own."""
     settings = plugin.settings if plugin is not None else None
     return isinstance(settings, TellsGroups) and settings.groups_are_dns()
 
@@ -60,7 +60,7 @@ def _tells_dns(plugin: Any) -> bool:
 def _groups(
     at: KeyPath, names: Iterable[str], events: Mapping[str, Any], asked: Iterable[str]
 ) -> Iterator[ConfiguredGroup]:
-    """Yield the groups under a key; `asked`: the events that ask for them, those that are known."""
+    """Yield the groups under a key; `asked`: names of the events that use them, known or not."""
     known = (events[event].repositories for event in asked if event in events)
     repositories = tuple(dict.fromkeys(name for each in known for name in each))
     for number, name in enumerate(names):
@@ -68,7 +68,7 @@ def _groups(
 
 
 def _through(parts: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return whoever is told replies, with the events that they ask for."""
+    """Return each client and website, with the events that it may ask for."""
     keys = parts["https"].keys if parts["https"] else {}
     through = {name: (client.event,) for name, client in parts["clients"].items()}
     return through | {name: (key.event, *key.further_events) for name, key in keys.items()}

@@ -1,4 +1,4 @@
-"""The whole configuration: read, decoded, held together by its names."""
+"""Reads the whole configuration: the files, each table as its dataclass, then the checks across tables."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from aad.config.client import Client
 from aad.config.decode import Decoder
 from aad.config.faults import ConfigError, Fault, Findings, did_you_mean
 from aad.config.files import Table, read
-from aad.config.groups import hold_groups
+from aad.config.groups import check_groups
 from aad.config.https import Https, events_by_client
-from aad.config.replies import AttributeDictionary, Reply, vocabulary
+from aad.config.replies import AttributeDictionary, Reply, attribute_dictionary
 from aad.core.secret import Secret
 from aad.core.strength import Traits
 from aad.filesystem import secure_path
@@ -27,19 +27,19 @@ _NAMED = ("clients", "repositories", "senders", "methods", "chains", "events", "
 
 
 class Types(Protocol):
-    """The plugins that could be asked for; `aad.daemon.plugin_registry` is one."""
+    """The plugins that a configuration may name; `aad.daemon.plugin_registry` is one."""
 
     def names(self, kind: str) -> list[str]:
-        """Return the types there are of a kind ("senders")."""
+        """Return the types of a kind ("senders")."""
 
     def settings(self, kind: str, name: str) -> type:
-        """Return the `Settings` of a type. ImportError: it is there, and broken."""
+        """Return the `Settings` of a type. ImportError: it is installed, and broken."""
 
     def rivals(self, kind: str, name: str) -> list[str]:
-        """Return the packages that bring a type of this name in vain, as another one goes before them."""
+        """Return the packages whose type of this name isn't used, as another one goes before them."""
 
-    def vocabulary(self, further: Path | None) -> Any:
-        """Return what can be said in replies, with a `further` dictionary. ValueError: it can't be read."""
+    def attribute_dictionary(self, further: Path | None) -> Any:
+        """Return the attributes of replies, those of a `further` file too. ValueError: it can't be read."""
 
     def plugin_class(self, kind: str, name: str) -> Any:
         """Return the class of a type. ImportError: as `settings`."""
@@ -59,7 +59,7 @@ class Plugin:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """What aad.toml says, all of it, with the defaults filled in."""
+    """The whole of aad.toml, with the defaults filled in."""
 
     file: Path
     radius: sections.Radius
@@ -79,17 +79,17 @@ class Config:
     metrics: sections.Metrics
     https: Https | None = None
     traits: Traits = field(default_factory=dict)
-    vocabulary: AttributeDictionary | None = None
+    dictionary: AttributeDictionary | None = None
     warnings: tuple[Fault, ...] = ()
 
     @property
     def state_folder(self) -> Path | None:
-        """Where the store's file is, and the installation's key beside it; None: the store has no file."""
+        """The folder of the store's file, and of the installation's key; None: the store has no file."""
         return _state_folder(self.store)
 
     @property
     def events_by_client(self) -> dict[str, tuple[str, ...]]:
-        """Who may ask, each with the events it asks for, the usual one first: clients, websites, and the portal."""
+        """Each client, website and the portal, with the events that it may ask for, the usual one first."""
         return events_by_client(self.clients, self.https)
 
 
@@ -98,10 +98,10 @@ def _state_folder(store: Plugin | None) -> Path | None:
 
 
 def load(file: Path, types: Types) -> Config:
-    """Read `file` and its drop-ins. ConfigError holds every fault there is, not just the first."""
+    """Read `file` and its drop-ins. ConfigError: holds every fault, not just the first."""
     findings = Findings()
     tree = read(file, findings)
-    if findings.faults:  # what follows would only complain of what is missing from the unreadable file
+    if findings.faults:  # further faults would only be keys missing from the unreadable file
         raise ConfigError(findings.faults)
     _fill_in(tree.tables, types)
     decoder = Decoder(tree, findings)
@@ -113,7 +113,7 @@ def load(file: Path, types: Types) -> Config:
             tree.tables[key] = {}
     parts = _parts(decoder, types)
     consistency.select(decoder, parts)
-    if not findings.faults:  # what is missing can't be compared
+    if not findings.faults:  # parts that have faults are missing, and can't be compared
         parts["traits"] = consistency.traits(types.plugin_class, parts)
         consistency.compare(decoder, parts)
     findings.judge(secure_path.owners(_state_folder(parts["store"]), parts["daemon_user"]))
@@ -133,7 +133,7 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     parts["key"] = common.key if common else None
     parts["daemon_user"] = common.daemon_user if common else ""
     if "daemon_user" in own and parts["store"] and isinstance(parts["store"].settings, KeepsFile):
-        decoder.warn(("store", "daemon_user"), "isn't used: it is whoever owns the folder of the store's file")
+        decoder.warn(("store", "daemon_user"), "isn't used: it is the owner of the folder of the store's file")
     if common and common.key is None and parts["store"] and not isinstance(parts["store"].settings, KeepsFile):
         decoder.fault(("store", "key"), f"missing: {_SAME_KEY}")
     for kind, cls in (("clients", Client), ("chains", sections.Chain), ("events", sections.Event)):
@@ -146,9 +146,8 @@ def _parts(decoder: Decoder, types: Types) -> dict[str, Any]:
     parts["https"] = decoder.settings(Https, tables["https"], ("https",)) if "https" in tables else None
     for name in decoder.websites() & decoder.tables("clients").keys():
         decoder.fault(("https", "keys", name), f"clients.{name} has this name already")
-    hold_groups(decoder, parts)
-    said = (parts["radius"], parts["clients"], parts["replies"])
-    parts["vocabulary"] = vocabulary(decoder, types.vocabulary, *said)
+    check_groups(decoder, parts)
+    parts["dictionary"] = attribute_dictionary(decoder, types.attribute_dictionary, parts)
     return parts
 
 
@@ -162,7 +161,7 @@ _SECTIONS: dict[str, type] = {
 
 
 def _fill_in(tables: Table, types: Types) -> None:
-    """Write into the tables what the smallest useful file leaves out."""
+    """Add the tables that the smallest useful file leaves out."""
     tables.setdefault("repositories", {"local": {"type": "file"}})
     known, methods = types.names("methods"), tables.setdefault("methods", {})
     for chain in _tables_in(tables.get("chains")):
@@ -207,7 +206,7 @@ def _plugin(decoder: Decoder, types: Types, at: tuple[str, ...], table: Table, d
     realms = decoder.settings(sections.Repository, {key: table[key] for key in common}, at)
     try:
         settings = decoder.settings(cls, {key: table[key] for key in table if key not in {"type", *common}}, at)
-    except BaseException as error:  # noqa: BLE001 - whatever a package's Settings do
+    except BaseException as error:  # noqa: BLE001 - a package's Settings may raise anything
         decoder.fault(at, f'the Settings of "{wanted}" raised {type(error).__name__}')
         return None
     if settings is None or realms is None:

@@ -1,4 +1,4 @@
-"""[replies.NAME]: what a NAS is told of whom; held against the vocabulary of those who will say it."""
+"""[replies.NAME] of aad.toml: each key, its default and a sentence; names and values checked by the dictionary."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from aad.core.settings import Pairs, option
 
 
 class AttributeDictionary(Protocol):
-    """What can be said in a reply; `aad.radius.protocol.attribute_dictionary` has one."""
+    """Attributes by name; `aad.radius.protocol.attribute_dictionary` has one."""
 
     def names(self) -> Iterable[str]:
-        """Return the names of what can be said."""
+        """Return the names of attributes that a reply may hold."""
 
     def knows(self, name: str) -> bool:
-        """Say whether there is such an attribute at all."""
+        """Return whether the dictionary has this name."""
 
     def unfit(self, name: str) -> str:
-        """Say why an attribute that there is can't be said; empty: it can."""
+        """Return why a reply can't hold an attribute that the dictionary has; empty: it can."""
 
     def encoded(self, name: str, text: str) -> tuple[int, bytes]:
-        """Encode it. ValueError: the value doesn't suit it, and what would."""
+        """Encode an attribute. ValueError: the value doesn't fit, and what would."""
 
     def addresses(self) -> Iterable[str]:
         """Return the names of the attributes of a request that may hold an address."""
 
-    def source(self, name: str) -> Any:
-        """Return where it stands in a request. ValueError: it can't hold an address."""
+    def address_attribute(self, name: str) -> Any:
+        """Return the attribute as the holder of a user's address. ValueError: it can't hold one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """[replies.NAME]: attributes of an Access-Accept; of each, the first table that fits and gives it decides."""
 
-    groups: tuple[str, ...] = option((), "For members of one of these groups; default: for everybody.")
+    groups: tuple[str, ...] = option((), "For members of one of these groups; default: for all users.")
     clients: tuple[str, ...] = option(
         (), "For users who come through these; default: all.", names="clients", every=False
     )
@@ -50,11 +50,12 @@ class Reply:
         doc="The attributes by name, each with a value or a list; macros: {user} {group} {attribute:NAME}."
     )
     add: bool = option(
-        default=False, doc="true: its attributes stand beside those of the same name that an earlier table gave."
+        default=False, doc="true: its attributes are sent beside those of the same name from earlier tables."
     )
-    stop: bool = option(default=False, doc="true: for whom this table fits, no later one is looked at.")
+    stop: bool = option(default=False, doc="true: for a user whom this table fits, later ones are ignored.")
     required: bool = option(
-        default=False, doc="true refuses who has no value for an {attribute:NAME}; else the attribute is left out."
+        default=False,
+        doc="true rejects a user without a value for an {attribute:NAME}; else the attribute is left out.",
     )
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -74,7 +75,7 @@ class Reply:
                 yield f"attributes.{name}", "should have at least one value"
 
     def table(self, name: str) -> Table:
-        """Return what the core calls it."""
+        """Return the table as the core's rules take it."""
         return Table(
             name=name,
             attributes=tuple((attribute, tuple(value(text) for text in texts)) for attribute, texts in self.attributes),
@@ -88,15 +89,19 @@ class Reply:
 
 
 def asked_for(replies: Mapping[str, Reply]) -> tuple[str, ...]:
-    """Return the directory's attributes that the values are made of."""
+    """Return the directory's attributes that values name by {attribute:NAME}."""
     found = [value(text).attribute for reply in replies.values() for _, texts in reply.attributes for text in texts]
     return tuple(dict.fromkeys(name for name in found if name))
 
 
-def vocabulary(
-    decoder: Decoder, read: Any, radius: Radius | None, clients: Mapping[str, Client], replies: Mapping[str, Reply]
-) -> AttributeDictionary | None:
-    """Read the dictionary, if anything needs it, and hold names and values against it; `decoder` has what is wrong."""
+def attribute_dictionary(decoder: Decoder, read: Any, parts: Mapping[str, Any]) -> AttributeDictionary | None:
+    """Return the dictionary, read if anything needs it; check names and values by it, with faults to `decoder`.
+
+    `read(further)`: as `Types.attribute_dictionary`; `parts`: as in `aad.config.Config`.
+    """
+    radius: Radius | None = parts["radius"]
+    clients: Mapping[str, Client] = parts["clients"]
+    replies: Mapping[str, Reply] = parts["replies"]
     elsewhere = {name: client.address_attribute for name, client in clients.items()}
     elsewhere = {name: attribute for name, attribute in elsewhere.items() if attribute != CALLING_STATION}
     further: Path | None = radius.dictionary if radius else None
@@ -109,17 +114,17 @@ def vocabulary(
         return None
     for name, attribute in elsewhere.items():
         try:
-            known.source(attribute)
+            known.address_attribute(attribute)
         except ValueError as error:
             decoder.fault(
                 ("clients", name, "address_attribute"), f"{error}: {did_you_mean(attribute, known.addresses())}"
             )
     for name, reply in replies.items():
-        _hold(decoder, known, name, reply)
+        _check(decoder, known, name, reply)
     return known
 
 
-def _hold(decoder: Decoder, known: AttributeDictionary, table: str, reply: Reply) -> None:
+def _check(decoder: Decoder, known: AttributeDictionary, table: str, reply: Reply) -> None:
     octets = 0
     for name, texts in reply.attributes:
         at = ("replies", table, "attributes", name)
@@ -135,7 +140,7 @@ def _hold(decoder: Decoder, known: AttributeDictionary, table: str, reply: Reply
 
 
 def _encoded(decoder: Decoder, at: tuple[str, ...], known: AttributeDictionary, each: Value) -> int:
-    """Say how many octets a value takes; with macros, nobody knows."""
+    """Return how many octets a value takes; 0 for one with macros, whose size isn't known yet."""
     if each.literal is None:
         return 0
     try:
@@ -146,8 +151,8 @@ def _encoded(decoder: Decoder, at: tuple[str, ...], known: AttributeDictionary, 
 
 
 def _meant(name: str, known: AttributeDictionary) -> str:
-    """Say what name was meant; there are too many to list."""
-    said = did_you_mean(name.partition(":")[0], known.names())
+    """Return which name was probably meant; there are too many to list."""
+    hint = did_you_mean(name.partition(":")[0], known.names())
     return (
-        said if said.startswith("did") else "the names are those of FreeRADIUS; radius.dictionary brings further ones"
+        hint if hint.startswith("did") else "the names are those of FreeRADIUS; radius.dictionary brings further ones"
     )

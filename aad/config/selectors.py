@@ -1,20 +1,20 @@
-"""What selects something (a realm, a short name, a client's name, an event): there is such a thing, and one only."""
+"""Checks of names that select something (realm, short name, client, event): each selects exactly one thing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aad.config.asked import Asked, some
+from aad.config.event_chains import EventChains, some
 from aad.config.faults import KeyPath
 from aad.config.files import Table
 from aad.core.identity import name_key
 
-Said = Iterator[tuple[KeyPath, str]]
+Found = Iterator[tuple[KeyPath, str]]
 _CALLED = ("events", "chains", "repositories")
 
 
-def realms(events: Mapping[str, Any], repositories: Mapping[str, Any]) -> Said:
+def realms(events: Mapping[str, Any], repositories: Mapping[str, Any]) -> Found:
     """Yield each realm that stands for two repositories of one event."""
     for name, event in events.items():
         owners: dict[str, str] = {}
@@ -26,8 +26,8 @@ def realms(events: Mapping[str, Any], repositories: Mapping[str, Any]) -> Said:
                     yield ("repositories", repository, "realms"), what
 
 
-def short_names(events: Mapping[str, Any], chains: Mapping[str, Any]) -> Said:
-    """Yield each chain that is called as another one of its event is, in a list or behind a user's name."""
+def short_names(events: Mapping[str, Any], chains: Mapping[str, Any]) -> Found:
+    """Yield each chain that has the name of another one of its event, in a list or behind a user's name."""
     for name, event in events.items():
         known = {each: chains[each] for each in event.chains if each in chains}
         owners: dict[str, str] = {}
@@ -42,8 +42,8 @@ def short_names(events: Mapping[str, Any], chains: Mapping[str, Any]) -> Said:
                 yield at, f'"{label}" is the number of a chain where [events.{name}] lets choose; should be a word'
 
 
-def keys(https: Any) -> Said:
-    """Yield each hash that two API keys have: nobody could say whose request it is."""
+def keys(https: Any) -> Found:
+    """Yield each hash that two API keys have: a request would be of both."""
     owners: dict[str, str] = {}
     for name, key in (https.keys if https else {}).items():
         for at in ("hash", "old_hash"):
@@ -54,24 +54,24 @@ def keys(https: Any) -> Said:
                 )
 
 
-def unasked(events: Mapping[str, Asked], tables: Mapping[str, Table]) -> Said:
-    """Yield events that nobody asks for, chains that are for nobody, and those that an event names and never asks."""
-    for name, asked in events.items():
-        if not asked.clients:
+def unasked(events: Mapping[str, EventChains], tables: Mapping[str, Table]) -> Found:
+    """Yield events without clients, clients without chains, and chains that an event names and never asks."""
+    for name, offered in events.items():
+        if not offered.clients:
             yield ("events", name), "no client, website or portal asks for it"
-        if clients := asked.doors.get(()):
+        if clients := offered.clients_by_chains.get(()):
             yield ("events", name, "chains"), f"none of them is for users who come through {some(clients)}"
-        # Left out, they are all there are: those of other events too.
-        for chain, cover in _behind(asked) if "chains" in tables[name] else ():
+        # A key that is left out means all chains: those of other events too.
+        for chain, cover in _shadowed(offered) if "chains" in tables[name] else ():
             yield ("events", name, "chains"), f'"{chain}" is never asked: "{cover}", before it, is for all its users'
 
 
-def unmet(events: Mapping[str, Asked], parts: Mapping[str, Any]) -> Said:
-    """Yield clients that a chain or a reply names, and that ask for none of its events."""
+def unmet(events: Mapping[str, EventChains], parts: Mapping[str, Any]) -> Found:
+    """Yield clients that a chain or a reply names, though they ask for none of its events."""
     for name, chain in parts["chains"].items():
-        having = [asked for asked in events.values() if name in asked.chains]
+        having = [offered for offered in events.values() if name in offered.chains]
         for client in chain.clients:
-            if not any(client in asked.clients for asked in having):
+            if not any(client in offered.clients for offered in having):
                 yield ("chains", name, "clients"), f'"{client}" asks for no event that has this chain'
     for name, reply in parts["replies"].items():
         for client in reply.clients if reply.events else ():
@@ -79,8 +79,8 @@ def unmet(events: Mapping[str, Asked], parts: Mapping[str, Any]) -> Said:
                 yield ("replies", name, "clients"), f'"{client}" asks for none of the events of this table'
 
 
-def alike(parts: Mapping[str, Any]) -> Said:
-    """Yield names that read as one: they are told apart, and easily mistaken."""
+def alike(parts: Mapping[str, Any]) -> Found:
+    """Yield names that differ by spelling only: they are two, and easily confused."""
     asking: dict[str, KeyPath] = {name: ("clients", name) for name in parts["clients"]}
     asking |= {name: ("https", "keys", name) for name in (parts["https"].keys if parts["https"] else ())}
     tables: list[dict[str, KeyPath]] = [{name: (kind, name) for name in parts[kind]} for kind in _CALLED]
@@ -91,9 +91,9 @@ def alike(parts: Mapping[str, Any]) -> Said:
                 yield at, f'is easily taken for "{owner}": only the spelling tells them apart'
 
 
-def _behind(asked: Asked) -> Iterator[tuple[str, str]]:
-    reached = {name for through in asked.doors for name in asked.reached(through)}
-    for name in asked.chains:
-        through = next((each for each in asked.doors if name in each), None)
-        if name not in reached and through:
-            yield name, asked.cover(name, through)
+def _shadowed(offered: EventChains) -> Iterator[tuple[str, str]]:
+    reached = {name for chains in offered.clients_by_chains for name in offered.reachable(chains)}
+    for name in offered.chains:
+        chains = next((each for each in offered.clients_by_chains if name in each), None)
+        if name not in reached and chains:
+            yield name, offered.shadowed_by(name, chains)

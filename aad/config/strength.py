@@ -1,4 +1,4 @@
-"""Chains that ask less than one before them, and what else makes a login weaker than it looks: warned about."""
+"""Warnings of logins that are weaker than they look: chains that ask for less than one before them, and others."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aad.abilities import ChoosesAddress, Enrollable, UsesSenders, asks_repository
-from aad.config.asked import Asked
 from aad.config.client import Client
 from aad.config.decode import Decoder
+from aad.config.event_chains import EventChains
 from aad.config.https import ApiKey
 from aad.config.portal import NAME as PORTAL
 from aad.core.strength import Trait, fits_one_field, password_alone, sends_first
@@ -18,7 +18,7 @@ _MEANT = f'fewer_proofs = "{INTENDED}" in [events.{{0}}]'
 
 
 def trait(name: str, cls: Any, settings: Any, mail: frozenset[str]) -> Trait:
-    """Return what is known of a method by its class and settings; `mail`: the attributes of mail addresses, folded."""
+    """Return the traits of a method by its class and settings; `mail`: attributes of mail addresses, in lower case."""
     thing, sends = name, isinstance(settings, UsesSenders) and bool(settings.senders)
     if asks_repository(cls):
         thing = "the repository's"
@@ -28,15 +28,15 @@ def trait(name: str, cls: Any, settings: Any, mail: frozenset[str]) -> Trait:
     return Trait(proves=cls.proves, thing=thing, enrolled=issubclass(cls, Enrollable), sends=sends)
 
 
-def warn(decoder: Decoder, events: Mapping[str, Asked], https: Any) -> None:
-    """Warn of what asks less than it seems to."""
-    for name, asked in events.items():
-        if asked.event.fewer_proofs != INTENDED:
-            for what in _fewer(asked):
+def warn(decoder: Decoder, events: Mapping[str, EventChains], https: Any) -> None:
+    """Warn of events, chains and websites that ask for less than they seem to."""
+    for name, offered in events.items():
+        if offered.event.fewer_proofs != INTENDED:
+            for what in _fewer(offered):
                 decoder.warn(("events", name, "chains"), what)
-    used = {name: (asked, chain) for asked in events.values() for name, chain in asked.chains.items()}
-    for name, (asked, chain) in used.items():
-        if sends_first(chain.methods, asked.traits):
+    used = {name: (offered, chain) for offered in events.values() for name, chain in offered.chains.items()}
+    for name, (offered, chain) in used.items():
+        if sends_first(chain.methods, offered.traits):
             what = f"begins with {chain.methods[0]}, which sends before anything is proved: any stranger can make it "
             decoder.warn(("chains", name, "methods"), f"{what}send to any user; should begin with a password or an app")
     for name, key in (https.keys if https else {}).items():
@@ -47,54 +47,55 @@ def warn(decoder: Decoder, events: Mapping[str, Asked], https: Any) -> None:
             decoder.warn(("https", "portal", "event"), what)
 
 
-def one_field(events: Mapping[str, Asked], name: str, client: Client) -> str:
-    """Say why a client without challenges can serve nobody; empty: it can, or has challenges."""
-    asked = events[client.event]
-    chains = asked.through(name)
-    if client.challenge or any(fits_one_field(asked.chains[chain].methods, asked.traits) for chain in chains):
+def one_field(events: Mapping[str, EventChains], name: str, client: Client) -> str:
+    """Return why no user of a client without challenges could log in; empty: some can, or it has challenges."""
+    offered = events[client.event]
+    chains = offered.chains_of(name)
+    if client.challenge or any(fits_one_field(offered.chains[chain].methods, offered.traits) for chain in chains):
         return ""
-    said = ", ".join(map(asked.spoken, chains)) or "it has none for this client"
+    names = ", ".join(map(offered.described, chains)) or "it has none for this client"
     return (
-        f"is false, and no chain of [events.{client.event}] can be answered in one field: {said}; "
+        f"is false, and no chain of [events.{client.event}] can be answered in one field: {names}; "
         "should be true, or a chain should begin with the password, with one code behind it"
     )
 
 
-def _fewer(asked: Asked) -> Iterator[str]:
-    """Yield each chain that asks less than one before it, with the users who may come to it."""
-    names = list(asked.chains)
+def _fewer(offered: EventChains) -> Iterator[str]:
+    """Yield each chain that asks for less than one before it, with the users who may reach it."""
+    names = list(offered.chains)
     for number, lesser in enumerate(names):
         for greater in names[:number]:
-            if not asked.less(lesser, asked.chains[greater]):
+            if not offered.asks_less(lesser, offered.chains[greater]):
                 continue
-            if ways := dict.fromkeys(asked.ways(greater, lesser)):
+            if ways := dict.fromkeys(offered.users_passed_on(greater, lesser)):
                 yield (
-                    f"{asked.spoken(lesser)} asks less than {asked.spoken(greater)} before it, and is asked of a user "
-                    f"{', or '.join(ways)}; should ask as much, or, if it is meant: {_MEANT.format(asked.name)}"
+                    f"{offered.described(lesser)} asks less than {offered.described(greater)} before it, and is asked "
+                    f"of a user {', or '.join(ways)}; should ask as much, or, if it is meant: "
+                    f"{_MEANT.format(offered.name)}"
                 )
 
 
-def _further(events: Mapping[str, Asked], name: str, key: ApiKey) -> Iterator[str]:
-    """Yield the further events of a website that ask less than its own, which it is free to name."""
+def _further(events: Mapping[str, EventChains], name: str, key: ApiKey) -> Iterator[str]:
+    """Yield the further events of a website that ask for less than its own: it is free to name them."""
     own = events[key.event]
     for other in (events[each] for each in dict.fromkeys(key.further_events) if each != key.event):
         pairs = [
             (lesser, greater)
-            for lesser in other.reached(other.through(name))
-            for greater in own.reached(own.through(name))
-            if other.less(lesser, own.chains[greater]) and not _alike(own, other, lesser, greater)
+            for lesser in other.reachable(other.chains_of(name))
+            for greater in own.reachable(own.chains_of(name))
+            if other.asks_less(lesser, own.chains[greater]) and not _alike(own, other, lesser, greater)
         ]
         if pairs and other.event.fewer_proofs != INTENDED:
             lesser, greater = pairs[0]
             yield (
-                f'"{other.name}" asks less, by chain {other.spoken(lesser)}, than "{own.name}" does, by '
-                f"{own.spoken(greater)}, and the website may name it instead; should ask as much, or, if it is meant: "
-                f"{_MEANT.format(other.name)}"
+                f'"{other.name}" asks less, by chain {other.described(lesser)}, than "{own.name}" does, by '
+                f"{own.described(greater)}, and the website may name it instead; should ask as much, or, if it is "
+                f"meant: {_MEANT.format(other.name)}"
             )
 
 
-def _alike(own: Asked, other: Asked, lesser: str, greater: str) -> bool:
-    """Say whether the other event holds these two chains as an event's own warnings know them, or as ours does."""
+def _alike(own: EventChains, other: EventChains, lesser: str, greater: str) -> bool:
+    """Return whether these two chains are compared already, within the other event or within ours."""
     ours, theirs = list(own.chains), list(other.chains)
     if greater not in theirs:
         return False
@@ -102,11 +103,11 @@ def _alike(own: Asked, other: Asked, lesser: str, greater: str) -> bool:
     return first or (lesser in ours and ours.index(lesser) < ours.index(greater))
 
 
-def _portal(asked: Asked) -> Iterator[str]:
+def _portal(offered: EventChains) -> Iterator[str]:
     """Yield each chain that lets a password alone change what a user is enrolled with."""
-    for name in asked.reached(asked.through(PORTAL)) if asked.event.fewer_proofs != INTENDED else ():
-        if password_alone(asked.chains[name].methods, asked.traits):
+    for name in offered.reachable(offered.chains_of(PORTAL)) if offered.event.fewer_proofs != INTENDED else ():
+        if password_alone(offered.chains[name].methods, offered.traits):
             yield (
-                f'"{asked.name}" takes a password alone, by chain {asked.spoken(name)}: a stranger who learnt it could '
-                f"enrol an app; should have a second proof, or, if it is meant: {_MEANT.format(asked.name)}"
+                f'"{offered.name}" takes a password alone, by chain {offered.described(name)}: a stranger who learnt '
+                f"it could enrol an app; should have a second proof, or, if it is meant: {_MEANT.format(offered.name)}"
             )

@@ -19,9 +19,9 @@ from aad.filesystem.secure_path import Doubt
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands: the file (relative paths start there), and whom to tell of what is merely unwise.
+    """The origin of a value: the file (relative paths start there), and where to report warnings.
 
-    `doubt` takes what is to be judged of the way to a file that was read.
+    `doubt`: takes the doubts about a path of a file that was read; see `Findings.doubt`.
     """
 
     file: Path
@@ -30,8 +30,8 @@ class Place:
 
 
 def value_of(hint: Any, value: object, place: Place) -> Any:
-    """Turn `value` into what the type `hint` says."""
-    if isinstance(hint, UnionType):  # "Path | None": what is written in the file is never None
+    """Return `value` as the type `hint`. ValueError: it doesn't fit, and what would."""
+    if isinstance(hint, UnionType):  # "Path | None": a value in the file is never None
         return value_of(get_args(hint)[0], value, place)
     if get_origin(hint) is tuple:
         item = get_args(hint)[0]
@@ -44,14 +44,14 @@ def value_of(hint: Any, value: object, place: Place) -> Any:
 
 
 def readable(hint: Any) -> bool:
-    """Say whether `value_of` knows a type."""
+    """Return whether `value_of` knows a type."""
     if isinstance(hint, UnionType):
         return readable(get_args(hint)[0])
     return (get_args(hint)[0] if get_origin(hint) is tuple else hint) in _READERS
 
 
 def within(hints: Any, value: Any) -> None:
-    """Hold a value against `choices`, `at_least` and `at_most` of its option; ValueError."""
+    """Check a value by `choices`, `at_least` and `at_most` of its option. ValueError."""
     if hints["choices"] and value not in hints["choices"]:
         choices = ", ".join(f'"{choice}"' for choice in hints["choices"])
         message = f'"{value}" should be one of {choices}'
@@ -77,7 +77,7 @@ def _plain(kind: type, article: str) -> Callable[[object, Place], Any]:
 def _pairs(value: object, _place: Place) -> Pairs:
     """Read names with a text, a number, or a list of them."""
     if not isinstance(value, dict):
-        raise ValueError(_should("a table", value))  # noqa: TRY004 - what is wrong is a ValueError here
+        raise ValueError(_should("a table", value))  # noqa: TRY004 - all faults are ValueErrors here
     pairs = []
     for name, given in value.items():
         items = given if isinstance(given, list) else [given]
@@ -101,7 +101,7 @@ def _secret(value: object, place: Place) -> Secret:
             raise ValueError(message)
         return Secret(value)
     if not isinstance(value, dict) or len(value) != 1 or SECRET_FORMS.isdisjoint(value):
-        # The value isn't quoted: whatever it is, it was meant to be a secret.
+        # The value isn't quoted in the message: it was meant to be a secret.
         message = 'should be "text", { file = "PATH" }, { credential = "NAME" } or { env = "NAME" }'
         raise ValueError(message)
     ((form, name),) = value.items()
@@ -127,7 +127,7 @@ def _secret_file(name: str, place: Place) -> bytes:
 
 
 def _secret_credential(name: str, place: Place) -> bytes:
-    """Read what systemd loaded for the unit; for a command by hand, what it would load from the usual folder."""
+    """Read a credential that systemd loaded for the unit; for a command by hand, the file that it would load."""
     home = place.file.parent.parent if place.file.parent.suffix == ".d" else place.file.parent
     folder = Path(os.environ.get("CREDENTIALS_DIRECTORY") or home / "credentials")
     # Of a folder systemd 252 loads each file as ID_NAME, and aad.service calls the folder "aad".

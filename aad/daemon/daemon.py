@@ -238,9 +238,9 @@ class Daemon:
 
 def granting(config: Config) -> ReplyAttributes | None:
     """Return what says what clients are told of users; None: nothing."""
-    if not config.replies or config.vocabulary is None:
+    if not config.replies or config.dictionary is None:
         return None
-    return ReplyAttributes([reply.table(name) for name, reply in config.replies.items()], config.vocabulary)
+    return ReplyAttributes([reply.table(name) for name, reply in config.replies.items()], config.dictionary)
 
 
 def _nothing(_login: Login) -> Granted:

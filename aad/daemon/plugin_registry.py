@@ -103,7 +103,7 @@ def plugin_class(kind: str, name: str) -> Any:
     raise ImportError(message)
 
 
-def vocabulary(further: Path | None) -> Any:
+def attribute_dictionary(further: Path | None) -> Any:
     """Return the RADIUS attributes for replies, with those of the file `further`. ValueError: it can't be read."""
     return import_module("aad.radius.protocol.attribute_dictionary").AttributeDictionary(further)
 

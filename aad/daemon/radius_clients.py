@@ -24,16 +24,18 @@ def clients(config: Config) -> Clients:
                 challenge=client.challenge,
                 one_field=OneField(client.code_separator, client.code_length),
                 wording=Wording(client.prompt, client.prompt_charset, client.prompt_limit),
-                source=_source(config, client.event, client.address_attribute),
+                address_attribute=_address_attribute(config, client.event, client.address_attribute),
             )
             for name, client in config.clients.items()
         ]
     )
 
 
-def _source(config: Config, event: str, attribute: str) -> UserAddressAttribute | None:
-    """Return where a client's requests tell the user's address; None: no chain of its event asks for it."""
+def _address_attribute(config: Config, event: str, attribute: str) -> UserAddressAttribute | None:
+    """Return the attribute that holds the user's address; None: no chain of the client's event is for networks."""
     if not any(config.chains[chain].networks for chain in config.events[event].chains):
         return None
-    found: UserAddressAttribute = config.vocabulary.source(attribute) if config.vocabulary else UserAddressAttribute()
+    found: UserAddressAttribute = (
+        config.dictionary.address_attribute(attribute) if config.dictionary else UserAddressAttribute()
+    )
     return found

@@ -1,1 +1,1 @@
-"""The RADIUS front: datagrams in, replies out; nothing else of the house knows the protocol."""
+"""The RADIUS front: UDP datagrams in, replies out. `protocol/` is the packet alone."""

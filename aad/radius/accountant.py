@@ -1,4 +1,4 @@
-"""Answers Accounting-Requests (RFC 2866): each is one record, and has its response once that is written."""
+"""Answers Accounting-Requests (RFC 2866): one record each, and the response once that is written."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from aad.radius.protocol.wire import PacketError
 from aad.radius.udp import Origin, UdpSocket
 from aad.radius.worker_relay import Relayed
 
-AT_A_TIME = 16  # reports written down before the event loop does something else: logins come first
+AT_A_TIME = 16  # datagrams read before other tasks get their turn: logins come first
 
 
 @dataclass(kw_only=True)
 class Accountant:
     """Serves Accounting-Request and Status-Server on some UDP sockets.
 
-    `clients()`: those in force now, the same as logins have; `lost()`: how many records were lost since the start.
+    `clients()`: those in force now, the same as for logins; `lost()`: records lost since the start.
     """
 
     clients: Callable[[], Clients]
@@ -37,13 +37,13 @@ class Accountant:
     _sockets: Sequence[UdpSocket | Relayed] = field(default_factory=list)
 
     def listen(self, sockets: Sequence[UdpSocket | Relayed]) -> None:
-        """Begin to serve these sockets."""
+        """Read from these sockets from now on."""
         self._sockets = sockets
         for each in sockets:
             asyncio.get_running_loop().add_reader(each.fileno(), self._readable, each)
 
     def close(self) -> None:
-        """Take no more: nothing is ever at work, since writing a record never waits."""
+        """Close the sockets; no request is in progress, since writing a record never waits."""
         for each in self._sockets:
             asyncio.get_running_loop().remove_reader(each.fileno())
             each.close()
@@ -59,7 +59,7 @@ class Accountant:
                 udp.send(reply, origin)
 
     def reply(self, datagram: bytes, origin: Origin, now: float) -> bytes | None:
-        """Write down what `datagram` reports, unless that was done, and return the response; None: there is none."""
+        """Write a record of `datagram`, unless it is a repetition, and return the response; None: discard it."""
         client = self.clients().find(origin.host)
         if client is None:
             self.discards.discard("no [clients.*] has its address", now, source=origin.host)

@@ -1,4 +1,4 @@
-"""An Accounting-Request (RFC 2866) -> a record, and its response; what a strict server discards is a PacketError."""
+"""An Accounting-Request (RFC 2866) -> a record, and its response; a datagram to discard raises PacketError."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aad.radius.protocol.constants import Flaw
 from aad.radius.protocol.packet import Request, authentic
 from aad.radius.protocol.wire import HEADER, UNSIGNED, Attribute, PacketError, response_authenticator, split
 
-LONGEST = 128  # characters of a text that comes from a NAS or its user
+LONGEST = 128  # characters of a text from a NAS or its user
 _OURS = b"aad:"
 _REFERENCE = re.compile(rb"aad:([0-9A-Z]{4,16})")
 _STATUS = {
@@ -62,12 +62,12 @@ _CAUSES = {
 
 
 def class_of(reference: str) -> Attribute:
-    """Return the Class by which a session is known as that of a login: RFC 2865 5.25 sends it back unmodified."""
+    """Return the Class that ties a session to its login: the NAS sends it back unmodified (RFC 2865 5.25)."""
     return constants.CLASS, _OURS + reference.encode()
 
 
 def decode(datagram: bytes) -> Request:
-    """Decode what arrives at the port for accounting. PacketError: discard it silently."""
+    """Decode a datagram of the accounting port. PacketError: discard it silently."""
     request = Request(*split(datagram))
     if request.code == constants.STATUS_SERVER:
         # RFC 5997 3: a Status-Server without Message-Authenticator is discarded.
@@ -81,7 +81,7 @@ def decode(datagram: bytes) -> Request:
 
 
 def secret_of(request: Request, secrets: Sequence[Secret]) -> Secret:
-    """Return which of a client's `secrets` an Accounting-Request is signed with. PacketError: none of them.
+    """Return the one of a client's `secrets` that an Accounting-Request is signed with. PacketError: none is.
 
     Its Request Authenticator is a keyed digest of all of it, so unlike that of an Access-Request it needs no
     Message-Authenticator; where there is one, it is right too.
@@ -100,9 +100,9 @@ def secret_of(request: Request, secrets: Sequence[Secret]) -> Secret:
 
 
 def response(request: Request, secret: Secret) -> bytes:
-    """Encode the Accounting-Response to an Accounting-Request: it has room, since it holds only what came.
+    """Encode the Accounting-Response; it always fits, since it repeats Proxy-State and adds nothing.
 
-    It has no Message-Authenticator: clients don't agree over which authenticator it would be made.
+    It has no Message-Authenticator: clients don't agree over which authenticator it is computed.
     """
     # RFC 2865 5.33: Proxy-State goes back unmodified and in order.
     body = b"".join(
@@ -113,10 +113,10 @@ def response(request: Request, secret: Secret) -> bytes:
 
 
 def record_of(request: Request) -> tuple[str, dict[str, object]]:
-    """Return the record of an Accounting-Request: its name and fields; those that weren't sent are None or empty.
+    """Return name and fields of the record of an Accounting-Request; fields that weren't sent are None or empty.
 
-    `seconds`, `octets_in` and `octets_out` (from and to the user), `packets_in`, `packets_out`, and `delay`: for so
-    many seconds the NAS has been trying to say this. Of two reports that differ only in that, each has a record.
+    `seconds`, `octets_in` and `octets_out` (from and to the user), `packets_in`, `packets_out`, and `delay`:
+    the seconds that the NAS has been trying to send it. Two requests that differ only in `delay` have a record each.
     """
     status = _number(request, constants.ACCT_STATUS_TYPE) or 0
     name = _STATUS.get(status, "session.other")
@@ -146,7 +146,7 @@ def record_of(request: Request) -> tuple[str, dict[str, object]]:
 
 
 def _login(request: Request) -> str:
-    """Return the reference of the login that the session belongs to; nothing where no Class is one of ours."""
+    """Return the reference of the login that the session belongs to; empty where no Class is one of ours."""
     found = [match[1].decode() for each in request.every(constants.CLASS) if (match := _REFERENCE.fullmatch(each))]
     return found[0] if found else ""
 
@@ -162,7 +162,7 @@ def _number(request: Request, kind: int) -> int | None:
 
 
 def _octets(request: Request, kind: int, gigawords: int) -> int | None:
-    """Return a count of octets: RFC 2869 5.1 says how often it has gone through 2^32."""
+    """Return a count of octets; `gigawords` counts its overflows of 2^32 (RFC 2869 5.1)."""
     count = _number(request, kind)
     return None if count is None else count + ((_number(request, gigawords) or 0) << 32)
 

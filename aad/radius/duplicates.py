@@ -1,8 +1,8 @@
-"""The same octets from the same client are the same request: it is worked on once, and gets one reply, again and again.
+"""Retransmissions: the same octets from the same client are one request, which is worked on once.
 
-RFC 5080 2.2.2: a server that sees a retransmission sends the reply it has already, or none while it is at work.
-Whether they are the same is told by all octets, not by the Identifier; and by the address, not by the port, since some
-clients send again from another one: the reply goes where it was asked for last.
+RFC 5080 2.2.2: a retransmission gets the same reply again, or none while the request is in progress. Requests are
+compared by all octets, not by the Identifier; and by the address, not by the port, since some clients send again from
+another one: the reply goes to the port that asked last.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Generic, TypeVar
 _AT_ONCE = 16  # expired replies forgotten per datagram: more than can be added
 
 Where = TypeVar("Where")
-"""Where a reply is to be sent: a port, a socket, whatever the caller likes."""
+"""The destination of a reply: any type of the caller."""
 
 
 class Sighting(Enum):
-    """What a datagram is that has no reply yet."""
+    """The state of a request that has no reply yet."""
 
-    NEW = "new: it is at work from now on, until it is `answered` or `silent`"
-    AT_WORK = "at work already"
-    FULL = "one too many at work"
+    NEW = "new: in progress from now on, until `answered` or `silent`"
+    AT_WORK = "in progress"
+    FULL = "too many in progress"
 
 
 NEW, AT_WORK, FULL = Sighting.NEW, Sighting.AT_WORK, Sighting.FULL
@@ -37,18 +37,18 @@ class _Answered:
 
 
 def key_of(address: str, datagram: bytes) -> bytes:
-    """Return what tells a request from others. `datagram`: without padding; `address`: the client's, without port."""
+    """Return a request's key: 16 octets. `datagram`: without padding; `address`: the client's, without port."""
     return blake2b(address.encode() + b"\0" + datagram, digest_size=16).digest()
 
 
 class Duplicates(Generic[Where]):
-    """Requests at work, and replies for `lifetime` seconds; together `most`. `now` is any clock that never goes back.
+    """Requests in progress, and replies for `lifetime` seconds; together `most`. `now`: seconds of a monotonic clock.
 
-    When it is full, the oldest reply makes room, never a request at work (RFC 5080 2.2.3).
+    When it is full, the oldest reply is dropped, never a request in progress (RFC 5080 2.2.3).
     """
 
     def __init__(self, lifetime: float = 30.0, most: int = 100_000) -> None:
-        """Begin with nothing."""
+        """`lifetime`: seconds that replies are kept; `most`: entries."""
         self._lifetime = lifetime
         self._most = most
         self._at_work: dict[bytes, Where] = {}
@@ -56,11 +56,11 @@ class Duplicates(Generic[Where]):
         self._answered: OrderedDict[bytes, _Answered] = OrderedDict()
 
     def __len__(self) -> int:
-        """Count what is kept."""
+        """Return the number of entries."""
         return len(self._at_work) + len(self._answered)
 
     def seen(self, key: bytes, where: Where, now: float) -> Sighting | bytes:
-        """Say what to do with a datagram that came from `where`: the reply, again; or what it is."""
+        """Register a datagram from `where`; return the reply that it had before, or its state."""
         self._expire(now)
         answered = self._answered.get(key)
         if answered is not None:
@@ -76,17 +76,17 @@ class Duplicates(Generic[Where]):
         return NEW
 
     def answered(self, key: bytes, reply: bytes, now: float) -> Where:
-        """Keep the reply to a request at work; return from where it was asked for last."""
+        """Keep the reply to a request in progress; return where it was sent from last."""
         where = self._at_work.pop(key)
         self._answered[key] = _Answered(reply, now + self._lifetime)
         return where
 
     def silent(self, key: bytes) -> None:
-        """Forget a request at work that gets no reply, on purpose: when it is sent again, it is tried anew."""
+        """Forget a request that gets no reply on purpose: a retransmission is tried again."""
         del self._at_work[key]
 
     def _expire(self, now: float) -> None:
-        """Forget some of what has expired: after a rush, no single request waits until all of it is gone."""
+        """Drop a few expired replies: after a rush, no single request waits until all are dropped."""
         for _ in range(_AT_ONCE):
             if not self._answered or now < self._answered[next(iter(self._answered))].until:
                 return

@@ -1,4 +1,4 @@
-"""One Access-Request -> the engine -> one reply, or none on purpose."""
+"""The RADIUS front: an Access-Request -> an Attempt for the engine -> one reply, or none on purpose."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _PROMPTS = {"no-echo": constants.NO_ECHO, "echo": constants.ECHO}
 
 @dataclass(frozen=True)
 class Verdict:
-    """What goes back: the packet's code and attributes, without those that every reply has."""
+    """The reply: the packet's code and attributes, without those that every reply has."""
 
     code: int
     attributes: Sequence[Attribute] = ()
-    late: bool = False  # it leaves as late as a reject
+    late: bool = False  # it is delayed as a reject is
 
 
 @dataclass(frozen=True, kw_only=True)
 class Front:
-    """Translates between RADIUS and the conversation. It decides nothing about who gets in.
+    """Translates between RADIUS and the conversation. It never decides who gets in.
 
     `telling`: the events whose users learn why they are refused, once they have proved who they are.
-    `accounting`: whoever is accepted gets a Class, by which his session is known as his login's.
+    `accounting`: an Access-Accept has a Class, which ties the session to its login.
     """
 
     engine: Engine
@@ -60,49 +60,49 @@ class Front:
         """Return what to reply; None: nothing, on purpose. `received`: `time.monotonic()` seconds."""
         if isinstance(answer, UnusablePassword):
             if answer.reason == Reason.UNREADABLE:
-                self._tell_unreadable(client, answer.what, received)
+                self._record_unreadable(client, answer.what, received)
             return self._refused(request, client, f"{answer.reason}: {answer.what}")
         # RFC 5080 2.1.1: an unusable State is answered with Access-Reject; it is never the start of a login.
         if request.state == b"":
             return self._refused(request, client, Reason.STATE_MALFORMED)
         if not request.name or request.odd_name:
             return self._refused(request, client, "no User-Name that anybody could have")
-        place = self._place(request, client, received)
-        typed, code, perhaps = client.one_field.read(answer) if request.state is None else (answer, None, None)
+        address = self._user_address(request, client, received)
+        password, code, split = client.one_field.read(answer) if request.state is None else (answer, None, None)
         attempt = Attempt(
             event=client.event,
             client=client.name,
             name=request.name,
-            answer=typed,
+            answer=password,
             appended_code=code,
-            maybe_split=perhaps,
+            maybe_split=split,
             deadline=received + client.deadline - MARGIN,
-            user_address=place,
-            counted=place_of(place),
+            user_address=address,
+            counted=place_of(address),
             calling_station=(request.first(constants.CALLING_STATION_ID) or b"").decode(errors="replace"),
         )
         try:
             return self._verdict(await self._reply(request.state, attempt), client, answer)
         except Unavailable:
             return self._unavailable(client)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and nobody is let in
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and no user is let in
             self.record("fault", reason=raised(error), client=client.name, user=request.name)
             return self._unavailable(client)
 
-    def _place(self, request: Request, client: Client, now: float) -> UserAddress:
-        """Return where the user is. Where that is unknown, say so once a day of each client and cause."""
-        if client.source is None:
+    def _user_address(self, request: Request, client: Client, now: float) -> UserAddress:
+        """Return the user's address; one that is unknown is recorded once a day of each client and cause."""
+        if client.address_attribute is None:
             return UNKNOWN
-        place = client.source.address(request)
-        if isinstance(place, Unknown) and request.state is None:
-            more = self._unknown.due((client.name, place.why), now)
+        address = client.address_attribute.address(request)
+        if isinstance(address, Unknown) and request.state is None:
+            more = self._unknown.due((client.name, address.why), now)
             if more is not None:
-                told = {"client": client.name, "teller": f"client {client.name}", "reason": place.told + more}
-                self.record("user_address.unknown", **told)
-        return place
+                fields = {"client": client.name, "teller": f"client {client.name}", "reason": address.told + more}
+                self.record("user_address.unknown", **fields)
+        return address
 
-    def _tell_unreadable(self, client: Client, what: str, now: float) -> None:
-        """Say once in a while what is probably wrong where passwords are no text."""
+    def _record_unreadable(self, client: Client, what: str, now: float) -> None:
+        """Record, every ten minutes at most, the probable cause of passwords that are no text."""
         if (more := self._unreadable.due((client.name,), now)) is not None:
             reason = f"probably the shared secret of {client.name} is wrong: it signs nothing, and {what}"
             self.record("client.unreadable", client=client.name, reason=reason + more)
@@ -112,7 +112,7 @@ class Front:
 
     def _verdict(self, reply: Reply, client: Client, answer: Answer) -> Verdict:
         if isinstance(reply, Asked) and not client.challenge:
-            # He types the code behind his password next time; what he reads says so.
+            # The user types the code behind the password next time; the prompt says so.
             words = client.wording.octets(reply.prompt, reply.values)
             return Verdict(constants.ACCESS_REJECT, [(constants.REPLY_MESSAGE, words)])
         if isinstance(reply, Asked):
@@ -127,7 +127,7 @@ class Front:
         return self._reject(client, rejection.words(self.reject_message, reply, telling=client.event in self.telling))
 
     def _refused(self, request: Request, client: Client, reason: str) -> Verdict:
-        # RFC 2865 2.2: what can't be done is refused, not ignored.
+        # RFC 2865 2.2: a request that can't be served is rejected, not ignored.
         self.record("login.rejected", user=request.name, client=client.name, login_event=client.event, reason=reason)
         return self._reject(client, self.reject_message)
 

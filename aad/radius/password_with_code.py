@@ -13,13 +13,17 @@ _DIGITS = frozenset(b"0123456789")
 
 @dataclass(frozen=True)
 class OneField:
-    """How the code stands behind the password: after a `separator`, or, without one, as the last `length` digits."""
+    """How the code follows the password: after a `separator`, or, without one, as the last `length` digits."""
 
     separator: str = ""
     length: int = 0
 
     def read(self, answer: Answer) -> tuple[Answer, Answer | None, tuple[Answer, Answer] | None]:
-        """Return the password, the code behind it, and what may be both: a password can end in digits of its own."""
+        """Return the password, the code behind it, and both as a guess: a password may end in digits of its own.
+
+        With a separator: password, code, None. By length: the whole answer, None, (password, code). Without a code: the
+        whole answer, None, None.
+        """
         typed = answer.text.reveal() if answer.text is not None else b""
         if self.separator:
             password, found, code = typed.rpartition(self.separator.encode())

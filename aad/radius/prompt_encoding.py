@@ -1,4 +1,4 @@
-"""What the user reads, as octets that his client can show: fixed words, plain ASCII, a limit."""
+"""Prompts as octets that a client can show: its fixed words, plain ASCII, a limit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from aad.core.graphemes import cut
 
 MOST_OCTETS = 250  # some clients take no more in a Reply-Message
 MACROS = (*macros.PROMPT, "prompt")
-"""Of a client's own words: those of a method's prompt, and the whole of it."""
+"""The macros of a client's own prompt: those of a method's prompt, and {prompt}, the whole of it."""
 
 _UNKNOWN = "?"
 _NO_VALUES = dict.fromkeys(macros.PROMPT, "")
-# What NFKD doesn't take apart; "…" it does.
+# Letters that NFKD doesn't decompose; "…" it does.
 _PLAIN = str.maketrans(
     {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
     | {
@@ -40,14 +40,14 @@ _PLAIN = str.maketrans(
 
 @dataclass(frozen=True)
 class Wording:
-    """How a client wants it: in its own words (empty: the method's), "utf-8" or "ascii", of at most `limit` octets."""
+    """A client's own `prompt` (empty: the method's), its charset "utf-8" or "ascii", and its `limit` in octets."""
 
     prompt: str = ""
     charset: str = "utf-8"
     limit: int = MOST_OCTETS
 
     def octets(self, prompt: str, values: Mapping[str, str]) -> bytes:
-        """Return a method's prompt as the client gets it; `values`: what it was made of. Never none: some fail then.
+        """Return a method's prompt as the client gets it; `values`: of its macros. Never empty: some clients fail then.
 
         Where it is too long, the method's words are cut rather than the client's own, which a NAS may look for.
         """
@@ -57,7 +57,7 @@ class Wording:
         return _cut(whole, self.limit, reference) or b"?"
 
     def whole(self, prompt: str, values: Mapping[str, str]) -> bytes:
-        """Return the same, however long. A method without values (it asks for a password) keeps its own words."""
+        """Return the same, uncut. A method without values (one that asks for a password) keeps its own words."""
         if self.prompt and values:
             prompt = macros.filled(self.prompt, {**_NO_VALUES, **values, "prompt": prompt})
         return self._written(prompt)
@@ -67,7 +67,7 @@ class Wording:
 
 
 def plain(text: str) -> str:
-    """Write a text in ASCII: é as e, ß as ss, … as three points, and what has no such likeness as ?."""
+    """Return a text in ASCII: é as e, ß as ss, … as three points, and any other letter as ?."""
     if text.isascii():
         return text
     bare = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", text).translate(_PLAIN))
@@ -75,7 +75,7 @@ def plain(text: str) -> str:
 
 
 def unwritable(text: str) -> str:
-    """Return the letters of a text that `plain` can only write as ?."""
+    """Return the letters of a text that `plain` writes as ?."""
     return "".join(dict.fromkeys(c for c in unicodedata.normalize("NFC", text) if c not in "?¿" and "?" in plain(c)))
 
 

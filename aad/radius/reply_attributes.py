@@ -1,4 +1,4 @@
-"""What an Access-Accept says of its user: the core's grants, encoded. Literal values are encoded once."""
+"""The attributes that [replies.*] adds to an Access-Accept: the core's grants, encoded."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from aad.radius.protocol.wire import Attribute
 
 
 class AttributeDictionary(Protocol):
-    """Attributes by name."""
+    """A dictionary of attributes by name."""
 
     def encoded(self, name: str, text: str) -> Attribute:
-        """Encode one. ValueError: the value doesn't suit it."""
+        """Encode one. ValueError: the value doesn't fit."""
 
 
 class ReplyAttributes:
-    """Says what a login is told. What can't be said may be what confines him (a VLAN, an ACL): then he isn't let in."""
+    """Encodes the attributes of a login's reply.
 
-    def __init__(self, tables: Sequence[Table], vocabulary: AttributeDictionary) -> None:
-        """Encode what is the same for everybody. ValueError: it can't be said."""
+    A value that can't be encoded may be a restriction (a VLAN, an ACL): then the login is rejected.
+    """
+
+    def __init__(self, tables: Sequence[Table], dictionary: AttributeDictionary) -> None:
+        """Encode the values without macros, once. ValueError: one doesn't fit its attribute."""
         self.tables = tables
-        self._vocabulary = vocabulary
-        self._known = {
-            (name, text): vocabulary.encoded(name, text)
+        self._dictionary = dictionary
+        self._literals = {
+            (name, text): dictionary.encoded(name, text)
             for table in tables
             for name, values in table.attributes
             for each in values
@@ -35,7 +38,7 @@ class ReplyAttributes:
         }
 
     def __call__(self, login: Login) -> Granted | Rejected:
-        """Return the attributes of a login that may be accepted, or why it can't be."""
+        """Return the attributes of a login that may be accepted, or the reason for which it is rejected."""
         grant = self.of(login.user, login.event, login.client)
         try:
             attributes = self.encoded(grant)
@@ -44,19 +47,19 @@ class ReplyAttributes:
         return Granted(attributes, tuple(Fact(name="reply.omitted", fields={"reason": why}) for why in grant.left_out))
 
     def of(self, user: User, event: str, client: str) -> Grant:
-        """Return what a user would be told."""
+        """Return the attributes of a user, by name and text."""
         return granted(self.tables, user, event, client)
 
     def encoded(self, grant: Grant) -> tuple[Attribute, ...]:
-        """Encode it. ValueError: it can't be said, or something that must be is lacking; what, and why."""
+        """Encode a grant. ValueError: a value doesn't fit, one that is required is lacking, or there is no room."""
         if grant.lacking:
             raise ValueError(grant.lacking)
         attributes: list[Attribute] = []
         for given in grant.given:
-            attribute = self._known.get((given.name, given.text))
+            attribute = self._literals.get((given.name, given.text))
             if attribute is None:
                 try:
-                    attribute = self._vocabulary.encoded(given.name, given.text)
+                    attribute = self._dictionary.encoded(given.name, given.text)
                 except ValueError as error:
                     message = f'{given.name} of {given.table}: "{given.text}" {error}'
                     raise ValueError(message) from None

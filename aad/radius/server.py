@@ -1,4 +1,4 @@
-"""The sockets: who asks, is it well formed, was it asked before; one task a request; replies, delayed where refused."""
+"""The RADIUS server: reads datagrams, checks client, form and signature, drops repetitions; one task a request."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from aad.radius.protocol.wire import PacketError
 from aad.radius.udp import Origin, UdpSocket
 from aad.radius.worker_relay import Relayed
 
-AT_A_TIME = 64  # datagrams read before the event loop does something else
+AT_A_TIME = 64  # datagrams read before other tasks get their turn
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a reload exchanges as a whole. `reject_delay`: seconds; `at_work`: new logins of one client, at most."""
+    """The parts that a reload exchanges. `reject_delay`: seconds; `at_work`: new logins of one client, at most."""
 
     clients: Clients
     front: Front
@@ -52,13 +52,13 @@ class Server:
         self.answered_again = self.passed_over = 0  # duplicates
 
     def listen(self, sockets: Sequence[UdpSocket | Relayed]) -> None:
-        """Begin to serve these sockets."""
+        """Read from these sockets from now on."""
         self._sockets = sockets
         for each in sockets:
             asyncio.get_running_loop().add_reader(each.fileno(), self._readable, each)
 
     def at_work(self) -> set[asyncio.Task[None]]:
-        """Return the requests that are at work now."""
+        """Return the tasks of the requests in progress."""
         return set(self._tasks)
 
     @property
@@ -67,13 +67,13 @@ class Server:
         return self.discards.totals
 
     def ailing(self) -> str:
-        """Say which socket is closed or isn't read; nothing: all are well. For the watchdog, at each of its turns."""
+        """Return which socket is closed or isn't read; empty: none. For the watchdog, at each of its turns."""
         return ", ".join(f"socket {each.name} isn't read" for each in self._sockets if each.neglected())
 
     async def drain(self, patience: float) -> None:
         """Take no more requests, and wait up to `patience` seconds for the replies that are due.
 
-        What arrives from now on stays in the sockets: where systemd holds them, for whoever is started next.
+        What arrives from now on stays in the sockets: where systemd holds them, for the next process.
         """
         for each in self._sockets:
             asyncio.get_running_loop().remove_reader(each.fileno())
@@ -90,7 +90,7 @@ class Server:
             self._received(udp, *received)
 
     def _received(self, udp: UdpSocket | Relayed, datagram: bytes, origin: Origin) -> None:
-        """Discard, answer from memory, or set to work."""
+        """Discard a datagram, answer it from memory, or start a task for it."""
         now = time.monotonic()
         client = self.setup.clients.find(origin.host)
         if client is None:
@@ -103,11 +103,11 @@ class Server:
             self.discards.discard(str(error), now, client=client.name, source=origin.host)
             return
         if len(client.secrets) > 1 and request.has_message_authenticator:
-            self._tell_secret(client, secret)
+            self._record_secret(client, secret)
         if request.code == constants.STATUS_SERVER:
             udp.send(packet.reply(request, constants.ACCESS_ACCEPT, (), secret), origin)
             return
-        # Only now, since a request that anybody could have forged must not touch what is kept (RFC 5080 2.2.2).
+        # Only now: a forged request must not change the kept replies (RFC 5080 2.2.2).
         key = key_of(origin.host, request.datagram)
         sighting = self._duplicates.seen(key, (udp, origin), now)
         if isinstance(sighting, bytes):
@@ -118,7 +118,7 @@ class Server:
         elif sighting is FULL:
             self.discards.discard("too many requests are at work", now, client=client.name)
         elif sighting is NEW and request.state is None and self._at_work[client.name] >= self.setup.at_work:
-            # One client's flood would make all others wait for the directory; who answers a challenge always passes.
+            # One client's flood would make all others wait for the directory; answers to a challenge always pass.
             self._duplicates.silent(key)
             self.discards.discard("too many logins of this client are at work", now, client=client.name)
         elif sighting is NEW:
@@ -127,8 +127,8 @@ class Server:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _tell_secret(self, client: Client, secret: Secret) -> None:
-        """Say once which of its secrets a client uses, and again when it uses another."""
+    def _record_secret(self, client: Client, secret: Secret) -> None:
+        """Record which of its secrets a client uses, once, and again when it uses another."""
         number = client.secrets.index(secret)
         if self._secrets.get(client.name) != number:
             self._secrets[client.name] = number
@@ -136,7 +136,7 @@ class Server:
             self._record("client.secret", client=client.name, reason=old if number else "the first of its secrets")
 
     async def _work(self, request: Request, client: Client, secret: Secret, key: bytes, received: float) -> None:
-        """Let the front decide, and reply. What gets no reply is forgotten, so that a repetition is tried anew."""
+        """Ask the front, and reply. A request without a reply is forgotten, so that a retransmission is tried again."""
         setup, reply = self.setup, b""
         try:
             try:

@@ -1,4 +1,4 @@
-"""A UDP socket whose replies leave from the address that was asked."""
+"""A UDP socket whose replies leave from the address that the request came to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Self
 
-LARGEST = 4096  # RFC 2865 3; what comes behind that is padding
+LARGEST = 4096  # octets, RFC 2865 3; the rest is padding
 _RECEIVE_BUFFER = 4 * 1024 * 1024
 _IP_PKTINFO = 8  # linux/in.h; the socket module has no name for it
 _Ancillary = list[tuple[int, int, bytes]]
@@ -17,7 +17,7 @@ _Ancillary = list[tuple[int, int, bytes]]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a datagram came from, and what a reply needs to go back the way it came."""
+    """The sender's address of a datagram, and the ancillary data for a reply on the same path."""
 
     address: tuple[Any, ...]
     ancillary: _Ancillary
@@ -35,16 +35,16 @@ class UdpSocket:
     """
 
     def __init__(self, bound: socket.socket) -> None:
-        """Take a bound socket that was handed over. How much may wait in it was decided by who made it."""
+        """Take a bound socket that was handed over, with the receive buffer that it has."""
         self._socket = bound
         self._waited = False
         bound.setblocking(False)
-        _tell_ways_in(bound)
+        _report_destination(bound)
         self._wildcard = bound.getsockname()[0] in {"0.0.0.0", "::"}  # noqa: S104
 
     @classmethod
     def opened(cls, host: str, port: int, *, dual: bool) -> Self:
-        """Bind one. `dual`: an IPv6 wildcard takes IPv4 too. OSError: the port is taken, or not ours to open."""
+        """Bind a socket. `dual`: an IPv6 wildcard takes IPv4 too. OSError: the port is taken, or not permitted."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         made = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -52,7 +52,7 @@ class UdpSocket:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             if family == socket.AF_INET6:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
-            _tell_ways_in(made)  # before the first datagram: the kernel notes its way in when it arrives
+            _report_destination(made)  # before the first datagram: the kernel records its destination when it arrives
             made.bind((host, port))
         except OSError as error:
             made.close()
@@ -71,7 +71,7 @@ class UdpSocket:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def receive(self) -> tuple[bytes, Origin] | None:
-        """Return the next datagram, or None: there is none, or an error of an earlier reply was reported."""
+        """Return the next datagram; None: there is none, or the kernel reported an error of an earlier reply."""
         self._waited = False
         try:
             if self._wildcard:
@@ -83,7 +83,7 @@ class UdpSocket:
         return datagram, Origin(address, [])
 
     def send(self, reply: bytes, origin: Origin) -> None:
-        """Send back; what can't leave now is lost, as datagrams are, and the client asks again."""
+        """Send a reply; one that can't leave now is lost, as datagrams are, and the client sends its request again."""
         with contextlib.suppress(OSError):
             if origin.ancillary:
                 self._socket.sendmsg([reply], origin.ancillary, 0, origin.address)
@@ -91,7 +91,7 @@ class UdpSocket:
                 self._socket.sendto(reply, origin.address)
 
     def neglected(self) -> bool:
-        """Say whether it is closed, or a datagram waits and nobody has read since this was last asked."""
+        """Return whether it is closed, or a datagram waits and none was read since the last call."""
         if self._socket.fileno() < 0:
             return True
         poll = select.poll()
@@ -105,8 +105,8 @@ class UdpSocket:
         self._socket.close()
 
 
-def _tell_ways_in(udp: socket.socket) -> None:
-    """Let the kernel tell of each datagram which of our addresses it came to."""
+def _report_destination(udp: socket.socket) -> None:
+    """Have the kernel report for each datagram which of our addresses it came to."""
     if udp.family == socket.AF_INET6:
         udp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     else:
@@ -114,7 +114,7 @@ def _tell_ways_in(udp: socket.socket) -> None:
 
 
 def _return_path(ancillary: list[tuple[int, int, bytes]]) -> _Ancillary:
-    """Turn what the kernel told of the way in into what it needs for the way out."""
+    """Turn the ancillary data of a request into that of its reply."""
     for level, kind, octets in ancillary:
         if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO):
             _, local = struct.unpack_from("=I4s", octets)

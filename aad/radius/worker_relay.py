@@ -1,7 +1,7 @@
-"""One reader, several servers: datagrams go to the process that serves their user, replies leave by the same sockets.
+"""Datagrams between the process that reads the sockets and its workers; replies leave by the same sockets.
 
-Whatever a user does reaches the same process: a retransmission, the login begun again, the answer to a challenge. So
-what a process remembers (duplicates, logins at work) is all there is to know of him.
+All requests of one user reach the same worker: a retransmission, the login begun again, the answer to a challenge. So a
+worker's memory (duplicates, logins in progress) is complete for its users.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from aad.radius.protocol.constants import USER_NAME
 from aad.radius.protocol.wire import HEADER
 from aad.radius.udp import Origin, UdpSocket
 
-_ROOM = 64 * 1024  # octets of one handed datagram: 4096 and what is known of its way
+_ROOM = 64 * 1024  # octets of one message: 4096 of a datagram, and its origin
 _BUFFER = 4 * 1024 * 1024
 
 
 def turn(datagram: bytes, host: str, count: int) -> int:
-    """Return which of `count` processes serves a datagram: by the NAS and the User-Name, whatever else is in it."""
+    """Return which of `count` workers serves a datagram, from 0: by the client's address and the User-Name."""
     return zlib.crc32(name_of(datagram), zlib.crc32(host.encode())) % count
 
 
 def name_of(datagram: bytes) -> bytes:
-    """Return the first User-Name as it stands there; nothing is checked: whoever serves it does that."""
+    """Return the first User-Name, unchecked: the worker checks the packet."""
     at = HEADER
     while at + 2 <= len(datagram):
         kind, length = datagram[at], datagram[at + 1]
@@ -42,16 +42,16 @@ def name_of(datagram: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class _Way(Origin):
-    """An origin, and which of the sockets it came by."""
+    """An origin, and the number of the socket that it came by."""
 
     by: int
 
 
 class Relayed:
-    """The server's end: it reads what was handed to it, and replies by the sockets themselves."""
+    """A worker's end: datagrams come by a pipe, replies leave by the sockets themselves."""
 
     def __init__(self, pipe: socket.socket, sockets: Sequence[UdpSocket]) -> None:
-        """Read from `pipe`."""
+        """`pipe`: the worker's end; `sockets`: in the reader's order."""
         self._pipe, self._sockets = pipe, sockets
         self._waited = False
         pipe.setblocking(False)
@@ -73,33 +73,33 @@ class Relayed:
         except OSError:
             return None
         if not handed:
-            os.kill(os.getpid(), signal.SIGTERM)  # the parent is gone, and nobody hands over anything any more
+            os.kill(os.getpid(), signal.SIGTERM)  # the parent is gone, and with it all datagrams
             return None
-        # marshal may be trusted here: nobody but our own parent holds the other end.
+        # marshal is safe here: only our own parent holds the other end.
         by, address, ancillary, datagram = marshal.loads(handed)  # noqa: S302
         return datagram, _Way(address, ancillary, by)
 
     def send(self, reply: bytes, origin: Origin) -> None:
-        """Send back the way it came."""
+        """Send a reply by the socket that the request came by."""
         if isinstance(origin, _Way):
             self._sockets[origin.by].send(reply, origin)
 
     def neglected(self) -> bool:
-        """Say whether a datagram waits and nobody has read since this was last asked."""
+        """Return whether a datagram waits and none was read since the last call."""
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)
         waited, self._waited = self._waited, bool(poll.poll(0))
         return waited and self._waited
 
     def close(self) -> None:
-        """Close."""
+        """Close the pipe and the sockets."""
         self._pipe.close()
         for each in self._sockets:
             each.close()
 
 
 def pipe() -> tuple[socket.socket, socket.socket]:
-    """Return both ends: where datagrams are handed in, and where a `Relayed` gets them."""
+    """Return both ends: the reader's, and the one for a `Relayed`."""
     ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for end in ends:
         end.setblocking(False)
@@ -108,6 +108,6 @@ def pipe() -> tuple[socket.socket, socket.socket]:
 
 
 def hand(pipe: socket.socket, datagram: bytes, origin: Origin, by: int) -> None:
-    """Hand over a datagram that came by socket number `by`; where there is no room it is lost, as datagrams are."""
+    """Send a datagram that came by socket number `by` to a worker; without room it is lost, as datagrams are."""
     with contextlib.suppress(OSError):
         pipe.send(marshal.dumps((by, origin.address, origin.ancillary, datagram)))

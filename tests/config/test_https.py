@@ -84,7 +84,7 @@ def test_the_certificate_is_looked_at(tmp_path: Path, authority: Authority) -> N
     for certificate, key, what in (
         (one.cert_file, other.key_file, "doesn't belong to the key"),
         (one.key_file, one.key_file, "is no certificate in PEM (-----BEGIN CERTIFICATE-----)"),
-        (one.cert_file, one.cert_file, "its key is none in PEM (-----BEGIN PRIVATE KEY-----)"),
+        (one.cert_file, one.cert_file, "its key isn't in PEM (-----BEGIN PRIVATE KEY-----)"),
         (one.cert_file, encrypted, "can't be used with its key"),
         (tmp_path / "none.pem", one.key_file, "can't be read: No such file or directory"),
     ):

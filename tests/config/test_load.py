@@ -440,4 +440,4 @@ def test_the_daemon_s_user_is_of_use_without_a_folder_only(tmp_path: Path) -> No
     assert (config.daemon_user, config.state_folder) == ("radius", None)
     config = loaded(tmp_path, SMALLEST + '[store]\npath = "s/state.db"\ndaemon_user = "radius"\n')
     assert config.state_folder == tmp_path / "s"
-    assert "store.daemon_user: isn't used: it is whoever owns the folder" in str(config.warnings[-1])
+    assert "store.daemon_user: isn't used: it is the owner of the folder" in str(config.warnings[-1])

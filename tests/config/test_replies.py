@@ -39,7 +39,7 @@ def test_what_is_right_is_granted(tmp_path: Path) -> None:
 
 def test_without_replies_nothing_is_read(tmp_path: Path) -> None:
     config = loaded(tmp_path, SMALLEST)
-    assert config.vocabulary is None
+    assert config.dictionary is None
     assert granting(config) is None
 
 
@@ -115,7 +115,7 @@ def test_the_address_is_read_where_a_chain_asks_for_it(
     )
     client = clients(loaded(tmp_path, text)).find("192.0.2.10")
     assert client is not None
-    assert client.source == source
+    assert client.address_attribute == source
 
 
 def test_an_attribute_without_an_address_is_a_fault(tmp_path: Path) -> None:

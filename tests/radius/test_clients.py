@@ -109,12 +109,12 @@ def test_what_is_no_address() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "_MOST_REMEMBERED", 3)
+    monkeypatch.setattr(clients, "_CACHED", 3)
     known = Clients([client("everybody", "0.0.0.0/0")])
     for number in range(10):
         assert name_at(known, f"192.0.2.{number}") == "everybody"
         assert known.find("2001:db8::1") is None
-        assert len(known._remembered) <= 3
+        assert len(known._cache) <= 3
 
 
 # Which secret.

@@ -1,1 +1,1 @@
-"""The RADIUS packet alone: octets, attributes, signatures, passwords; for the front, the clients and the tools."""
+"""The RADIUS packet: octets, attributes, signatures, passwords; for the front, the clients and the tools."""

@@ -1,4 +1,9 @@
-"""Attributes by the names that people know them by: a dictionary, shipped and of the administrator. pyrad's door."""
+"""Attributes by name, as FreeRADIUS's dictionaries have them: the shipped one, and the administrator's.
+
+The only import of pyrad: its reader of dictionaries, and its encoding of values. It keeps attributes in fields that its
+documentation doesn't promise (`attrindex`, `skipped_attributes`, `vendors`), so pyproject.toml bounds its version, and
+tests/radius/protocol/test_attribute_dictionary.py fails if they change.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +48,7 @@ _FORMS = {
 _ADDRESSES = frozenset({"string", "ipaddr", "ipv6addr"})
 _SENT = frozenset({*_RANGES, *_FORMS, "string", "octets"})
 
-logging.getLogger("pyrad").addHandler(logging.NullHandler())  # it would tell stderr what it doesn't know
+logging.getLogger("pyrad").addHandler(logging.NullHandler())  # it would write to stderr what it can't read
 logging.getLogger("pyrad").propagate = False
 
 
@@ -51,7 +56,7 @@ class AttributeDictionary:
     """The attributes of a dictionary. Names are as they stand there; "Tunnel-Type:1" has the tag 1."""
 
     def __init__(self, further: Path | None = None) -> None:
-        """Read the shipped dictionary, then the administrator's. ValueError: it can't be read, and why."""
+        """Read the shipped dictionary, then `further`, the administrator's. ValueError: it can't be read, and why."""
         try:
             self._dictionary = Dictionary(str(_SHIPPED), *([str(further)] if further else []))
         except ParseError as error:
@@ -66,11 +71,11 @@ class AttributeDictionary:
             raise ValueError(message) from None
 
     def names(self) -> Iterator[str]:
-        """Return the names of what a reply may hold."""
+        """Return the names of attributes that a reply may hold."""
         return (name for name in self._dictionary.attributes if not self._unsent(name))
 
     def unfit(self, name: str) -> str:
-        """Say why a reply can't hold an attribute of this name, which the dictionary has; empty: it can."""
+        """Return why a reply can't hold an attribute of this name, which the dictionary has; empty: it can."""
         plain, tag = _parted(name)
         known = self._dictionary.attributes.get(plain)
         if what := self._unsent(plain):
@@ -82,7 +87,7 @@ class AttributeDictionary:
         return ""
 
     def knows(self, name: str) -> bool:
-        """Say whether the dictionary has an attribute of this name, whatever its tag."""
+        """Return whether the dictionary has an attribute of this name, whatever its tag."""
         plain, _ = _parted(name)
         return plain in self._dictionary.attributes or plain in self._dictionary.skipped_attributes
 
@@ -90,8 +95,8 @@ class AttributeDictionary:
         """Return the names of the attributes that may hold a user's address."""
         return (name for name, known in self._dictionary.attributes.items() if known.type in _ADDRESSES)
 
-    def source(self, name: str) -> UserAddressAttribute:
-        """Return where an attribute stands in a request. ValueError: it can't hold an address."""
+    def address_attribute(self, name: str) -> UserAddressAttribute:
+        """Return the attribute of this name as the holder of a user's address. ValueError: it can't hold one."""
         known = self._dictionary.attributes.get(name)
         if known is None or known.type not in _ADDRESSES or known.is_sub_attribute:
             message = f"{name} holds no address"
@@ -99,7 +104,7 @@ class AttributeDictionary:
         return UserAddressAttribute(known.code, self._vendor(known), known.type, known.has_tag, name)
 
     def encoded(self, name: str, text: str) -> Attribute:
-        """Encode an attribute that a reply can hold. ValueError: the value doesn't suit it, and what would."""
+        """Encode an attribute that a reply can hold. ValueError: the value doesn't fit, and what would."""
         plain, tag = _parted(name)
         known = self._dictionary.attributes[plain]
         octets = _octets(known, text, int(tag or 0))
@@ -111,7 +116,7 @@ class AttributeDictionary:
         return vendor_attribute(vendor, known.code, octets) if vendor else (known.code, octets)
 
     def shown(self, attribute: Attribute) -> tuple[str, str]:
-        """Return name and value of an attribute, for people; what the dictionary doesn't know as number and hex."""
+        """Return name and value of an attribute as text; number and hex where the dictionary doesn't have it."""
         kind, octets = attribute
         key: object = kind
         if kind == VENDOR_SPECIFIC:
@@ -135,7 +140,7 @@ class AttributeDictionary:
         return int(self._dictionary.vendors.GetForward(known.vendor))
 
     def _unsent(self, name: str) -> str:
-        """Say why nobody can be told an attribute, whatever its value."""
+        """Return why a reply can't hold an attribute, whatever its value."""
         known = self._dictionary.attributes.get(name)
         if known is None:
             return f"{name} is of a kind that aad can't write"
@@ -150,7 +155,7 @@ class AttributeDictionary:
 
 
 def named(name: str, value: str) -> Attribute:
-    """Encode an attribute of the shipped dictionary. ValueError: it has none of this name, or of no such value."""
+    """Encode an attribute of the shipped dictionary. ValueError: it has no such name or value."""
     if not shipped().knows(name):
         message = f"{name} is no attribute of the dictionary"
         raise ValueError(message)
@@ -158,18 +163,18 @@ def named(name: str, value: str) -> Attribute:
 
 
 def shown(attribute: Attribute) -> tuple[str, str]:
-    """Return name and value of an attribute, by the shipped dictionary."""
+    """Return name and value of an attribute as text, by the shipped dictionary."""
     return shipped().shown(attribute)
 
 
 @cache
 def shipped() -> AttributeDictionary:
-    """Return the shipped dictionary."""
+    """Return the shipped dictionary, read once."""
     return AttributeDictionary()
 
 
 def _parted(name: str) -> tuple[str, str | None]:
-    """Take the tag off a name."""
+    """Split a name and its tag."""
     plain, colon, tag = name.partition(":")
     return plain, tag if colon else None
 
@@ -192,7 +197,7 @@ def _octets(known: Any, text: str, tag: int) -> bytes:
 
 
 def _string(text: str) -> bytes:
-    # RFC 2865 5: never empty. A NAS that reads it as C does would take what stands before a zero for the whole.
+    # RFC 2865 5: never empty. A NAS that reads it as a C string would end it at a zero.
     if not text or _NO_TEXT.search(text):
         message = "should be a text of at least one letter, without control characters"
         raise ValueError(message)
@@ -226,7 +231,7 @@ def _number(known: Any, text: str) -> bytes:
 
 
 def _untagged(known: Any, octets: bytes) -> tuple[str, bytes]:
-    """Take the tag off a value, as it is shown behind the name."""
+    """Split a value and its tag, written as behind a name."""
     if not known.has_tag or not octets or (known.type == "string" and octets[0] > MOST_TAG):
         return "", octets
     rest = octets[1:] if known.type == "string" else b"\0" + octets[1:]

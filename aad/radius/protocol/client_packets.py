@@ -1,4 +1,4 @@
-"""The client's side, for `aad login`: an Access-Request, each way to give a password, and a reply held against it."""
+"""Packets of a client, for `aad login` and `radius_client`: a request, its passwords, and the check of its reply."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def request(
 
 
 def check_reply(datagram: bytes, authenticator: bytes, identifier: int, secret: Secret) -> Reply:
-    """Decode the reply to the request that had this `authenticator` and `identifier`. PacketError: it is none."""
+    """Decode the reply to the request that had this `authenticator` and `identifier`. PacketError: discard it."""
     reply = Reply(*split(datagram))
     if reply.code not in {ACCESS_ACCEPT, ACCESS_REJECT, ACCESS_CHALLENGE}:
         raise PacketError(Flaw.NO_REPLY)

@@ -1,4 +1,4 @@
-"""The numbers of RADIUS by their names in the RFCs; and the reasons why a datagram is discarded."""
+"""The numbers of RADIUS by their names in the RFCs, and the reasons for which a datagram is discarded."""
 
 from __future__ import annotations
 
@@ -53,20 +53,15 @@ FRAMED_IPV6_ADDRESS = 168
 
 TUNNEL_PASSWORD = 69
 
-# What an Access-Accept has no place for (RFC 2865 5.44, RFC 2866 5.13, RFC 2869 5.19), or what aad sets itself.
+# Not for an Access-Accept (RFC 2865 5.44, RFC 2866 5.13, RFC 2869 5.19), or that aad sets itself.
 NOT_IN_REPLIES = frozenset(
     {
         *(USER_PASSWORD, CHAP_PASSWORD, NAS_IP_ADDRESS, NAS_PORT, STATE, VENDOR_SPECIFIC),
         *(CALLED_STATION_ID, CALLING_STATION_ID, NAS_IDENTIFIER, PROXY_STATE, CHAP_CHALLENGE, NAS_PORT_TYPE),
         *range(40, 56),  # Acct-*
         *(ARAP_PASSWORD, PROMPT, EAP_MESSAGE, MESSAGE_AUTHENTICATOR, NAS_IPV6_ADDRESS),
-        *(
-            68,
-            77,
-            86,
-            87,
-            101,
-        ),  # Acct-Tunnel-Connection, Connect-Info, Acct-Tunnel-Packets-Lost, NAS-Port-Id, Error-Cause
+        # Acct-Tunnel-Connection, Connect-Info, Acct-Tunnel-Packets-Lost, NAS-Port-Id, Error-Cause
+        *(68, 77, 86, 87, 101),
     }
 )
 
@@ -84,7 +79,7 @@ MS_CHAP2_SUCCESS = 26
 
 
 class Flaw(StrEnum):
-    """Why a datagram is discarded: fixed phrases, which quote nothing that a stranger sent."""
+    """The reasons for which a datagram is discarded: fixed phrases, which quote no octet of it."""
 
     SHORT = "shorter than a header"
     LENGTH_SMALL = "Length below 20"

@@ -1,6 +1,6 @@
-"""MS-CHAPv2 (RFC 2759): what a response and its acknowledgement are made of. The door to MD4 and DES.
+"""MS-CHAPv2 (RFC 2759): the response to a challenge, and its acknowledgement. The only use of MD4 and DES.
 
-Both are broken, and nobody may choose: OpenSSL 3 doesn't have them, RFC 2759 has no others.
+Both are broken, and RFC 2759 allows no others; they are pycryptodomex's, as OpenSSL 3 has them no longer.
 """
 
 from __future__ import annotations

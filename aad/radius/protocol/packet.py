@@ -1,7 +1,6 @@
-"""A datagram -> a request, and its reply; what a strict server discards is a PacketError.
+"""A datagram -> a request, and the reply to it; a datagram that a strict server discards raises PacketError.
 
-The walk over the octets is our own (`wire.py`): strict, and in a third of the time that pyrad takes, which knows the
-attributes by name (`vocabulary.py`): what is rare.
+It stands, with `wire.py`, in the place of pyrad's packets: see there for the reasons and the measurement.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from aad.radius.protocol.wire import (
 )
 
 ROOM = 3072
-"""So many octets of attributes fit into every reply, besides Message-Authenticator and Proxy-State."""
+"""Octets of attributes that fit into every reply, besides Message-Authenticator and Proxy-State."""
 
 _MOST_PROXY_STATE = LARGEST - HEADER - 18 - ROOM
 
@@ -51,7 +50,7 @@ _MOST_PROXY_STATE = LARGEST - HEADER - 18 - ROOM
 class Packet:
     """A well-formed packet. `types`: those of `attributes`, in order; `datagram`: its octets, without padding.
 
-    What it holds isn't printed: passwords and State are among it.
+    Its fields aren't printed: passwords and State are among them.
     """
 
     code: int
@@ -77,21 +76,21 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Request(Packet):
-    """An Access-Request or Status-Server; whether it is authentic is another question."""
+    """An Access-Request, Status-Server or Accounting-Request; `authentic` says whether its signature is right."""
 
     @property
     def name(self) -> str:
-        """The first User-Name, or nothing; what can't be printed, or isn't UTF-8, is U+FFFD."""
+        """The first User-Name, or ""; octets that aren't UTF-8, or can't be printed, are U+FFFD."""
         return presentable((self.first(USER_NAME) or b"").decode("utf-8", "replace"))
 
     @property
     def odd_name(self) -> bool:
-        """Whether `name` isn't what was sent, or several were: nobody should be looked up by it."""
+        """Whether `name` isn't exactly what was sent, or several were sent: no user may be looked up by it."""
         return odd(self.name) or self.types.count(USER_NAME) > 1
 
     @property
     def state(self) -> bytes | None:
-        """The State; None: there is none; no octets: it is empty or doubled, so nobody's, and no new login either."""
+        """The State; None: there is none; b"": it is empty or doubled, so neither a ticket nor a new login."""
         states = self.every(STATE)
         if not states:
             return None
@@ -104,7 +103,7 @@ class Request(Packet):
 
 
 def decode(datagram: bytes) -> Request:
-    """Decode a request. PacketError: a strict server discards it silently; no other exception, whatever it holds."""
+    """Decode an Access-Request or Status-Server. PacketError: discard it; no other exception, whatever it holds."""
     request = Request(*split(datagram))
     types = request.types
     if request.code == STATUS_SERVER:
@@ -133,7 +132,7 @@ def _check_eap(request: Request) -> None:
 
 
 def authentic(packet: Packet, secret: Secret, authenticator: bytes | None = None) -> bool:
-    """Say whether Message-Authenticator is right, wherever among the attributes it stands; without one: False.
+    """Return whether the Message-Authenticator is right, at any place among the attributes; without one: False.
 
     `authenticator`: the request's, where `packet` is the reply to it (RFC 3579 3.2).
     """

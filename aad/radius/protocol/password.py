@@ -1,7 +1,7 @@
-"""What the user gave, out of a request: PAP, CHAP or MS-CHAPv2; or the reason why a request is refused without asking.
+"""A request -> the user's answer (PAP, CHAP, MS-CHAPv2), or the reason for which it is rejected unchecked.
 
 RFC 2865 5: "If an Attribute is received in an Access-Request but with an invalid Length, an Access-Reject SHOULD be
-transmitted." So a malformed password is no PacketError: somebody is told.
+transmitted." So a malformed password is no PacketError: the client gets a reply.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from aad.radius.protocol.wire import Attribute, microsoft_attribute
 
 LONGEST = 128  # octets of a User-Password: RFC 2865 5.2
 CHARSET = "utf-8"
-"""What clients send a User-Password in: RFC 2865 5.2 says "string", and leaves the charset open."""
+"""The charset of a User-Password: RFC 2865 5.2 says "string", and leaves it open."""
 _BLOCK = 16
 _BLANK, _DEL = 0x20, 0x7F
 _NOTHING = Secret(b"")
@@ -43,7 +43,7 @@ _NOTHING = Secret(b"")
 
 @dataclass(frozen=True)
 class UnusablePassword:
-    """A request that is answered with Access-Reject, unasked. `what`: in words for the log, without its octets."""
+    """A request that is rejected unchecked. `what`: words for the log, without its octets."""
 
     reason: Reason
     what: str
@@ -59,7 +59,7 @@ class Chap:
 
     @property
     def text(self) -> Secret | None:
-        """Nobody can read it."""
+        """None: the password can be compared and not read."""
         return None
 
     @property
@@ -74,7 +74,7 @@ class Chap:
 
 @dataclass
 class MsChap2:
-    """An MS-CHAPv2 answer (RFC 2759, RFC 2548 2.3.2). After `matches` said yes it can tell `success`."""
+    """An MS-CHAPv2 answer (RFC 2759, RFC 2548 2.3.2). `success` is set when `matches` has returned True."""
 
     identifier: bytes
     name: bytes = field(repr=False)
@@ -86,7 +86,7 @@ class MsChap2:
 
     @property
     def text(self) -> Secret | None:
-        """Nobody can read it."""
+        """None: the password can be compared and not read."""
         return None
 
     @property
@@ -112,7 +112,7 @@ class MsChap2:
 
 
 def answer_of(request: Request, secret: Secret) -> Answer | UnusablePassword:
-    """Return what the user gave; UnusablePassword: nothing that could be checked, or more than one thing.
+    """Return the user's answer; UnusablePassword: there is none that could be checked, or more than one.
 
     An empty User-Password, which some clients send instead of 16 NULs, is an empty answer. `secret`: the one that the
     request is signed with, if it is signed: a Message-Authenticator has been verified before (`Client.secret_of`).
@@ -161,9 +161,9 @@ def _pap(request: Request, value: bytes, secret: Secret) -> Answer | UnusablePas
 
 
 def _unproven(request: Request, typed: Plain) -> Answer | UnusablePassword:
-    """Refuse octets that no user typed, where nothing proves the secret: by a wrong one, any password is random octets.
+    """Refuse octets that no user can have typed, where no signature proves the shared secret.
 
-    No back end is asked about them, and they count as no guess.
+    Decrypted with a wrong secret any password is random octets: no back end is asked, and it isn't counted as a guess.
     """
     if mangled(typed):  # sshd's junk, by pam_radius: control characters, and the secret is right
         return (
@@ -173,7 +173,7 @@ def _unproven(request: Request, typed: Plain) -> Answer | UnusablePassword:
 
 
 def _is_text(octets: bytes) -> bool:
-    """Say whether it may have been typed: in the client's charset, without control characters (C0, DEL)."""
+    """Return whether a user can have typed it: in the charset of clients, without control characters (C0, DEL)."""
     try:
         octets.decode(CHARSET)
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Where the user is, out of the attribute of a request that tells it."""
+"""The user's IP address, from the attribute of a request that `address_attribute` names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LENGTHS = {"ipaddr": 4, "ipv6addr": 16}
 
 @dataclass(frozen=True)
 class UserAddressAttribute:
-    """An attribute that tells it: its type, the vendor it is of (0: none), and what it holds ("string", "ipaddr").
+    """An attribute that may hold it: its number, its vendor (0: none), and its data type ("string", "ipaddr").
 
     `tagged`: a text may have a tag before it (RFC 2868 3.3).
     """
@@ -28,7 +28,7 @@ class UserAddressAttribute:
     name: str = field(default="Calling-Station-Id", compare=False)
 
     def address(self, request: Request) -> UserAddress:
-        """Return the address that the request tells; without one, with one that can't be read or two: unknown."""
+        """Return the user's address; `Unknown` where the attribute is absent, doubled, or can't be read."""
         if self.vendor:
             outer = request.every(VENDOR_SPECIFIC)
             values = [value for each in outer for kind, value in inside(each, self.vendor) if kind == self.kind]

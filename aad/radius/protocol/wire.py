@@ -1,4 +1,12 @@
-"""Octets <-> attributes, one walk; and what a packet is signed with. Any code, request or reply."""
+"""Octets <-> attributes, in one pass; and the digests that sign a packet. Any code, request or reply.
+
+It stands in the place of pyrad 2.6.0's packets, for what they accept: an attribute longer than the packet (its value is
+cut), an attribute of type 0, two Message-Authenticators; and their PwDecrypt drops octets that aren't UTF-8, so that
+another password than the typed one is checked. A RADIUS server must discard the former silently (RFC 2865 3 and 5) and
+compare the latter octet by octet. To read, verify and answer a signed request costs 24 to 36 us of CPU here and 64 us
+there (python -m tools.benching.codecs radius; CPython 3.11). pyrad stays for its dictionary, `attribute_dictionary.py`;
+the tests hold each packet that both accept against pyrad's (tests/radius/test_reply.py).
+"""
 
 from __future__ import annotations
 
@@ -21,10 +29,10 @@ _INNER, _OUTER = bytes(octet ^ 0x36 for octet in range(256)), bytes(octet ^ 0x5C
 
 
 class PacketError(ValueError):
-    """A datagram to discard silently; `flaw` says why."""
+    """A datagram to discard silently (RFC 2865 3); `flaw`: the reason."""
 
     def __init__(self, flaw: Flaw) -> None:
-        """Take the phrase for the exception's text, so that nothing of the datagram is in it."""
+        """Take the flaw's phrase as the text, so that nothing of the datagram is in it."""
         super().__init__(flaw.value)
         self.flaw = flaw
 
@@ -32,7 +40,7 @@ class PacketError(ValueError):
 def split(datagram: bytes) -> tuple[int, int, bytes, tuple[Attribute, ...], bytes, bytes]:
     """Return code, identifier, authenticator, attributes, their types alone, and the octets without padding.
 
-    PacketError: it isn't well-formed, whatever its code.
+    PacketError: it isn't well formed, whatever its code.
     """
     if len(datagram) < HEADER:
         raise PacketError(Flaw.SHORT)
@@ -59,7 +67,7 @@ def split(datagram: bytes) -> tuple[int, int, bytes, tuple[Attribute, ...], byte
 
 
 def _attributes(octets: bytes, at: int) -> tuple[list[Attribute], bytearray]:
-    """Walk over type, length and value from `at` to the end; the types come a second time side by side."""
+    """Return the attributes from `at` to the end, and their types alone. PacketError."""
     attributes, types, end = [], bytearray(), len(octets)
     while at < end:
         if at + 2 > end:
@@ -79,12 +87,12 @@ def _attributes(octets: bytes, at: int) -> tuple[list[Attribute], bytearray]:
 
 
 def inside(vendor_specific: bytes, vendor: int = MICROSOFT) -> list[Attribute]:
-    """Return a vendor's attributes in the value of a Vendor-Specific; of another vendor or shape: none."""
+    """Return a vendor's attributes in the value of a Vendor-Specific; of another vendor or encoding: none."""
     if not vendor_specific.startswith(vendor.to_bytes(VENDOR_OCTETS)):
         return []
     try:
         return _attributes(vendor_specific, VENDOR_OCTETS)[0]
-    except PacketError:  # RFC 2865 5.26 recommends the shape, and doesn't demand it
+    except PacketError:  # RFC 2865 5.26 recommends this encoding, and doesn't demand it
         return []
 
 
@@ -117,7 +125,7 @@ def sign(
 
 
 def response_authenticator(start: bytes, authenticator: bytes, rest: bytes, secret: Secret) -> bytes:
-    """Return what RFC 2865 3 writes as MD5(Code+ID+Length+RequestAuth+Attributes+Secret)."""
+    """Return the Response Authenticator: MD5(Code+ID+Length+RequestAuth+Attributes+Secret), RFC 2865 3."""
     return md5(start + authenticator + rest + secret.reveal(), usedforsecurity=False).digest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,24 @@ END-VENDOR Acme
 ATTRIBUTE My-State 24 string
 ATTRIBUTE Far 300 string
 """
+
+
+def test_the_inside_of_pyrad_is_as_it_was() -> None:
+    """Fail where a new pyrad changes what `attribute_dictionary.py` takes over; then read its release notes."""
+    assert (2, 6) <= tuple(map(int, version("pyrad").split(".")[:2])) < (2, 7)
+    known = Dictionary(str(Path(attribute_dictionary.__file__).with_name("dictionary")))
+    assert (known.attrindex.GetBackward(1), known.attrindex.GetBackward((311, 25))) == (
+        "User-Name",
+        "MS-CHAP2-Response",
+    )
+    assert (known.attrindex.HasBackward(250), known.vendors.GetForward("Microsoft")) == (False, 311)
+    assert "User-Name" not in known.skipped_attributes
+    kind = known.attributes["Service-Type"]
+    fields = (kind.name, kind.code, kind.type, kind.vendor, kind.has_tag, kind.encrypt, kind.is_sub_attribute)
+    assert fields == ("Service-Type", 6, "integer", "", False, 0, False)
+    assert (kind.values.GetForward("Framed"), kind.values.GetBackward(b"\0\0\0\2")) == (b"\0\0\0\2", "Framed")
+    assert isinstance(next(iter(kind.values.forward.items()))[0], str)
+    assert (known.attributes["Tunnel-Type"].has_tag, known.attributes["Tunnel-Password"].encrypt) == (True, 2)
 
 
 @pytest.fixture

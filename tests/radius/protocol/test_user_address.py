@@ -14,7 +14,7 @@ from tests.radius.datagrams import BLANK, unsigned
 
 
 def place(name: str, *attributes: Attribute) -> UserAddress:
-    return shipped().source(name).address(decode(unsigned(BLANK, *attributes)))
+    return shipped().address_attribute(name).address(decode(unsigned(BLANK, *attributes)))
 
 
 @pytest.mark.parametrize(
@@ -77,10 +77,10 @@ def test_why_it_is_unknown_is_said(name: str, attributes: list[Attribute], told:
 
 
 def test_the_default_needs_no_dictionary() -> None:
-    assert shipped().source("Calling-Station-Id") == UserAddressAttribute()
+    assert shipped().address_attribute("Calling-Station-Id") == UserAddressAttribute()
 
 
 @pytest.mark.parametrize("name", ["NAS-Port", "Colour", "Class"])
 def test_what_holds_no_address_is_no_source(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} holds no address"):
-        shipped().source(name)
+        shipped().address_attribute(name)

@@ -32,7 +32,7 @@ async def main():
     async with store_at(Path(sys.argv[1])) as store:
         for number in range(10**6):
             await keep(store, b"%d" % number, "owner", b"login %d" % number, store.now() + 60)
-            await store.spend(tally(store), 10**6, extend=True)
+            await store.increment(tally(store), 10**6, extend=True)
             print(number, flush=True)
 asyncio.run(main())
 """
@@ -51,7 +51,7 @@ async def main():
     folder = Path(sys.argv[1])
     async with store_at(folder / "state.db") as store:
         await keep(store, b"before", "owner", b"login", store.now() + 60)
-        await store.spend(tally(store), 3, extend=True)
+        await store.increment(tally(store), 3, extend=True)
         filler = os.open(folder / "filler", os.O_CREAT | os.O_WRONLY)
         try:
             while True:
@@ -72,7 +72,7 @@ async def main():
         os.close(filler)
         print(await taken(store, b"before"), await taken(store, b"before"))
         await keep(store, b"after", "owner", b"login", store.now() + 60)
-        print(await taken(store, b"after"), await store.spend(tally(store), 3, extend=True))
+        print(await taken(store, b"after"), await store.increment(tally(store), 3, extend=True))
 asyncio.run(main())
 """
 SMALL_DISK = ["sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"']

@@ -1,4 +1,4 @@
-"""One event as it is asked for: which of its chains a user may come to, and why not by the one before."""
+"""One event with its chains and clients: which chains its users can reach, and which users pass a stricter one by."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _FEW = 5
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One event with its chains, in order, and the names of those who ask for it. `traits`: of all methods, by name."""
+class EventChains:
+    """One event, its chains in order, and the names of clients that ask for it. `traits`: of all methods, by name."""
 
     name: str
     event: Event
@@ -27,45 +27,45 @@ class Asked:
     clients: KeysView[str]
     traits: Traits
 
-    def spoken(self, name: str) -> str:
-        """Write a chain with what it asks."""
+    def described(self, name: str) -> str:
+        """Return a chain's name with its methods, for a message."""
         return f'"{name}" ({", then ".join(self.chains[name].methods)})'
 
-    def less(self, lesser: str, greater: Chain) -> bool:
-        """Say whether one of the chains asks less than another chain."""
+    def asks_less(self, lesser: str, greater: Chain) -> bool:
+        """Return whether one of the chains asks for less than another chain."""
         return asks_less(self.chains[lesser].methods, greater.methods, self.traits)
 
-    def through(self, client: str) -> Names:
+    def chains_of(self, client: str) -> Names:
         """Return the chains that are for users of a client, in order."""
         return tuple(name for name, only in self._only.items() if not only or client in only)
 
-    def reached(self, through: Names) -> Names:
-        """Return those of them that may be asked: of the others, each stands behind one that fits whom it fits."""
-        return tuple(name for name in through if self._may_be_named(name) or not self.cover(name, through))
+    def reachable(self, chains: Names) -> Names:
+        """Return those of a client's chains that some user can reach: any other is shadowed by one before it."""
+        return tuple(name for name in chains if self._may_be_named(name) or not self.shadowed_by(name, chains))
 
     @cached_property
-    def doors(self) -> dict[Names, list[str]]:
-        """The clients, by the chains that are for their users: of thousands most are alike."""
+    def clients_by_chains(self) -> dict[Names, list[str]]:
+        """The clients, by the chains that are for their users: of thousands, most have the same."""
         found = defaultdict[Names, list[str]](list)
         for client in self.clients:
-            found[self.through(client)].append(client)
+            found[self.chains_of(client)].append(client)
         return dict(found)
 
-    def cover(self, name: str, through: Sequence[str]) -> str:
-        """Return the first chain before this one that fits all whom this one fits; empty: there is none."""
-        return next((one for one in through[: through.index(name)] if self._covers(one, name)), "")
+    def shadowed_by(self, name: str, chains: Sequence[str]) -> str:
+        """Return the first chain before this one that fits all users whom this one fits; empty: there is none."""
+        return next((one for one in chains[: chains.index(name)] if self._covers(one, name)), "")
 
-    def ways(self, greater: str, lesser: str) -> Iterator[str]:
-        """Yield who may be asked the lesser chain though the greater one is for them: what follows "a user"."""
+    def users_passed_on(self, greater: str, lesser: str) -> Iterator[str]:
+        """Yield which users of the greater chain may be asked the lesser, as words behind "a user"."""
         elsewhere = list[str]()
-        for through, clients in self.doors.items():
-            reached = self.reached(through)
+        for chains, clients in self.clients_by_chains.items():
+            reached = self.reachable(chains)
             if lesser not in reached:
                 continue
-            if greater in reached and not self._apart(greater, lesser):
-                yield from self._unplaced(greater, lesser) if not self.cover(lesser, through) else ()
-                yield from self._chosen(lesser, through)
-            elif greater not in through and not self.chains[lesser].clients:
+            if greater in reached and not self._disjoint(greater, lesser):
+                yield from self._unmatched(greater, lesser) if not self.shadowed_by(lesser, chains) else ()
+                yield from self._chosen(lesser, chains)
+            elif greater not in chains and not self.chains[lesser].clients:
                 elsewhere += clients
         if elsewhere:
             yield f"who comes through {some(elsewhere)}"
@@ -77,8 +77,8 @@ class Asked:
     def _may_be_named(self, name: str) -> bool:
         return self.event.choose or bool(self.chains[name].short_name)
 
-    def _unplaced(self, greater: str, lesser: str) -> Iterator[str]:
-        """Yield why somebody whom the greater chain is for might not be seen to be."""
+    def _unmatched(self, greater: str, lesser: str) -> Iterator[str]:
+        """Yield the users of the greater chain who may not be recognised as such."""
         more, less = self.chains[greater], self.chains[lesser]
         if more.groups and not _within_groups(less, more):
             yield f"whom the directory shows in none of the groups {', '.join(map(_quoted, more.groups))}"
@@ -87,17 +87,17 @@ class Asked:
         if alone := self._enrolled(more) - self._enrolled(less):
             yield f"who isn't enrolled for {', '.join(name for name in dict.fromkeys(more.methods) if name in alone)}"
 
-    def _chosen(self, lesser: str, through: Iterable[str]) -> Iterator[str]:
-        """Yield how a user may ask for the lesser chain."""
+    def _chosen(self, lesser: str, chains: Iterable[str]) -> Iterator[str]:
+        """Yield the users who may choose the lesser chain."""
         chain = self.chains[lesser]
-        # A choice is asked for where chains go on differently, and nowhere else.
-        if self.event.choose and any(_part(self.chains[name], chain) for name in through):
+        # A choice is offered only where chains go on differently.
+        if self.event.choose and any(_part(self.chains[name], chain) for name in chains):
             yield "who picks it, as choose = true allows"
         if chain.short_name:
             yield f"who types its short name, {_quoted(chain.short_name)}"
 
     def _covers(self, greater: str, lesser: str) -> bool:
-        """Say whether all whom the second chain fits fit the first one too, and are enrolled for it."""
+        """Return whether all users whom the second chain fits fit the first one too, and are enrolled for it."""
         more, less = self.chains[greater], self.chains[lesser]
         return (
             (not more.groups or _within_groups(less, more))
@@ -105,8 +105,8 @@ class Asked:
             and self._enrolled(more) <= self._enrolled(less)
         )
 
-    def _apart(self, one: str, other: str) -> bool:
-        """Say whether both chains are for networks that have no address in common."""
+    def _disjoint(self, one: str, other: str) -> bool:
+        """Return whether both chains are for networks that have no address in common."""
         mine, others = ([network(each) for each in self.chains[name].networks] for name in (one, other))
         return bool(mine and others) and not any(a.overlaps(b) for a in mine for b in others)
 
@@ -115,7 +115,7 @@ class Asked:
 
 
 def some(names: Sequence[str]) -> str:
-    """Write names, the first few of many."""
+    """Return names for a message, the first few of many."""
     more = len(names) - _FEW
     return ", ".join(names[:_FEW]) + (f" and {more} more" if more > 0 else "")
 

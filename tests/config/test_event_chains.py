@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.config import strength
-from aad.config.asked import Asked
+from aad.config.event_chains import EventChains
 from aad.config.sections import Chain, Event
 from aad.core import policy
 from aad.core.answer import NOTHING
@@ -82,7 +82,7 @@ class Enrolled:
         return self.name in self.who.enrolled
 
 
-def event_of(chains: Mapping[str, Chain], *, choose: bool = False) -> tuple[policy.Event, Asked]:
+def event_of(chains: Mapping[str, Chain], *, choose: bool = False) -> tuple[policy.Event, EventChains]:
     made = tuple(
         policy.Chain(
             name,
@@ -95,7 +95,7 @@ def event_of(chains: Mapping[str, Chain], *, choose: bool = False) -> tuple[poli
         for name, one in chains.items()
     )
     settings = Event(chains=tuple(chains), choose=choose)
-    return policy.Event("vpn", ("corp",), made, choose=choose), Asked("vpn", settings, chains, CALLERS, TRAITS)
+    return policy.Event("vpn", ("corp",), made, choose=choose), EventChains("vpn", settings, chains, CALLERS, TRAITS)
 
 
 def done(asking: Coroutine[Any, Any, T]) -> T:
@@ -162,7 +162,7 @@ def test_who_picks_a_chain_that_asks_less_can_only_where_that_is_said(chains: di
         for lesser in picked(who, client, event):
             for greater in fit[: fit.index(lesser)]:
                 if asks_less(chains[lesser].methods, chains[greater].methods, TRAITS):
-                    assert list(said.ways(greater, lesser)), (who, greater, lesser)
+                    assert list(said.users_passed_on(greater, lesser)), (who, greater, lesser)
 
 
 @given(an_event, st.sampled_from("0123"))
@@ -174,7 +174,7 @@ def test_who_types_a_short_name_is_asked_less_only_where_that_is_said(chains: di
         greater, lesser = asked(event, who, client), asked(event, who, client, "quick")
         if greater and lesser and greater < lesser:
             less = asks_less(chains[lesser].methods, chains[greater].methods, TRAITS)
-            assert not less or list(said.ways(greater, lesser)), (who, greater, lesser)
+            assert not less or list(said.users_passed_on(greater, lesser)), (who, greater, lesser)
 
 
 @given(an_event)
@@ -185,7 +185,7 @@ def test_whom_less_is_known_of_is_asked_less_only_where_that_is_said(chains: dic
         for who, greater in by.items():
             for lesser in {by[known] for known in who.less()} - {"", greater} if greater else ():
                 if asks_less(chains[lesser].methods, chains[greater].methods, TRAITS):
-                    assert list(said.ways(greater, lesser)), (who, greater, lesser)
+                    assert list(said.users_passed_on(greater, lesser)), (who, greater, lesser)
 
 
 @given(an_event.map(apart))
@@ -197,9 +197,9 @@ def test_a_chain_that_is_warned_about_is_asked_of_somebody_instead_of_another(ch
         happens |= {(by[who], by[known]) for who in EVERYBODY for known in who.less()}
     for greater, lesser in combinations(chains, 2):
         less = asks_less(chains[lesser].methods, chains[greater].methods, TRAITS)
-        if less and any(not way.startswith("who comes through") for way in said.ways(greater, lesser)):
+        if less and any(not way.startswith("who comes through") for way in said.users_passed_on(greater, lesser)):
             assert any(after == lesser != before for before, after in happens), (greater, lesser)
-        if not any(lesser in said.reached(through) for through in said.doors):
+        if not any(lesser in said.reachable(through) for through in said.clients_by_chains):
             assert lesser not in {by for _, by in happens}
 
 
