@@ -1,1 +1,1 @@
-"""Files and folders that others may change meanwhile: opened, judged and owned without being led elsewhere."""
+"""Files and folders that other users may change meanwhile: opened and judged without being led elsewhere."""

@@ -1,7 +1,7 @@
-"""Folders held open: what is opened below one by name is in that folder, whatever its path leads to by then.
+"""Folders held open by descriptor: a file opened below one is in that folder, wherever its path leads by then.
 
-For root a path is taken step by step, and each step must be beyond the reach of other users: they would choose which
-files root reads, writes and gives away.
+For root a path is walked step by step, and no step may be changeable by other users: they would choose which files root
+reads, writes and gives away.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _ID_MAP = Path("/proc/self/uid_map")
 
 
 class UnsafeFolderError(OSError):
-    """Another user may change what lies on the way to a folder, or in it; `strerror` says who, and what helps."""
+    """Another user may change the path to a folder, or the folder; `strerror` says which user, and what helps."""
 
     def __init__(self, path: Path, words: str) -> None:
-        """Say it of this folder."""
+        """Take the folder's path, and the reason in words."""
         super().__init__(errno.EPERM, words, str(path))
 
 
@@ -46,17 +46,17 @@ class Folder:
     shared: bool
 
     def __enter__(self) -> Self:
-        """Hold it."""
+        """Return the folder."""
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Let it go."""
+        """Close the descriptor."""
         os.close(self.descriptor)
 
     def make(self, name: str, flags: int, mode: int) -> int:
-        """Make a file that isn't there yet; made by root, it is its folder's owner's. FileExistsError, OSError."""
+        """Make a new file; made by root, it belongs to the folder's owner. FileExistsError, OSError."""
         flags |= os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = self._opened(name, flags, mode)
         try:
@@ -69,9 +69,9 @@ class Folder:
         return descriptor
 
     def open(self, name: str, flags: int) -> int:
-        """Open a file that is there, without waiting for whoever holds a pipe's other end. OSError, also of a pipe.
+        """Open an existing file, without waiting for a pipe's other end. OSError, also of a pipe.
 
-        Where others may write, root opens none but a file with this one name, of root or of the folder's owner.
+        Where others may write, root opens only a regular file without other links, of root or of the folder's owner.
         """
         flags |= os.O_NONBLOCK | os.O_CLOEXEC
         if privileged() and (self.uid != 0 or self.shared):
@@ -85,7 +85,7 @@ class Folder:
         return descriptor
 
     def _own(self, name: str, flags: int) -> int:
-        """Look at what has the name before it is opened, and open that. OSError."""
+        """Check the file by a descriptor of its place (O_PATH), and open that one. OSError."""
         handle = self._opened(name, _STEP)
         try:
             found = os.fstat(handle)
@@ -104,7 +104,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Step:
-    """One name looked up on the way: `within` the folder `above`, `found` under `path`."""
+    """One name looked up on a path: `within`: the folder `above`; `found`: the thing at `path`."""
 
     above: Path
     within: os.stat_result
@@ -114,7 +114,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Reached:
-    """Where a path leads: a descriptor (O_PATH), to be closed; the place without symbolic links; each step to it."""
+    """The end of a path: a descriptor (O_PATH), to be closed; the path without symbolic links; each step to it."""
 
     descriptor: int
     place: Path
@@ -122,7 +122,7 @@ class Reached:
 
 
 def privileged() -> bool:
-    """Say whether this process is root: of the machine or of a container, not of a namespace that maps one user."""
+    """Return whether this process is root: of the machine or of a container, not of a namespace that maps one user."""
     if os.geteuid() != 0:
         return False
     try:
@@ -133,10 +133,9 @@ def privileged() -> bool:
 
 
 def opened(path: Path) -> Folder:
-    """Open a folder. OSError: there is none; UnsafeFolderError: for root, another user has a hand in which one it is.
+    """Open a folder. OSError: there is none; UnsafeFolderError: for root, another user may change which one it is.
 
-    The owner of the folder may have: whoever acts as that owner (`aad.filesystem.privileges`) can do no more than they
-    can.
+    The owner of the folder may: root acts as that owner then (`aad.filesystem.privileges`), and can do no more.
     """
     if privileged():
         return _walked(path)
@@ -144,7 +143,7 @@ def opened(path: Path) -> Folder:
 
 
 def made(path: Path, mode: int) -> Folder:
-    """Open a folder, made with this mode if there is none, and those above it. OSError, UnsafeFolderError."""
+    """Open a folder, made with this mode if there is none, as are those above it. OSError, UnsafeFolderError."""
     try:
         return opened(path)
     except FileNotFoundError:
@@ -154,7 +153,7 @@ def made(path: Path, mode: int) -> Folder:
 
 
 def waited_for(path: Path) -> bool:
-    """Say whether opening this may wait for ever, or is no matter of a file: a pipe, a socket, a device."""
+    """Return whether it is a pipe, a socket or a device: opening one may wait for ever."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -176,7 +175,7 @@ def _folder(path: Path, descriptor: int) -> Folder:
 
 
 def walked(path: Path, *, to_a_file: bool = False) -> Reached:
-    """Take a path name by name, following symbolic links by hand, to a folder, or `to_a_file` of any kind. OSError."""
+    """Walk a path name by name, following symbolic links, to a folder, or `to_a_file` of any kind. OSError."""
     names = list(path.absolute().parts[:0:-1])
     steps: list[Step] = []
     at, where, links = os.open("/", _FOLDER), Path("/"), 0
@@ -207,12 +206,12 @@ def walked(path: Path, *, to_a_file: bool = False) -> Reached:
 
 
 def shared(found: os.stat_result) -> bool:
-    """Say whether others than its owner may write to it; the mask of an ACL shows as the group's rights."""
+    """Return whether others than its owner may write to it; an ACL's mask appears as the group's rights."""
     return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _walked(path: Path) -> Folder:
-    """Open a folder name by name. OSError; UnsafeFolderError: another user has a hand in which one it is."""
+    """Open a folder name by name. OSError; UnsafeFolderError: another user may change which one it is."""
     reached = walked(path)
     try:
         _judge(path, reached.steps, os.fstat(reached.descriptor))
@@ -223,7 +222,7 @@ def _walked(path: Path) -> Folder:
 
 
 def _open_already(name: str, at: int, path: Path) -> int:
-    """Open again what a process has open: `/dev/stdin`, `<(command)`. Its link leads there without a path. OSError."""
+    """Open again what a process has open: `/dev/stdin`, `<(command)`. Its link has no path to walk. OSError."""
     try:
         return os.open(name, os.O_PATH | os.O_CLOEXEC, dir_fd=at)
     except OSError as error:
@@ -234,7 +233,7 @@ def _step(name: str, at: int, path: Path, *, to_a_file: bool) -> int:
     """Open one name as a folder or a symbolic link, or as anything. OSError, which names the whole path."""
     try:
         try:
-            return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=at)  # first so: it mounts what is mounted on demand
+            return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=at)  # first this way: it triggers automounts
         except NotADirectoryError:
             child = os.open(name, _STEP, dir_fd=at)
     except OSError as error:
@@ -246,7 +245,7 @@ def _step(name: str, at: int, path: Path, *, to_a_file: bool) -> int:
 
 
 def _target(link: int, path: Path, number: int) -> str:
-    """Return what a symbolic link says, the so-manieth on the way, and let it go. OSError."""
+    """Return the target of a symbolic link, the `number`th on the path, and close it. OSError."""
     try:
         if number > MOST_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
@@ -256,14 +255,14 @@ def _target(link: int, path: Path, number: int) -> str:
 
 
 def _judge(path: Path, steps: tuple[Step, ...], folder: os.stat_result) -> None:
-    """Raise UnsafeFolderError if another user than root, or than the owner of the folder found, chose the way to it."""
+    """Raise UnsafeFolderError if a user other than root and the folder's owner can change the path to it."""
     owner = folder.st_uid
     for step in steps:
         for place, found in ((step.above, step.within), (step.path, step.found)):
             if found.st_uid not in {0, owner}:
                 words = f"{place} on the way to it is {name_of(found.st_uid)}'s, who could lead root elsewhere"
                 raise UnsafeFolderError(path, words)
-        # In a folder such as /tmp only the owner of a thing may put another in its place.
+        # In a sticky folder such as /tmp only a file's owner may put another in its place.
         others = stat.S_IWOTH if owner else stat.S_IWGRP | stat.S_IWOTH
         if step.within.st_mode & others and not step.within.st_mode & stat.S_ISVTX:
             words = f"others than root may write to {step.above} on the way to it: chmod go-w {step.above}"

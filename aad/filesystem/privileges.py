@@ -1,7 +1,7 @@
-"""What root's commands do before they open what the daemon's user owns: become that user, for good.
+"""Root's commands drop their privileges, for good, before they open files of the daemon's user.
 
-The daemon's user can put anything into its folders: links to root's files, pipes, a database that changes under the
-reader. Read as root it would be root who is led; read as its owner, they gain nothing that they hadn't before.
+That user can put anything into its folders: links to root's files, pipes, a database that changes under the reader.
+Opened as root, these would make root read or write the wrong file; opened as their owner, the owner gains nothing.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ _RIGHT = "give it to the user that aad runs as, mode 0700"
 
 
 class PrivilegesError(Exception):
-    """Root can't become the user that it has to; the text says why, and what helps."""
+    """Root can't become the user that it has to become; the text says why, and what helps."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Who to become."""
+    """The user to become."""
 
     uid: int
     gid: int
 
     @property
     def name(self) -> str:
-        """The name, or the number of one without a name."""
+        """The user's name, or "user NUMBER" for one without a name."""
         return name_of(self.uid)
 
 
 def become_owner(path: Path, also: Sequence[Path] = (), *, shared: bool = False) -> None:
-    """As root: become the owner of a folder, for good; nothing in it has been opened. Other users stay who they are.
+    """As root: become the owner of a folder, for good, before anything in it is opened. Does nothing for other users.
 
-    `also`: further folders that will be opened, if there are any. Root stays root where the folder is root's own and no
+    `also`: further folders that will be opened, if they exist. Root stays root where the folder is root's own and no
     other user can change the way to it, nor, unless it may be `shared`, write to it. PrivilegesError: there is no such
-    folder, another user has a hand in which one it is, or root can't become its owner.
+    folder, another user may change which one it is, or root can't become its owner.
     """
     if not folders.privileged():
         return
@@ -67,7 +67,7 @@ def become_owner(path: Path, also: Sequence[Path] = (), *, shared: bool = False)
 
 
 def become_user(name: str, also: Sequence[Path] = ()) -> None:
-    """As root: become a user, for good; others stay who they are. PrivilegesError: there is no such user."""
+    """As root: become a user, for good; does nothing for other users. PrivilegesError: there is no such user."""
     if not folders.privileged():
         return
     try:
@@ -81,16 +81,16 @@ def become_user(name: str, also: Sequence[Path] = ()) -> None:
 
 
 def keep_memory_private() -> None:
-    """Let nobody but root trace this process, or get a core of it, from now on; processes it forks inherit that.
+    """Forbid tracing and core dumps of this process and its children, but by root.
 
-    A change of user undoes the half of it. OSError: it can't be done.
+    A change of user undoes the first: call it again then. OSError.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _called(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
 
 
 def settled(path: Path) -> None:
-    """See to it that root opens nothing in a folder that isn't root's own. PrivilegesError: root it is, and hasn't."""
+    """Check, as root, that a folder is root's own and no other user may write to it. PrivilegesError."""
     if not folders.privileged():
         return
     try:
@@ -114,14 +114,14 @@ def _words(path: Path, error: OSError) -> str:
 
 
 def _owner(folder: Folder) -> Account:
-    """Return the owner with the group that the daemon has, which need not be the folder's: that may be root's."""
+    """Return the owner, with the user's own group: the folder's may be root's."""
     with contextlib.suppress(KeyError):
         return Account(folder.uid, pwd.getpwuid(folder.uid).pw_gid)
     return Account(folder.uid, folder.gid or NOGROUP)  # of DynamicUser=, both have the same number
 
 
 def _become(user: Account, paths: Sequence[Path]) -> None:
-    """Open the user a way to the folders that are theirs, then become them. PrivilegesError."""
+    """Make the user's folders reachable for them, then become the user. PrivilegesError."""
     try:
         closed = _closed(user, paths)
         if closed:
@@ -133,7 +133,7 @@ def _become(user: Account, paths: Sequence[Path]) -> None:
 
 
 def _drop(user: Account) -> None:
-    """Give everything up that root has, and see that it is gone. OSError, PrivilegesError."""
+    """Give up root's ids, groups and capabilities, and check that they are gone. OSError, PrivilegesError."""
     os.setgroups([])
     os.setresgid(user.gid, user.gid, user.gid)
     os.setresuid(user.uid, user.uid, user.uid)
@@ -150,7 +150,7 @@ def _drop(user: Account) -> None:
 
 @contextlib.contextmanager
 def _acting_as(user: Account) -> Iterator[None]:
-    """Be the user for a moment, to see what they may. OSError."""
+    """Take the user's effective ids for the context, to check what they may access. OSError."""
     groups, gid = os.getgroups(), os.getegid()
     os.setgroups([])
     os.setegid(user.gid)
@@ -164,9 +164,9 @@ def _acting_as(user: Account) -> Iterator[None]:
 
 
 def _closed(user: Account, paths: Sequence[Path]) -> dict[Path, set[Path]]:
-    """Return the folders of the user's that they can't get to: what is closed to them on the way -> folders behind it.
+    """Return the user's folders that they can't reach: the folder that is closed to them -> folders behind it.
 
-    PrivilegesError: the program itself lies where they can't read it, and would break off amid its work.
+    PrivilegesError: the user can't read the program itself, which would fail later.
     """
     owned = []
     for path in paths:
@@ -193,7 +193,7 @@ def _shut(folder: Path) -> bool:
 
 
 def _open_ways(user: Account, closed: dict[Path, set[Path]]) -> None:
-    """Let the user get to their folders behind others that are closed to them, in mounts that this process alone sees.
+    """Make the user's folders reachable behind closed ones, by mounts in a namespace of this process.
 
     systemd does so for DynamicUser=: the folder is in /var/lib/private, which root alone may pass. OSError: it can't be
     done; PrivilegesError: what is closed is not root's own.

@@ -1,8 +1,8 @@
-"""What is read as configuration, and who else could have written it: what stands on its way, itself included.
+"""Opens files that are trusted as configuration, and finds out which other users could change them.
 
-Whoever may change a users file, a secret, or a folder above them says who gets in. So nobody may but root and the user
-that runs the daemon: sshd, sudo and FreeRADIUS ask for the same. What may be changed by others is seen on the very
-descriptors by which it is opened, and judged once it is known who the daemon's user is.
+A user who can change a users file, a secret, or a folder above them decides who gets in. So only root and the daemon's
+user may: sshd, sudo and FreeRADIUS demand the same. Owners and modes are read from the very descriptors by which a file
+is opened, and judged once the daemon's user is known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from aad.filesystem.folders import Reached, name_of
 
 
 class Doubt(NamedTuple):
-    """Something on the way that others than root, or than who runs this, could change. `writable`: by its mode."""
+    """A file, folder or link on a path that others than root and this process's user could change.
+
+    `writable`: by its mode.
+    """
 
     place: Path
     uid: int
@@ -30,7 +33,7 @@ class Doubt(NamedTuple):
     link: bool
 
     def fault(self, owners: Collection[int]) -> str:
-        """Say what is wrong with it and what mends it, if it may belong to these `owners`; empty: nothing is."""
+        """Return what is wrong with it, and the command that mends it; empty: nothing, if `owners` may own it."""
         named = shlex.quote(str(self.place))
         if self.uid not in owners:
             chown = "chown -h" if self.link else "chown"
@@ -42,14 +45,14 @@ class Doubt(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A file open for reading, to be closed, and what is to be judged of its way."""
+    """A descriptor open for reading, to be closed, and the doubts about its path."""
 
     descriptor: int
     doubts: tuple[Doubt, ...]
 
 
 def opened(path: Path) -> Opened:
-    """Open a file, or a pipe that somebody else fills. OSError: there is none, or it is a folder."""
+    """Open a file, or a pipe. OSError: there is none, or it is a folder."""
     reached = folders.walked(path, to_a_file=True)
     try:
         if stat.S_ISDIR(os.fstat(reached.descriptor).st_mode):
@@ -64,16 +67,16 @@ def opened(path: Path) -> Opened:
 
 
 def read(path: Path) -> tuple[bytes, tuple[Doubt, ...]]:
-    """Return what is in a file, and what is to be judged of its way. OSError."""
+    """Return the contents of a file, and the doubts about its path. OSError."""
     descriptor, doubts = opened(path)
     with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
         return file.read(), doubts
 
 
 def doubts(path: Path) -> tuple[Doubt, ...]:
-    """Return what is to be judged of the way to a file or folder that somebody else opens, by the same path. OSError.
+    """Return the doubts about the path to a file or folder that other code opens by the same path. OSError.
 
-    If nothing is wrong with it, nobody can lead that path elsewhere meanwhile.
+    Without faults among them, no other user can lead that path elsewhere meanwhile.
     """
     reached = folders.walked(path, to_a_file=True)
     os.close(reached.descriptor)
@@ -81,9 +84,9 @@ def doubts(path: Path) -> tuple[Doubt, ...]:
 
 
 def owners(state: Path | None = None, user: str = "") -> frozenset[int]:
-    """Return who may own it: root, who runs this, and, for root, the daemon's user, whom root's commands become.
+    """Return the permitted owners: root, this process's user, and, for root, the daemon's user.
 
-    That is the owner of the folder `state`, or, where there is none, `user`, if there is one of this name.
+    That is the owner of the folder `state`, or, where there is none, the user of the name `user`, if there is one.
     """
     found = {0, os.geteuid()}
     if folders.privileged():
@@ -93,7 +96,7 @@ def owners(state: Path | None = None, user: str = "") -> frozenset[int]:
 
 
 def faults(doubts: Collection[Doubt], owners: Collection[int]) -> list[str]:
-    """Return what is wrong with the way, if it may belong to these owners."""
+    """Return what is wrong with the path, if these owners are permitted."""
     return [what for each in doubts if (what := each.fault(owners))]
 
 
@@ -105,16 +108,16 @@ def _daemon(state: Path | None, user: str) -> int:
 
 
 def _doubts(reached: Reached) -> tuple[Doubt, ...]:
-    """Keep what not root alone, nor who runs this, could change: most ways have nothing of the kind."""
+    """Return each step that others than root and this process's user could change: on most paths none."""
     us, found = {0, os.geteuid()}, dict[Path, Doubt]()
     last = len(reached.steps) - 1
     for number, step in enumerate(reached.steps):
-        # In a folder such as /tmp only the owner of a thing may put another in its place.
+        # In a sticky folder such as /tmp only a file's owner may put another in its place.
         writable = folders.shared(step.within) and not step.within.st_mode & stat.S_ISVTX
         if writable or step.within.st_uid not in us:
             found[step.above] = Doubt(step.above, step.within.st_uid, writable, link=False)
         kind = step.found.st_mode
-        # Who may write to a link, a socket or a device can't change what it is.
+        # Write permission on a link, a socket or a device doesn't change what it is.
         writable = number == last and (stat.S_ISREG(kind) or stat.S_ISDIR(kind)) and folders.shared(step.found)
         if writable or step.found.st_uid not in us:
             found[step.path] = Doubt(step.path, step.found.st_uid, writable, link=stat.S_ISLNK(kind))

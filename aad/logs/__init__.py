@@ -1,1 +1,1 @@
-"""The records read back, from the journal or from a file, and told: a login as a short story."""
+"""The log: records written to the journal, a file or stderr, read back, and shown login by login."""

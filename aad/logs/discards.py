@@ -1,4 +1,4 @@
-"""Requests that are turned away by a front itself: one record for each kind of them, then a count."""
+"""Records of requests that a front discards: one for each client and reason, then a count."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MOST = 1000  # records in that time
 
 
 class Discards:
-    """Writes the first discard of a client and reason, and after a while how many more there were.
+    """Records the first discard of a client and reason, and after `WHILE` seconds how many more there were.
 
-    Whatever arrives, there are at most `MOST` records in `WHILE` seconds; unknown sources share one.
+    There are at most `MOST` records in `WHILE` seconds, whatever arrives; unknown sources share one.
     """
 
     def __init__(self, record: Record, name: str = "request.discarded") -> None:
@@ -25,7 +25,7 @@ class Discards:
         self._seldom = Seldom(WHILE, MOST)
 
     def discard(self, reason: str, now: float, *, client: str = "", source: str = "") -> None:
-        """Note one discarded request. `now`: seconds of a steady clock."""
+        """Count one discarded request, and record it if that is due. `now`: seconds of a monotonic clock."""
         key = (client, reason)
         self.totals[key] += 1
         if (more := self._seldom.due(key, now)) is not None:

@@ -1,4 +1,4 @@
-"""One record as it was written, what is wanted of them, and a book of them."""
+"""One record read back from a log, the filter of records, and the port of the readers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OWN = frozenset({"time", "priority", "event", "message"})
 
 
 class UnreadableLogError(Exception):
-    """The book can't be read: the text says why, and what helps."""
+    """The log can't be read: the text says why, and what helps."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,17 @@ class Entry:
 
     @property
     def login(self) -> str:
-        """Return the reference of its login; empty for what belongs to none."""
+        """Return the reference of its login; empty: it belongs to none."""
         return self.fields.get("login", "")
 
     def as_json(self) -> str:
-        """Write it as `[log] format = "json"` does."""
+        """Return it as `[log] format = "json"` writes it."""
         own = {"time": round(self.time, 3), "priority": self.priority, "event": self.event, "message": self.message}
         return json.dumps({**own, **self.fields}, ensure_ascii=False)
 
 
 def entry(known: Mapping[str, object], time: float) -> Entry:
-    """Make an entry of what was read. Whoever may write to the journal may have written it: it is cleaned again."""
+    """Return an entry of the fields read, cleaned again: any local user may have written them to the journal."""
     texts = {key: clean(value) for key, value in known.items()}
     priority = texts.get("priority", "")
     return Entry(
@@ -53,7 +53,7 @@ def entry(known: Mapping[str, object], time: float) -> Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which records are wanted: those that fit all that is given. `user` in any spelling, `login` in any case."""
+    """The filter of records: those that fit all fields given. `user` in any spelling, `login` in any case."""
 
     user: str = ""
     login: str = ""
@@ -61,15 +61,15 @@ class Wanted:
     login_event: str = ""
 
     def fits(self, one: Entry) -> bool:
-        """Say whether it is wanted."""
+        """Return whether a record is wanted."""
         return all(self.fits_field(name, one.fields.get(name, "")) for name in self.given())
 
     def given(self) -> list[str]:
-        """Return the names of the fields that matter."""
+        """Return the names of the fields that the filter gives."""
         return [name for name in ("login", "user", "client", "login_event") if getattr(self, name)]
 
     def fits_field(self, name: str, value: str) -> bool:
-        """Say whether a field has a wanted value."""
+        """Return whether a field has a wanted value."""
         wanted: str = getattr(self, name)
         if name == "user":
             return name_key(value) == name_key(wanted)
@@ -77,12 +77,15 @@ class Wanted:
 
 
 class LogReader(Protocol):
-    """Where records were written to."""
+    """Reads the records of one log; `name`: of it, for messages."""
 
     name: str
 
     def records(self, since: float, wanted: Wanted, *, follow: bool = False) -> Iterator[Entry]:
-        """Yield what was written since then, oldest first; `follow`: and wait for more. UnreadableLogError."""
+        """Yield the records from `since` on (seconds since 1970), oldest first; `follow`: and wait for more.
+
+        UnreadableLogError.
+        """
 
     def latest(self, wanted: Wanted) -> Iterator[Entry]:
-        """Yield all there is, newest first. UnreadableLogError."""
+        """Yield all records, newest first. UnreadableLogError."""

@@ -1,4 +1,4 @@
-"""The book that `[log] file` names: JSON lines, and the files that logrotate moved away."""
+"""Reads the records of `[log] file`: JSON lines, also of the files that logrotate moved away."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _POLL = 0.2  # seconds between two looks at a file that is followed
 
 
 class FileReader:
-    """Reads a file as it grows, also when another one gets its name."""
+    """Reads a file as it grows, also when logrotate puts another one in its place."""
 
     def __init__(self, path: Path) -> None:
         """Open nothing yet."""
@@ -29,7 +29,7 @@ class FileReader:
         self.name = str(path)
 
     def records(self, since: float, wanted: Wanted, *, follow: bool = False) -> Iterator[Entry]:
-        """Yield what was written since then, oldest first; see `Book`."""
+        """Yield records, oldest first; see `LogReader`."""
         try:
             for file in self._moved_away():
                 if not _older(file, since):
@@ -46,7 +46,7 @@ class FileReader:
             raise _unreadable(self._path, error) from None
 
     def latest(self, wanted: Wanted) -> Iterator[Entry]:
-        """Yield all there is, newest first."""
+        """Yield all records, newest first."""
         try:
             for file in (self._path, *reversed(self._moved_away())):
                 with _opened(file) as lines:
@@ -55,7 +55,7 @@ class FileReader:
             raise _unreadable(self._path, error) from None
 
     def _moved_away(self) -> list[Path]:
-        """Return the files that had the name before, oldest first."""
+        """Return the files that logrotate moved away, oldest first."""
         name = self._path.name
         files = [file for file in self._path.parent.glob("*") if file.name.startswith(name)]
         moved = [file for file in files if _MOVED_AWAY.fullmatch(file.name[len(name) :])]
@@ -65,7 +65,7 @@ class FileReader:
         """Yield the lines of an open file; `follow`: until another file has its name."""
         begun = b""  # half a line, of which the rest is still being written
         while True:
-            ended = not follow or self._moved(lines)  # asked before reading: what comes last is read too
+            ended = not follow or self._moved(lines)  # checked before reading, so that the last lines are read too
             for line in lines:
                 begun += line
                 if begun.endswith(b"\n"):
@@ -76,7 +76,7 @@ class FileReader:
             time.sleep(_POLL)
 
     def _moved(self, lines: IO[bytes]) -> bool:
-        """Say whether another file has the name by now, or this one was emptied."""
+        """Return whether another file has the name by now, or this one was emptied."""
         try:
             there, here = self._path.stat(), os.fstat(lines.fileno())
         except FileNotFoundError:
@@ -85,13 +85,13 @@ class FileReader:
 
 
 def _older(file: Path, since: float) -> bool:
-    """Say whether nothing was written since then; a file system's clock may be a little late."""
+    """Return whether nothing was written since then; a file system's clock may be up to a second late."""
     return file.stat().st_mtime + 1.0 < since
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
-    if file in _GIVEN or file.parent in _GIVEN:  # aad log --file <(zcat ...): open already, and the caller's
+    if file in _GIVEN or file.parent in _GIVEN:  # aad log --file <(zcat ...): opened by the caller
         with file.open("rb") as lines:
             yield lines
         return
@@ -106,7 +106,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 
 def _wanted(lines: Iterable[bytes], since: float, wanted: Wanted) -> Iterator[Entry]:
-    """Yield the records among lines; what is none was written by somebody else."""
+    """Yield the wanted records among lines; other lines are skipped, as other programs may have written them."""
     for line in lines:
         try:
             known = json.loads(line)

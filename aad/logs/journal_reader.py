@@ -1,4 +1,4 @@
-"""The journal as a book, by systemd-python."""
+"""Reads the records in the systemd journal, by systemd-python."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from systemd.journal import Reader
 from aad.logs.entry import Entry, UnreadableLogError, Wanted, entry
 
 _PLACES = ("/var/log/journal", "/run/log/journal")
-_WAIT = 1.0  # seconds until a signal is looked at
+_WAIT = 1.0  # seconds until a signal is noticed
 _PREFIX = "AAD_"
 
 
 class JournalReader:
-    """Reads what `aad` wrote to the journal of this machine."""
+    """Reads the records that `aad` wrote to the journal of this machine."""
 
     name = "the journal"
 
     def records(self, since: float, wanted: Wanted, *, follow: bool = False) -> Iterator[Entry]:
-        """Yield what was written since then, oldest first; see `Book`."""
+        """Yield records, oldest first; see `LogReader`."""
         with closing(_reader()) as reader:
             if not follow and not _narrowed(reader, wanted):
                 return
@@ -35,7 +35,7 @@ class JournalReader:
                 reader.wait(_WAIT)
 
     def latest(self, wanted: Wanted) -> Iterator[Entry]:
-        """Yield all there is, newest first."""
+        """Yield all records, newest first."""
         with closing(_reader()) as reader:
             if not _narrowed(reader, wanted):
                 return
@@ -58,7 +58,7 @@ def _reader() -> Any:
 
 
 def _may_read() -> None:
-    """Tell who may not: libsystemd leaves out what it can't read, and says nothing."""
+    """Raise UnreadableLogError for a user without permission: libsystemd leaves out unreadable files without a word."""
     files = [file for place in _PLACES for file in Path(place).glob("*/system*.journal")]
     if not any(os.access(file, os.R_OK) for file in files):
         message = "the journal can't be read: be root, or in the group systemd-journal or adm"
@@ -66,7 +66,7 @@ def _may_read() -> None:
 
 
 def _narrowed(reader: Any, wanted: Wanted) -> bool:
-    """Let the journal's index find what is wanted; False: there is nothing."""
+    """Add matches for the filter, which use the journal's index; return False if no record can match."""
     for name in wanted.given():
         field = _PREFIX + name.upper()
         values = [getattr(wanted, name).upper()] if name == "login" else map(_text, reader.query_unique(field))

@@ -1,7 +1,16 @@
 """Writes to journald in its native protocol (systemd's JOURNAL_NATIVE_PROTOCOL) without ever waiting for it.
 
-What journald doesn't read at once waits in a queue, in order, until it does. A full queue loses what comes then;
-that is counted, and said by one record once there is room.
+Records that journald doesn't read at once wait in a queue, in order, until it does. A full queue drops new ones; they
+are counted, and one record reports the count once there is room.
+
+It stands in the place of systemd-python 235, whose journal.send waits in sendmsg(2) until journald reads. Measured with
+a socket at /run/systemd/journal/socket that no process reads, in a mount namespace of its own: the 12th record never
+returned (net.unix.max_dgram_qlen is 10), and the event loop, with all logins, would have stood still with it. On a
+machine for tests:
+
+    systemctl kill -s STOP systemd-journald
+    python3 -c 'from systemd import journal; [print(n, journal.send("x")) for n in range(1000)]'
+    systemctl kill -s CONT systemd-journald
 """
 
 from __future__ import annotations
@@ -20,39 +29,39 @@ from pathlib import Path
 
 SOCKET = Path("/run/systemd/journal/socket")
 MOST_RECORDS = 4096
-MOST_OCTETS = 8 * 1024 * 1024  # in the queue: the records of a login have some 2 KiB together
-RETRY = 0.5  # seconds until a journald that is gone is looked for again
-FAREWELL = 1.0  # seconds that a journald gets to read the rest, at the end
-_AT_ONCE = 128  # records sent before logins get their turn
+MOST_OCTETS = 8 * 1024 * 1024  # in the queue; the records of one login have some 2 KiB
+RETRY = 0.5  # seconds until connecting to a journald that is gone is tried again
+FAREWELL = 1.0  # seconds that journald gets to read the queue at the end
+_AT_ONCE = 128  # records sent before other tasks get their turn
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _TOO_LARGE = (errno.EMSGSIZE, errno.ENOBUFS)
 
 
 class Journal:
-    """A socket to journald and what waits to be sent. `lost` makes the record that says how many were dropped."""
+    """A socket to journald, and the queue of records. `lost(count)` returns the record that reports dropped ones."""
 
     def __init__(self, lost: Callable[[int], bytes]) -> None:
-        """Open nothing yet: journald may come later, or start anew."""
+        """Open nothing yet: journald may start later, or restart."""
         self._lost = lost
         self._socket: socket.socket | None = None
         self._queue: deque[bytes] = deque()
         self._octets = 0
-        self._unsaid = 0
+        self._unreported = 0
         self._loop: asyncio.AbstractEventLoop | None = None  # where `_turn` will be called
         self._timer: asyncio.TimerHandle | None = None
         self.dropped = 0
 
     @property
     def queued(self) -> int:
-        """Return how many records wait."""
+        """Return how many records are queued."""
         return len(self._queue)
 
     def send(self, datagram: bytes) -> None:
-        """Send one record, or let it wait behind those that do."""
-        if not self._queue and not self._unsaid and self._sent(datagram):
+        """Send one record, or queue it behind those that wait."""
+        if not self._queue and not self._unreported and self._sent(datagram):
             return
-        self._say_what_was_lost()
-        if self._unsaid or len(self._queue) >= MOST_RECORDS or self._octets + len(datagram) > MOST_OCTETS:
+        self._report_dropped()
+        if self._unreported or len(self._queue) >= MOST_RECORDS or self._octets + len(datagram) > MOST_OCTETS:
             self._drop()
         else:
             self._wait(datagram)
@@ -60,9 +69,9 @@ class Journal:
             self._turn()
 
     def close(self) -> None:
-        """Give journald a moment to read what waits, and write no more."""
+        """Send what journald reads of the queue within `FAREWELL` seconds, and close the socket."""
         end = time.monotonic() + FAREWELL
-        self._sleep()
+        self._cancel_turn()
         while not self._emptied() and self._socket is not None and (left := end - time.monotonic()) > 0:
             poll = select.poll()
             poll.register(self._socket, select.POLLOUT)
@@ -70,11 +79,11 @@ class Journal:
         self._disconnect()
 
     def _turn(self) -> None:
-        """Send what waits, as far as it goes; come back when there is more to send and journald reads again."""
-        self._sleep()
+        """Send queued records while journald reads; schedule the next turn if some are left."""
+        self._cancel_turn()
         if self._emptied():
             return
-        with contextlib.suppress(RuntimeError):  # no event loop: the next record is the next try
+        with contextlib.suppress(RuntimeError):  # no event loop: the next record tries again
             self._loop = asyncio.get_running_loop()
             if self._socket is not None:
                 self._loop.add_writer(self._socket, self._turn)
@@ -88,28 +97,28 @@ class Journal:
             if not self._sent(self._queue[0]):
                 return False
             self._octets -= len(self._queue.popleft())
-            self._say_what_was_lost()
+            self._report_dropped()
         return False
 
     def _wait(self, datagram: bytes) -> None:
-        # journald stamps a record when it is sent; this field says when it was written.
+        # journald's timestamp is that of the sending; this field holds that of the writing.
         datagram += b"AAD_TIME=%.6f\n" % time.time()
         self._queue.append(datagram)
         self._octets += len(datagram)
 
     def _drop(self) -> None:
         self.dropped += 1
-        self._unsaid += 1
+        self._unreported += 1
 
-    def _say_what_was_lost(self) -> None:
-        """Write it where the gap is. Not before half the queue is free: a slow journald shall not get one each time."""
-        if self._unsaid and len(self._queue) <= MOST_RECORDS // 2 and self._octets <= MOST_OCTETS // 2:
-            count, self._unsaid = self._unsaid, 0
+    def _report_dropped(self) -> None:
+        """Queue the report of dropped records in their place, once half the queue is free: not one for each slot."""
+        if self._unreported and len(self._queue) <= MOST_RECORDS // 2 and self._octets <= MOST_OCTETS // 2:
+            count, self._unreported = self._unreported, 0
             self._wait(self._lost(count))
 
     def _sent(self, datagram: bytes) -> bool:
-        """Send, and say whether journald has it. Without a socket afterwards there was nobody to send to."""
-        for _ in range(2):  # a journald that was started anew has another socket: the second try finds it
+        """Send; return whether journald has the record. No socket afterwards means that journald isn't there."""
+        for _ in range(2):  # a restarted journald has another socket: the second try finds it
             try:
                 if self._socket is None:
                     self._socket = _connected()
@@ -125,7 +134,7 @@ class Journal:
         return False
 
     def _sent_as_file(self, journal: socket.socket, datagram: bytes) -> bool:
-        """Send what is too large for a datagram as a sealed file in memory."""
+        """Send a record that is too large for a datagram as a sealed file in memory."""
         file = os.memfd_create("aad-record", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             with open(file, "wb", closefd=False) as memory:
@@ -134,14 +143,14 @@ class Journal:
             socket.send_fds(journal, [b""], [file])
         except BlockingIOError:
             return False
-        except OSError:  # nor so: nobody will ever take it, and those behind it shall not wait
+        except OSError:  # never accepted: drop it, so that the records behind it don't wait
             self._drop()
         finally:
             os.close(file)
         return True
 
-    def _sleep(self) -> None:
-        """Wait for nothing."""
+    def _cancel_turn(self) -> None:
+        """Cancel the scheduled turn."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -156,7 +165,7 @@ class Journal:
 
 
 def _connected() -> socket.socket:
-    """Connect: only of a connected socket does the kernel say when its reader has room again. OSError: nobody."""
+    """Connect: only of a connected socket the kernel reports when its reader has room. OSError: no journald."""
     journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         journal.connect(str(SOCKET))

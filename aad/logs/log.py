@@ -1,7 +1,7 @@
-"""Where records go: the journal, a file, or stderr as text or JSON.
+"""Writes records to the journal, a file, or stderr as text or JSON.
 
 A record is a name ("login.started") and fields; never a secret, a password, a code or an unmasked address. Writing
-never waits: what a journal doesn't read is queued, then lost, counted and said.
+never waits: records that journald doesn't read are queued, then dropped, counted and reported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from aad.logs.file_writer import LogFile
 from aad.logs.journal_writer import Journal
 from aad.logs.records import KINDS, LEVELS, RecordKind, clean, kind
 
-_QUOTED = json.encoder.encode_basestring  # json.dumps makes an encoder for each record, which takes longer than it
+_QUOTED = (
+    json.encoder.encode_basestring
+)  # json.dumps makes an encoder for each record, which takes longer than encoding
 
 
 class _Blank(dict[str, object]):
@@ -41,7 +43,7 @@ class Log:
     def __init__(
         self, *, to: str = "auto", level: str = "info", layout: str = "text", file: Path | None = None
     ) -> None:
-        """Write `to` "journal", "file" or "stderr"; "auto": the first of them that is there. OSError: not the file."""
+        """Write `to` "journal", "file" or "stderr"; "auto": the first that exists. OSError: the file can't be."""
         if to == "auto":
             to = "journal" if journal_writer.SOCKET.exists() else "file" if file else "stderr"
         self._least = LEVELS[level]
@@ -77,15 +79,15 @@ class Log:
         else:
             line = _json(name, what, known) if self._json else _text(name, what, known)
             with contextlib.suppress(OSError):
-                sys.stderr.write(line + "\n")  # it is written through
+                sys.stderr.write(line + "\n")  # stderr isn't buffered
 
     def reopen(self) -> None:
-        """Go on in the file that has the name now, after logrotate. OSError: the old one goes on being written."""
+        """Go on in the file that has the name now, after logrotate. OSError: records still go to the old one."""
         if self._file is not None:
             self._file.reopen()
 
     def close(self) -> None:
-        """Write no more."""
+        """Close journal and file."""
         for writer in (self._journal, self._file):
             if writer is not None:
                 writer.close()
@@ -101,7 +103,7 @@ class Log:
 
 
 def _datagram(name: str, what: RecordKind, known: Mapping[str, str]) -> bytes:
-    """Write a record as journald reads it: one field a line; no value has a line break."""
+    """Return a record in journald's protocol: one field a line; no value has a line break."""
     text = (_HEADS.get(name) or _head(name, what)) + _message(what, known)
     for key, value in known.items():
         text += (_FIELDS.get(key) or _field(key)) + value
@@ -127,12 +129,12 @@ def _label(key: str) -> str:
 def _message(what: RecordKind, known: Mapping[str, str]) -> str:
     try:
         return what.text.format_map(known)
-    except KeyError:  # a field that its text names isn't known
+    except KeyError:  # the record lacks a field that its text names
         return what.text.format_map(_Blank(known))
 
 
 def _text(name: str, what: RecordKind, known: Mapping[str, str]) -> str:
-    """Write a record for people; journald reads the priority (sd-daemon(3))."""
+    """Return a record as text for people; journald reads the priority before it (sd-daemon(3))."""
     message = _message(what, known)
     rest = {key: value for key, value in known.items() if value not in message}
     shown = " ".join(f"{key}={json.dumps(value) if ' ' in value else value}" for key, value in rest.items())

@@ -1,8 +1,8 @@
-"""A user's last logins: the records of how each ended, kept in the store for a while, for him and his helpdesk.
+"""A user's last logins: how each ended, kept in the store for a while, for the user and the helpdesk.
 
-Records pass through here on their way to the log; what they say is written to the store later, in batches, by a task.
-A name that nobody has leaves nothing: strangers can't fill the store. What is remembered is shown and decides nothing,
-so it isn't signed; who can write to the store can write a user's history.
+Records pass through here on their way to the log; a task writes them to the store later, in batches. A name that no
+user has leaves nothing: strangers can't fill the store. The history is shown and decides nothing, so it isn't signed: a
+process that can write to the store can write a user's history.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from aad.ports import Record, Store, Unavailable
 from aad.storing import LARGEST_PASSING
 
 KIND = "history"
-TEST = "test of "  # what the names of events begin with that are only tests: they are not remembered
+TEST = "test of "  # the prefix of events that are only tests, which aren't remembered
 EVERY = 0.5  # seconds in which records gather before they are written
-MOST = 10_000  # ... of them; what is more isn't remembered
-RACES = 5  # nodes that write of one user at the same moment
+MOST = 10_000  # ... of them; further ones aren't remembered
+RACES = 5  # attempts where other nodes write of the same user at the same moment
 LAST = 1 << 40  # seconds since 1970
 _LONGEST = {"client": 64, "event": 64, "reason": 100, "reference": 16}  # characters, so that they fit the store
 _FIELDS = {"client": "client", "event": "login_event", "reason": "reason", "reference": "login"}
@@ -41,7 +41,7 @@ _NOBODY = frozenset(
         Reason.OTHER_USER,
     }
 )
-"""Reasons that say nothing of a user there is."""
+"""Reasons for which the name may be of no user."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class PastLogin:
 
 
 class LoginHistory:
-    """A `ports.Record` that passes on, and remembers the ends of logins."""
+    """A `ports.Record` that passes records on, and remembers the ends of logins."""
 
     def __init__(self, pass_on: Record, *, most: int, lasts: float) -> None:
         """Remember `most` logins of each user, for `lasts` seconds."""
@@ -68,7 +68,7 @@ class LoginHistory:
         self._any, self._leaving = asyncio.Event(), asyncio.Event()
 
     def __call__(self, name: str, /, **fields: object) -> None:
-        """Write the record, and remember it if a login ends with it."""
+        """Pass a record on, and remember it if a login ends with it."""
         self._pass_on(name, **fields)
         if name in _OUTCOMES and len(self._waiting) < MOST:
             self._waiting.append((_OUTCOMES[name], time.time(), fields))
@@ -76,7 +76,7 @@ class LoginHistory:
 
     @asynccontextmanager
     async def kept_in(self, store: Store) -> AsyncIterator[None]:
-        """Write what is remembered to the store, until the end."""
+        """Write to the store in a task, as long as the context lasts."""
         task = asyncio.create_task(self._write(store), name="history")
         try:
             yield
@@ -104,13 +104,13 @@ class LoginHistory:
             if reason not in _NOBODY and not str(fields.get("login_event", "")).startswith(TEST):
                 by_user[name_key(str(fields.get("user", "")))].append(_past(outcome, at, fields))
         for key, news in by_user.items():
-            with suppress(Unavailable):  # whoever needs the store is told; a login goes on without being remembered
+            with suppress(Unavailable):  # reported where the store is needed; the login isn't remembered
                 await self._add(store, key, news)
 
     async def _add(self, store: Store, key: str, news: Sequence[PastLogin]) -> None:
         for _ in range(RACES):
             kept = await store.get_expiring(KIND, key)
-            # Any name is locked out after some failures: only who has failed as somebody there is, is somebody.
+            # Any name is locked out after some failures: a lockout alone doesn't prove that the user exists.
             if kept is None and all(past.reason == Reason.LOCKED for past in news):
                 return
             least = time.time() - self._lasts
@@ -120,7 +120,7 @@ class LoginHistory:
 
 
 async def last_logins(store: Store, key: str) -> list[PastLogin]:
-    """Return the last logins of the user of this key, the latest first. Unavailable."""
+    """Return a user's last logins, the latest first. `key`: `name_key` of the name. Unavailable."""
     return _read(await store.get_expiring(KIND, key))
 
 
@@ -137,7 +137,7 @@ def _encoded(everything: Sequence[PastLogin]) -> bytes:
 
 
 def _read(kept: bytes | None) -> list[PastLogin]:
-    """Read what was kept. What others wrote there instead is no history."""
+    """Return the logins of a stored value; none if another program wrote it."""
     try:
         found = [PastLogin(*each) for each in json.loads(kept)] if kept else []
         return found if all(_sound(past) for past in found) else []
@@ -146,7 +146,7 @@ def _read(kept: bytes | None) -> list[PastLogin]:
 
 
 def _sound(past: PastLogin) -> bool:
-    """Say whether it can be shown. TypeError, ValueError: no."""
+    """Return whether it can be shown. TypeError, ValueError: it can't."""
     at, *texts = astuple(past)
     "".join(texts).encode()
     return type(at) is int and 0 <= at < LAST and past.outcome in _OUTCOMES.values()

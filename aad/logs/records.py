@@ -1,4 +1,4 @@
-"""The records there are: for each its name, its level, what it says, and the id by which the catalogue explains it."""
+"""All records: for each its name, level, text, and the MESSAGE_ID by which the journal's catalogue explains it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ _TABLE = {
 
 
 class RecordKind(NamedTuple):
-    """What all records of one name have in common. `text` has macros of the record's fields."""
+    """The properties of a record's name. `priority`: of syslog; `text`: with macros of the record's fields."""
 
     priority: int
     text: str
@@ -82,17 +82,17 @@ class RecordKind(NamedTuple):
 
 
 def message_id(name: str) -> str:
-    """Return the MESSAGE_ID of a record, the same for ever (128 bits in hex)."""
+    """Return the MESSAGE_ID of a record's name (128 bits in hex); it never changes."""
     return uuid.uuid5(_NAMESPACE, name).hex
 
 
 def kind(name: str) -> RecordKind:
-    """Return what is known of a record; of one that is in no table, a plugin's own, that it says its name."""
+    """Return the properties of a record's name; an unknown one, a plugin's own, is info with its name as text."""
     return KINDS.get(name) or RecordKind(LEVELS["info"], name.replace("{", "{{").replace("}", "}}"), message_id(name))
 
 
 def clean(value: object) -> str:
-    """Write a value on one line. Whatever a stranger put into a name, it doesn't begin a line or move a cursor."""
+    """Return a value on one line: a name that a stranger typed must not begin a line or move a cursor."""
     if isinstance(value, float):
         return f"{value:.1f}"
     text = str(value)

@@ -1,4 +1,4 @@
-"""What may stand behind --since: "10m", "2h", "2d", "today", "yesterday", "09:00", "2026-11-24 09:00", ISO 8601."""
+"""The values of --since: "10m", "2h", "2d", "today", "yesterday", "09:00", "2026-11-24 09:00", ISO 8601."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ RIGHT = 'should be such as "10m", "2h", "2d", "today", "yesterday", "09:00", "20
 
 
 def since(text: str, now: datetime) -> datetime:
-    """Return the moment that `text` means. `now` knows its time zone; without another one it is meant.
+    """Return the time that `text` means; without a time zone, in that of `now`.
 
-    A time of day that is still to come is yesterday's. ValueError says what would be right.
+    A time of day that is still to come is yesterday's. ValueError: its text says what would be right.
     """
     words = " ".join(text.lower().split())
     if words in {"today", "yesterday"}:

@@ -1,4 +1,4 @@
-"""The texts of messages that are shipped, a file for each language, as package data."""
+"""The shipped texts of messages, portal and notices: a TOML file for each language, as package data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LANGUAGES = ("en", "de", "fr", "es")
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """What one language says, with macros: the mail, and what the user is asked at the door."""
+    """The mail and the prompts of one language, with macros."""
 
     subject: str
     body: str
@@ -23,19 +23,19 @@ class Texts:
 
 @cache
 def portal(language: str) -> Mapping[str, str]:
-    """Return what the portal says in one of the `LANGUAGES`, by key, with macros."""
-    said: dict[str, str] = tomllib.loads(files(__name__).joinpath("portal", f"{language}.toml").read_text("utf-8"))
-    return said
+    """Return the portal's texts in one of the `LANGUAGES`, by key, with macros."""
+    found: dict[str, str] = tomllib.loads(files(__name__).joinpath("portal", f"{language}.toml").read_text("utf-8"))
+    return found
 
 
 @cache
 def notices(language: str) -> Mapping[str, str]:
-    """Return what notices say in one of the `LANGUAGES`, by key, with macros."""
-    said: dict[str, str] = tomllib.loads(files(__name__).joinpath("notices", f"{language}.toml").read_text("utf-8"))
-    return said
+    """Return the texts of notices in one of the `LANGUAGES`, by key, with macros."""
+    found: dict[str, str] = tomllib.loads(files(__name__).joinpath("notices", f"{language}.toml").read_text("utf-8"))
+    return found
 
 
 @cache
 def shipped(language: str) -> Texts:
-    """Return the texts of one of the `LANGUAGES`."""
+    """Return mail and prompts in one of the `LANGUAGES`."""
     return Texts(**tomllib.loads(files(__name__).joinpath(f"{language}.toml").read_text("utf-8")))
