@@ -24,7 +24,7 @@ from aad.core.secret import Secret
 from aad.core.strength import asks_less
 from aad.core.user_address import UNKNOWN, Unknown, UserAddress, read
 from aad.daemon import assembly
-from aad.daemon.daemon import granting
+from aad.daemon.assembly import granting
 from aad.login.identify import asked_of, not_ready, open_to
 from aad.login.lockout import described
 from aad.ports import AmbiguousUserError, Store, Unavailable, without_password

@@ -1,4 +1,4 @@
-"""Builds the parts of one configuration and puts them together; `daemon` and the commands ask for what they need."""
+"""Builds the plugins of one configuration and an engine over them, for the daemon; for the commands what they need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from aad import guard, ports
 from aad.config import Config, Plugin
 from aad.config.replies import asked_for
 from aad.config.sections import Limits
-from aad.core.grants import Granter
+from aad.core.conversation import Login
+from aad.core.grants import Granted, Granter
 from aad.core.identity import User, name_key
 from aad.core.language import lookup
 from aad.core.policy import Chain, Event
@@ -50,6 +51,7 @@ from aad.ports import (
     Unavailable,
     Wiring,
 )
+from aad.radius.reply_attributes import ReplyAttributes
 from aad.texts import LANGUAGES
 
 
@@ -165,67 +167,106 @@ def senders(config: Config, key: Secret, outages: Outages | None = None) -> dict
 
 @dataclass(frozen=True)
 class Lasting:
-    """What outlives a configuration: where records go, what is kept, what is out of order, and what is at work."""
+    """What outlives a configuration: where records go, what is kept, what is down, and the logins in progress."""
 
     record: Record
     store: Store
     outages: Outages
-    same: SingleFlight[Reply] = field(default_factory=SingleFlight)
+    single_flight: SingleFlight[Reply] = field(default_factory=SingleFlight)
 
 
-class Parts(NamedTuple):
+class Plugins(NamedTuple):
     """The plugins of one configuration, by name, and what carries the methods' messages to the senders."""
 
     repositories: Mapping[str, Repository]
     senders: Mapping[str, Sender]
     methods: Mapping[str, Method[Any]]
-    post: Messenger
+    messenger: Messenger
 
 
-def made(config: Config, lasting: Lasting, key: Secret) -> Parts:
+@dataclass(frozen=True)
+class Assembled:
+    """One configuration, its opened plugins and the engine over them. `key`: the installation's."""
+
+    config: Config
+    lasting: Lasting
+    key: Secret
+    plugins: Plugins
+    engine: Engine
+
+    @property
+    def telling(self) -> frozenset[str]:
+        """The events whose users learn why they are refused, once they have proved who they are."""
+        return frozenset(name for name, event in self.config.events.items() if event.tell_reasons)
+
+
+def made(config: Config, lasting: Lasting, key: Secret) -> Plugins:
     """Make repositories, senders and methods; nothing is opened yet. ConfigError: one of a package can't be made."""
     users = repositories(config, key, lasting.outages)
     mailers = senders(config, key, lasting.outages)
-    post = Messenger(mailers, lasting.store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
-    wired = {name: wiring(name, lasting.store, key, repositories=users, post=post) for name in config.methods}
+    messenger = Messenger(mailers, lasting.store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
+    wired = {name: wiring(name, lasting.store, key, repositories=users, post=messenger) for name in config.methods}
     methods = {name: built(plugin, wired[name], lasting.outages) for name, plugin in config.methods.items()}
-    return Parts(users, mailers, methods, post)
+    return Plugins(users, mailers, methods, messenger)
 
 
-async def assembled(
-    config: Config, lasting: Lasting, stack: AsyncExitStack, grant: Granter
-) -> tuple[Engine, Mapping[str, Sender]]:
-    """Open repositories, senders and methods on `stack`, in this order; return an engine over them, and the senders."""
-    key, randomness, store = installation_key(config), Randomness(), lasting.store
-    users, mailers, methods, post = made(config, lasting, key)
-    opened: list[AbstractAsyncContextManager[Any]] = [*users.values(), post, *mailers.values()]
-    opened += [each for each in methods.values() if isinstance(each, AbstractAsyncContextManager)]
-    for each in opened:  # senders are left before post: what they still say, it writes down
+async def assembled(config: Config, lasting: Lasting, stack: AsyncExitStack) -> Assembled:
+    """Open repositories, senders and methods on `stack`, in this order, and make an engine over them.
+
+    ConfigError, Unavailable, OSError: one of them can't be made or opened.
+    """
+    key = installation_key(config)
+    plugins = made(config, lasting, key)
+    opened: list[AbstractAsyncContextManager[Any]] = [
+        *plugins.repositories.values(),
+        plugins.messenger,
+        *plugins.senders.values(),
+    ]
+    opened += [each for each in plugins.methods.values() if isinstance(each, AbstractAsyncContextManager)]
+    for each in opened:  # senders are left before the messenger: it writes down what they still report
         await stack.enter_async_context(each)
+    return Assembled(config, lasting, key, plugins, _engine(config, lasting, key, plugins))
+
+
+def _engine(config: Config, lasting: Lasting, key: Secret, plugins: Plugins) -> Engine:
+    randomness, store = Randomness(), lasting.store
     locks, signed = lockout(config, store, key), signer(key, store, lasting.outages)
     decoys_last = _decoys_last(config)
     places = Places(most=config.limits.waiting, of_a_user=config.lockout.attempts, decoys_last=decoys_last)
-    engine = Engine(
+    return Engine(
         identify=Identify(
             events=events(config),
-            repositories=users,
-            methods=methods,
+            repositories=plugins.repositories,
+            methods=plugins.methods,
             lockout=locks,
             outages=lasting.outages,
             randomness=randomness,
         ),
-        methods=methods,
-        pending=Pending(store, methods, randomness, signed, places),
+        methods=plugins.methods,
+        pending=Pending(store, plugins.methods, randomness, signed, places),
         lockout=locks,
         outages=lasting.outages,
         record=lasting.record,
         now=store.now,
         randomness=randomness,
-        grant=grant,
-        single_flight=lasting.same,
-        warn=partial(_warned, Notices(store)),
+        grant=_granter(config),
+        single_flight=lasting.single_flight,
+        warn=partial(_warn_of_wrong_codes, Notices(store)),
     )
-    return engine, mailers
+
+
+def granting(config: Config) -> ReplyAttributes | None:
+    """Return what says what clients are told of users; None: nothing."""
+    if not config.replies or config.dictionary is None:
+        return None
+    return ReplyAttributes([reply.table(name) for name, reply in config.replies.items()], config.dictionary)
+
+
+def _granter(config: Config) -> Granter:
+    def nothing(_login: Login) -> Granted:
+        return Granted()
+
+    return granting(config) or nothing
 
 
 def _decoys_last(config: Config) -> float:
@@ -235,7 +276,7 @@ def _decoys_last(config: Config) -> float:
     return max((float(each.period) for each in settings if isinstance(each, LimitsAnswer)), default=0.0)
 
 
-async def _warned(notices: Notices, user: User, place: str) -> None:
+async def _warn_of_wrong_codes(notices: Notices, user: User, place: str) -> None:
     """Have a user told, once a day at most, that wrong codes came after the right password. Unavailable."""
     await notices.add_daily(user, What.WRONG_CODES, place=place)
 
@@ -262,16 +303,17 @@ def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
     )
 
 
-def notice_route(config: Config, engine: Engine, mailers: Mapping[str, Sender]) -> Route:
+def notice_route(assembled: Assembled) -> Route:
     """Return how notices go: as the first method that sends codes sends them, else by the first sender."""
+    config, plugins = assembled.config, assembled.plugins
     portal = config.https.portal if config.https else None
     sending = (each.settings for each in config.methods.values() if isinstance(each.settings, ChoosesAddress))
     settings = next(sending, None)
-    names = settings.senders if settings else tuple(mailers)[:1]
+    names = settings.senders if settings else tuple(plugins.senders)[:1]
     language = settings.language if isinstance(settings, DefaultsLanguage) else ""
     return Route(
-        repositories=engine.identify.repositories,
-        senders=[(name, mailers[name]) for name in names],
+        repositories=plugins.repositories,
+        senders=[(name, plugins.senders[name]) for name in names],
         attribute=settings.address_attribute if settings else "",
         language=lookup(language, LANGUAGES, portal.language if portal else LANGUAGES[0]),
         contact=portal.contact if portal else "",

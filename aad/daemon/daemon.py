@@ -6,41 +6,33 @@ import asyncio
 import contextlib
 import faulthandler
 import os
-import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aad import __version__
 from aad.config import Config, ConfigError, load
-from aad.core.conversation import Login
-from aad.core.grants import Granted
 from aad.core.raised import raised
 from aad.core.seldom import Seldom
-from aad.daemon import assembly, garbage, plugin_registry, radius_clients, sockets
-from aad.daemon.assembly import Lasting
-from aad.daemon.event_loop import run
-from aad.daemon.metrics import MetricsService
-from aad.daemon.sockets import Worker
+from aad.daemon import assembly, event_loop, plugin_registry, sockets
+from aad.daemon.assembly import Assembled, Lasting
+from aad.daemon.front import Front
+from aad.daemon.metrics import MetricsFront, Sources
+from aad.daemon.radius import AccountingFront, RadiusFront
+from aad.daemon.sockets import Opened, Worker
 from aad.daemon.systemd import Notifier
 from aad.login.outages import Outages
 from aad.logs.log import Log
 from aad.logs.login_history import LoginHistory
+from aad.metrics.counters import Counters
+from aad.metrics.gauges import Reloads
 from aad.notices.mailing import Mailing
-from aad.ports import Record, Sender, Store, Unavailable
-from aad.radius.accountant import Accountant
-from aad.radius.front import Front
-from aad.radius.reply_attributes import ReplyAttributes
-from aad.radius.server import Server, Setup
-
-if TYPE_CHECKING:
-    from aad.daemon.https import HttpsService
+from aad.ports import Record, Store, Unavailable
 
 FIXED = "radius.listen, radius.accounting_listen, https.listen, https.portal.history, store, log and metrics"
 TEN_MINUTES = 600.0  # seconds
-PATIENCE = 5.0  # seconds for what is at work when the daemon ends, or a configuration does
+PATIENCE = 5.0  # seconds for the requests in progress when the daemon ends, or a configuration does
 
 
 def serve(config: Config) -> None:
@@ -49,39 +41,30 @@ def serve(config: Config) -> None:
     Daemon(config).serve()
 
 
-class Made(NamedTuple):
-    """What a reload exchanges: the RADIUS front's, the senders, and what the HTTPS front serves, if there is one."""
-
-    setup: Setup
-    senders: Mapping[str, Sender]
-    website: Any
-    route: Any
-
-
 class Daemon:
-    """One running server. What lasts, and the sockets, outlive a reload; all else is built anew."""
+    """One running server. Store, log, sockets and fronts outlive a reload; all else is built again."""
 
     def __init__(self, config: Config, worker: Worker | None = None) -> None:
-        """Keep the configuration; nothing is opened yet. `worker`: it is one of several."""
+        """Open the log, and nothing else yet. `worker`: it is one of several processes."""
         self._config = config
         self._worker = worker
+        self._number = worker.number if worker else 0
+        self._notifier = worker.notifier if worker else Notifier(os.environ, os.getpid())
         self._log = Log(to=config.log.to, level=config.log.level, layout=config.log.format, file=config.log.file)
-        number = worker.number if worker else 0
-        self._watch = MetricsService(config, self._log, number) if config.metrics.listen else None
-        self._record: Record = self._watch.record if self._watch else self._log.record
+        # A record passes the history of logins, then the counters, on its way to the log.
+        self._counters = Counters(self._log.record) if config.metrics.listen else None
+        record: Record = self._counters or self._log.record
+        self._mailing = Mailing(record, idle=bool(self._number))  # of several workers, the first one mails
+        self._history = _history(config, record)
+        self._record: Record = self._history or record
         self._plugins = AsyncExitStack()
         self._reloading = asyncio.Lock()
-        self._service = worker.service if worker else Notifier(os.environ, os.getpid())
-        self._remark = ""  # what an administrator should see in the status
-        self._web: HttpsService | None = None
+        self._reloads = Reloads(last=time.time())
         self._escapes = Seldom(TEN_MINUTES)
-        self._mailing = Mailing(self._record, idle=bool(number))  # of several workers, the first one mails
-        self._history = _history(config, self._record)
-        self._record = self._history or self._record
 
     def serve(self) -> None:
         """Run in an event loop of its own until SIGTERM or SIGINT. ConfigError, Unavailable, OSError: it can't."""
-        run(self._run(), self._escaped)
+        event_loop.run(self._run(), self._escaped)
 
     async def _run(self) -> None:
         """Open store, plugins and sockets; serve; drain."""
@@ -100,47 +83,53 @@ class Daemon:
         finally:
             await self._plugins.aclose()
             self._log.close()
-            self._service.close()
+            self._notifier.close()
 
     async def _serve(self, lasting: Lasting, stop: asyncio.Event) -> None:
-        store = lasting.store
+        """Begin with all fronts, serve until `stop`, and end politely."""
         loop, reloads = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-        opened = self._worker.opened() if self._worker else sockets.opened(self._config, self._service)
-        if opened.streams:
-            from aad.daemon.https import HttpsService  # noqa: PLC0415 - only who configures it needs its libraries
-
-            self._web = HttpsService(self._record, store, self._mailing.woken)
-        made = await self._made(self._config, lasting, self._plugins)
-        server = Server(made.setup, self._record, random.SystemRandom().random)
-        self._exchange(self._config, made, server)
-        accountant = Accountant(
-            clients=lambda: server.setup.clients,
-            record=self._record,
-            lost=lambda: self._log.dropped,
-            discards=server.discards,
-        )
+        opened = self._worker.opened() if self._worker else sockets.opened(self._config, self._notifier)
+        assembled = await assembly.assembled(self._config, lasting, self._plugins)
+        radius = RadiusFront(assembled, opened.sockets["radius"], workers=self._worker.count if self._worker else 1)
+        fronts = self._fronts(assembled, opened, radius)
+        self._mailing.route = assembly.notice_route(assembled)
 
         def reload() -> None:
-            task = loop.create_task(self._reload(server, lasting))
+            task = loop.create_task(self._reload(fronts, lasting))
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
         loop.add_signal_handler(signal.SIGHUP, reload)
-        async with self._watch.serving(server, store) if self._watch else nullcontext():
-            server.listen(opened.sockets["radius"])
-            accountant.listen(opened.sockets["accounting"])
-            if self._web:
-                self._web.listen(opened.streams)
+        try:
+            for front in fronts:
+                await front.listen()
             self._warn(self._config)
             for reason in opened.warnings:
                 self._record("configuration.warning", reason=reason)
             listen = ", ".join(opened.names) + opened.words
             self._record("daemon.started", version=__version__, listen=listen)
-            garbage.settle()
-            async with self._service.serving(lambda: self._status(store), lambda: self._ailing(server)):
+            event_loop.settle_garbage()
+            async with self._notifier.serving(lambda: self._status(lasting.store), lambda: self._ailing(radius)):
                 await stop.wait()
-            accountant.close()
-            await asyncio.gather(*(each.drain(PATIENCE) for each in (server, self._web) if each))
+        finally:
+            await asyncio.gather(*(front.drain(PATIENCE) for front in fronts))
+
+    def _fronts(self, assembled: Assembled, opened: Opened, radius: RadiusFront) -> list[Front]:
+        """Return the fronts that are configured, in the order in which they begin. OSError: no certificate."""
+        accounting = AccountingFront(
+            radius, opened.sockets["accounting"], record=self._record, lost=lambda: self._log.dropped
+        )
+        fronts: list[Front] = [radius, accounting]
+        if opened.streams and self._config.https:
+            from aad.daemon.https import HttpsFront  # noqa: PLC0415 - only who configures it needs its libraries
+
+            fronts.append(HttpsFront(assembled, self._config.https, opened.streams, self._mailing.woken))
+        if self._counters:
+            sources = Sources(
+                counters=self._counters, log=self._log, reloads=self._reloads, radius=radius, fronts=tuple(fronts)
+            )
+            fronts.insert(0, MetricsFront(assembled, sources, self._number))
+        return fronts
 
     def _escaped(self, error: BaseException) -> None:
         """Say once in a while that a task or callback which a plugin made for itself would have ended the daemon."""
@@ -150,80 +139,61 @@ class Daemon:
 
     async def _status(self, store: Store) -> str:
         """Say in a line how things stand."""
+        refused = "" if self._reloads.successful else "; the last reload was refused, the old configuration is in force"
         standing = f"clients: {len(self._config.clients)}, events: {len(self._config.events)}"
         with contextlib.suppress(Unavailable):
-            return f"{standing}, waiting logins: {await store.count_logins()}{self._remark}"
-        return f"{standing}, the store is out of order{self._remark}"
+            return f"{standing}, waiting logins: {await store.count_logins()}{refused}"
+        return f"{standing}, the store is out of order{refused}"
 
-    def _ailing(self, server: Server) -> str:
-        if what := server.ailing():
+    def _ailing(self, radius: RadiusFront) -> str:
+        if what := radius.server.ailing():
             self._record("fault", reason=what)
         return what
 
-    async def _made(self, config: Config, lasting: Lasting, plugins: AsyncExitStack) -> Made:
-        """Make what a reload exchanges. ConfigError, Unavailable, OSError: it can't be."""
-        engine, senders = await assembly.assembled(config, lasting, plugins, granting(config) or _nothing)
-        front = Front(
-            engine=engine,
-            record=self._record,
-            reject_message=config.radius.reject_message,
-            on_unavailable=config.radius.on_unavailable,
-            telling=frozenset(name for name, event in config.events.items() if event.tell_reasons),
-            accounting=bool(config.radius.accounting_listen),
-        )
-        setup = Setup(
-            clients=radius_clients.clients(config),
-            front=front,
-            reject_delay=config.radius.reject_delay,
-            at_work=max(1, config.limits.at_work_per_client // (self._worker.count if self._worker else 1)),
-        )
-        website = self._web.made(config, engine) if self._web else None
-        return Made(setup, senders, website, assembly.notice_route(config, engine, senders))
-
-    def _exchange(self, config: Config, made: Made, server: Server) -> None:
-        server.setup = made.setup
-        self._mailing.route = made.route
-        if self._web:
-            self._web.follow(made.website)
-        if self._watch:
-            self._watch.follow(config, made.senders)
-
-    async def _reload(self, server: Server, lasting: Lasting) -> None:
+    async def _reload(self, fronts: Sequence[Front], lasting: Lasting) -> None:
         """Put a new configuration in force. A bad one is logged, and the old one stays."""
         async with self._reloading:
-            self._service.reloading()
+            self._notifier.reloading()
             self._reopen_log()
             plugins = AsyncExitStack()
             try:
-                config = await asyncio.to_thread(
-                    load, self._config.file, plugin_registry
-                )  # of 20,000 clients it takes 3 s
-                made = await self._made(config, lasting, plugins)
+                # In a thread: of 20,000 clients it takes 3 s.
+                config = await asyncio.to_thread(load, self._config.file, plugin_registry)
+                assembled = await assembly.assembled(config, lasting, plugins)
+                exchanges = [front.follow(assembled) for front in fronts]
+                route = assembly.notice_route(assembled)
             except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, the old serves on
                 await plugins.aclose()
-                if self._watch:
-                    self._watch.reloaded(successful=False)
-                known = isinstance(error, ConfigError | Unavailable | OSError)
-                for line in str(error if known else raised(error)).splitlines():
-                    self._record("configuration.refused", reason=line)
-                self._remark = "; the last reload was refused, the old configuration is in force"
-                self._service.ready(await self._status(lasting.store))
+                self._refuse(error)
+                self._notifier.ready(await self._status(lasting.store))
                 return
             before, self._plugins = self._plugins, plugins
-            self._exchange(config, made, server)
-            if self._watch:
-                self._watch.reloaded(successful=True)
+            for exchange in exchanges:
+                exchange()
+            self._mailing.route = route
+            self._reloads.note(time.time(), successful=True)
             self._warn(config)
             if _fixed(config) != _fixed(self._config):
                 self._record("configuration.warning", reason=f"{FIXED} change at the next restart")
-            self._config, self._remark = config, ""
+            self._config = config
             self._record("configuration.loaded", file=config.file)
-            self._service.ready(await self._status(lasting.store))
-            if at_work := server.at_work() | (self._web.at_work() if self._web else set()):
-                await asyncio.wait(at_work, timeout=PATIENCE)
-            await self._mailing.let_go()
-            await before.aclose()
-            garbage.settle()
+            self._notifier.ready(await self._status(lasting.store))
+            await self._let_go(before, fronts)
+
+    def _refuse(self, error: BaseException) -> None:
+        """Record why a new configuration isn't in force."""
+        self._reloads.note(time.time(), successful=False)
+        known = isinstance(error, ConfigError | Unavailable | OSError)
+        for line in str(error if known else raised(error)).splitlines():
+            self._record("configuration.refused", reason=line)
+
+    async def _let_go(self, before: AsyncExitStack, fronts: Sequence[Front]) -> None:
+        """Close the old configuration's plugins, once the requests that use them are done."""
+        if requests := {task for front in fronts for task in front.at_work()}:
+            await asyncio.wait(requests, timeout=PATIENCE)
+        await self._mailing.let_go()
+        await before.aclose()
+        event_loop.settle_garbage()
 
     def _reopen_log(self) -> None:
         try:
@@ -236,19 +206,8 @@ class Daemon:
             self._record("configuration.warning", reason=str(warning))
 
 
-def granting(config: Config) -> ReplyAttributes | None:
-    """Return what says what clients are told of users; None: nothing."""
-    if not config.replies or config.dictionary is None:
-        return None
-    return ReplyAttributes([reply.table(name) for name, reply in config.replies.items()], config.dictionary)
-
-
-def _nothing(_login: Login) -> Granted:
-    return Granted()
-
-
 def _history(config: Config, record: Record) -> LoginHistory | None:
-    """Return what remembers logins on their way to the log; None: there is no portal to show them."""
+    """Return what keeps logins on their way to the log for the portal; None: there is no portal."""
     remembered = _remembered(config)
     return LoginHistory(record, most=remembered[0], lasts=remembered[1]) if remembered else None
 

@@ -1,12 +1,14 @@
-"""The event loop that the daemon runs in: uvloop's where that is installed, for a login's CPU."""
+"""The event loop that the daemon runs in (uvloop's where installed, for a login's CPU), and what stops it: garbage."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-ENDING = 2.0  # seconds for what is at work when the loop ends
+ENDING = 2.0  # seconds for the tasks that are running when the loop ends
+_THRESHOLDS = 10_000, 20, 20  # of Python's collector, new objects from one run to the next: its 700 makes three a login
 factory: Callable[[], asyncio.AbstractEventLoop] | None
 try:
     from uvloop import new_event_loop as factory
@@ -18,7 +20,7 @@ def run(serving: Coroutine[Any, Any, None], escaped: Callable[[BaseException], N
     """Run until it ends, as `asyncio.run` does.
 
     What else runs in the loop doesn't end it: SystemExit or KeyboardInterrupt out of a task or a callback that a plugin
-    has made for itself is told to `escaped`. (Signals are no exceptions: `serving` has handlers for them.)
+    has made for itself is passed to `escaped`. (Signals are no exceptions: `serving` has handlers for them.)
     """
     with asyncio.Runner(loop_factory=factory) as runner:
         loop = runner.get_loop()
@@ -33,7 +35,7 @@ def run(serving: Coroutine[Any, Any, None], escaped: Callable[[BaseException], N
 
 
 async def _whole(serving: Coroutine[Any, Any, None]) -> None:
-    """Run it, and end what it leaves behind. Tasks that don't let themselves be cancelled are forgotten."""
+    """Run it, then cancel the tasks that it leaves behind. Those that refuse to be cancelled are abandoned."""
     try:
         await serving
     finally:
@@ -44,3 +46,15 @@ async def _whole(serving: Coroutine[Any, Any, None]) -> None:
             _, clinging = await asyncio.wait(left, timeout=ENDING)
             for task in clinging:
                 asyncio._unregister_task(task)  # noqa: SLF001 - documented; else the runner would wait for them for ever
+
+
+def settle_garbage() -> None:
+    """Collect garbage once, now that a configuration is in force, and never look at the objects that remain again.
+
+    The collector stops the loop while it looks; most of what there is now stays until the next reload anyway. What was
+    left out by an earlier call is looked at once more: the objects of the old configuration refer to each other.
+    """
+    gc.set_threshold(*_THRESHOLDS)
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

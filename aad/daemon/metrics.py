@@ -1,16 +1,21 @@
-"""[metrics] at work: counts every record of the daemon, and says how it stands to whoever asks."""
+"""[metrics] as a front of the daemon: GET /metrics, out of counters and gauges, and GET /-/healthy."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from aad.config import Config, Plugin
 from aad.config.sections import metrics_place
 from aad.daemon import plugin_registry
+from aad.daemon.assembly import Assembled
+from aad.daemon.front import Front
+from aad.daemon.radius import RadiusFront
 from aad.logs.log import Log
 from aad.metrics.counters import Counters, Names
 from aad.metrics.exposition import CONTENT_TYPE
@@ -18,64 +23,82 @@ from aad.metrics.families import families
 from aad.metrics.gauges import Gauges, Reloads
 from aad.metrics.http_server import HttpServer, Response
 from aad.metrics.listen_address import ListenAddress
-from aad.ports import Queueing, Sender, Store, Unavailable, UsesServers
-from aad.radius.server import Server
+from aad.ports import Queueing, Sender, Unavailable, UsesServers
 
-FRESH = 1.0  # seconds that a page is good for: who asks more often gets it again
+FRESH = 1.0  # seconds during which a page is given again as it is
 AT_A_TIME = 200  # lines of a page, a third of a millisecond; then it is the logins' turn
 STORE = 2.0  # seconds that the store gets to show that it works
 
 
-class MetricsService:
-    """Counts from the first record on; `record` is the port `Record`."""
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What the page is made of. `fronts`: the others; how their requests go is asked of the one for logins."""
 
-    def __init__(self, config: Config, log: Log, number: int = 0) -> None:
-        """Count the records that go to `log`. `number`: of several processes, each of which has a page of its own."""
-        self.record = Counters(log.record)
-        self._log = log
-        self._reloads = Reloads(last=time.time())
-        self._place = ListenAddress(**metrics_place(config.metrics.listen)).of(number)
+    counters: Counters
+    log: Log
+    reloads: Reloads
+    radius: RadiusFront
+    fronts: Sequence[Front]
+
+
+class MetricsFront:
+    """Serves the metrics of this process. It ends after the other fronts, so that their last requests can be seen."""
+
+    def __init__(self, assembled: Assembled, sources: Sources, number: int) -> None:
+        """Show `sources`. `number`: of several processes, each of which has an address of its own."""
+        self._sources = sources
+        self._store = assembled.lasting.store
         self._senders: Mapping[str, Sender] = {}
+        address = ListenAddress(**metrics_place(assembled.config.metrics.listen)).of(number)
+        pages = {"/metrics": Cached(self._metrics), "/-/healthy": Cached(self._healthy)}
+        self._server = HttpServer(address, pages, assembled.lasting.record)
+        self.follow(assembled)()
 
-    def follow(self, config: Config, senders: Mapping[str, Sender]) -> None:
-        """Take the names and senders of the configuration that is in force from now on."""
+    async def listen(self) -> None:
+        """Begin to serve. OSError: the address isn't available, and why."""
+        await self._server.listen()
+
+    def follow(self, assembled: Assembled) -> Callable[[], None]:
+        """Take the names and senders of a configuration."""
+        return partial(self._take, _names(assembled.config), assembled.plugins.senders)
+
+    def at_work(self) -> set[asyncio.Task[Any]]:
+        """Return none: no request for metrics holds up a reload."""
+        return set()
+
+    async def drain(self, patience: float) -> None:
+        """Serve on while the other fronts have requests in progress, for `patience` seconds at most, then close."""
+        if requests := {task for front in self._sources.fronts for task in front.at_work()}:
+            await asyncio.wait(requests, timeout=patience)
+        await self._server.close()
+
+    def _take(self, names: Names, senders: Mapping[str, Sender]) -> None:
+        self._sources.counters.follow(names)
         self._senders = senders
-        self.record.follow(_names(config))
 
-    def reloaded(self, *, successful: bool) -> None:
-        """Note a reload."""
-        self._reloads.note(time.time(), successful=successful)
+    async def _metrics(self) -> Response:
+        lines: list[str] = []
+        for family in families(self._sources.counters, await self._gauges()):
+            for line in family.lines():
+                lines.append(line)
+                if len(lines) % AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+        return Response(body="".join(lines).encode(), kind=CONTENT_TYPE)
 
-    @asynccontextmanager
-    async def serving(self, server: Server, store: Store) -> AsyncIterator[None]:
-        """Answer whoever asks. OSError: the address can't be had, and why."""
-
-        async def metrics() -> Response:
-            lines: list[str] = []
-            for family in families(self.record, await self._moment(server, store)):
-                for line in family.lines():
-                    lines.append(line)
-                    if len(lines) % AT_A_TIME == 0:
-                        await asyncio.sleep(0)
-            return Response(body="".join(lines).encode(), kind=CONTENT_TYPE)
-
-        async def healthy() -> Response:
-            try:
-                async with asyncio.timeout(STORE):
-                    await store.probe()
-            except (Unavailable, TimeoutError):  # why is in the log
-                return Response(status=HTTPStatus.SERVICE_UNAVAILABLE, body=b"the store is out of order\n")
-            return Response(body=b"fine\n")
-
-        paths = {"/metrics": Lately(metrics), "/-/healthy": Lately(healthy)}
-        async with HttpServer(self._place, paths, self.record):
-            yield
-
-    async def _moment(self, server: Server, store: Store) -> Gauges:
+    async def _healthy(self) -> Response:
         try:
-            waiting: int | None = await store.count_logins()
+            async with asyncio.timeout(STORE):
+                await self._store.probe()
+        except (Unavailable, TimeoutError):  # why is in the log
+            return Response(status=HTTPStatus.SERVICE_UNAVAILABLE, body=b"the store is out of order\n")
+        return Response(body=b"fine\n")
+
+    async def _gauges(self) -> Gauges:
+        try:
+            waiting: int | None = await self._store.count_logins()
         except Unavailable:
             waiting = None
+        server = self._sources.radius.server
         return Gauges(
             waiting=waiting,
             queued={name: each.queued for name, each in self._senders.items() if isinstance(each, Queueing)},
@@ -83,29 +106,29 @@ class MetricsService:
             discarded=server.discarded,
             answered_again=server.answered_again,
             passed_over=server.passed_over,
-            records_dropped=self._log.dropped,
-            records_queued=self._log.queued,
-            reloads=self._reloads,
+            records_dropped=self._sources.log.dropped,
+            records_queued=self._sources.log.queued,
+            reloads=self._sources.reloads,
         )
 
 
-class Lately:
-    """What was said a moment ago is said again."""
+class Cached:
+    """A page that is made at most once in `FRESH` seconds."""
 
-    def __init__(self, say: Callable[[], Awaitable[Response]]) -> None:
-        """Ask `say` at most once in `FRESH` seconds."""
-        self._say = say
+    def __init__(self, make: Callable[[], Awaitable[Response]]) -> None:
+        """Make it with `make()`."""
+        self._make = make
         self._until = 0.0
-        self._said: Response
+        self._page: Response
         self._lock = asyncio.Lock()
 
     async def __call__(self) -> Response:
-        """Return it."""
+        """Return the page."""
         async with self._lock:
             if time.monotonic() >= self._until:
-                self._said = await self._say()
+                self._page = await self._make()
                 self._until = time.monotonic() + FRESH
-            return self._said
+            return self._page
 
 
 def _servers(plugin: Plugin) -> tuple[str, ...]:

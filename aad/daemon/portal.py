@@ -1,8 +1,8 @@
-"""[https.portal] at work: its parts, out of a configuration and its engine. Imported where it is configured."""
+"""[https.portal]: its routes and what they need, out of what is assembled. Imported where it is configured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from aad.config import Config
@@ -11,7 +11,7 @@ from aad.core.grants import Granted
 from aad.core.group_name import group_key
 from aad.core.policy import Chain, Event
 from aad.daemon import assembly, plugin_registry
-from aad.enrolment.enrolment import Enrolment
+from aad.daemon.assembly import Assembled
 from aad.https import problems
 from aad.https.login_front import LoginFront
 from aad.https.messages import Request, Response, Route
@@ -27,34 +27,30 @@ from aad.portal.page_request import PortalContext
 from aad.portal.pages import Pages
 from aad.portal.sessions import Sessions
 from aad.portal.user_status import MethodConfig, UserStatus
-from aad.ports import ChoosesAddress, Record, Resends, Sender, Store
+from aad.ports import ChoosesAddress, Resends
 
 PROOF = "before a change"
-"""What the names of tests end with that come before a change of enrolment: it stands in mails and in the log."""
+"""How the names of tests end that come before a change of enrolment: it stands in mails and in the log."""
 
 
-def added(
-    config: Config, portal: Portal, front: LoginFront, store: Store, record: Record, notices: Notices
-) -> tuple[list[Route], Showing]:
-    """Return the portal's routes, and what shows a problem: a page, except to programs. Unavailable."""
-    made = _parts(config, portal, front, store, record, notices)
+def added(assembled: Assembled, portal: Portal, front: LoginFront, notices: Notices) -> tuple[list[Route], Showing]:
+    """Return the portal's routes, and what shows a problem: a page, but to programs JSON."""
+    context = _context(assembled, portal, front, notices)
 
     def show(request: Request | None, problem: ProblemError) -> Response:
         if request is None or request.path.startswith(("/v1/", "/openapi")):
             return problems.shown(request, problem)
-        return routes.shown(made, request, problem)
+        return routes.shown(context, request, problem)
 
-    return list(routes.routes(made, Randomness())), show
+    return list(routes.routes(context, Randomness())), show
 
 
-def _parts(
-    config: Config, portal: Portal, front: LoginFront, store: Store, record: Record, notices: Notices
-) -> PortalContext:
-    """Return what the pages are made with; the engine is that of `front`, and knows the tests too. Unavailable."""
-    key, randomness = assembly.installation_key(config), Randomness()
-    event = front.engine.identify.events[portal.event]
-    means = list(_means(config, event, assembly.enrolling(config, store), assembly.senders(config, key)))
-    engine = _testing(front.engine, means)
+def _context(assembled: Assembled, portal: Portal, front: LoginFront, notices: Notices) -> PortalContext:
+    """Return what the pages are made with. Its engine is that of `front`, and knows the events of tests too."""
+    config, key, store, randomness = assembled.config, assembled.key, assembled.lasting.store, Randomness()
+    event = assembled.engine.identify.events[portal.event]
+    methods = list(_methods(assembled, event))
+    engine = _testing(assembled.engine, methods)
     signer = assembly.signer(key, store, engine.outages)
     return PortalContext(
         front=replace(front, engine=engine),
@@ -63,8 +59,8 @@ def _parts(
         pages=Pages(portal.title, portal.contact),
         forms=Forms(store, key, randomness),
         sessions=Sessions(store, signer, randomness, idle=portal.idle, lifetime=portal.lifetime),
-        people=UserStatus(engine.identify.repositories, event, means),
-        record=record,
+        users=UserStatus(engine.identify.repositories, event, methods),
+        record=assembled.lasting.record,
         notices=notices,
         client=NAME,
         event=portal.event,
@@ -77,10 +73,10 @@ def _parts(
     )
 
 
-def _means(
-    config: Config, event: Event, enrolments: Mapping[str, Enrolment], senders: Mapping[str, Sender]
-) -> Iterator[MethodConfig]:
-    """Yield the methods that ask for a code: whoever is signed in has given his password already."""
+def _methods(assembled: Assembled, event: Event) -> Iterator[MethodConfig]:
+    """Yield the methods that ask for a code: a user who is signed in has given their password already."""
+    config, senders = assembled.config, assembled.plugins.senders
+    enrolments = assembly.enrolling(config, assembled.lasting.store)
     for name, plugin in config.methods.items():
         if _proves(config, name) != "code":
             continue
@@ -108,11 +104,11 @@ def _test(method: str, repository: str, event: Event) -> str:
     return f"{TEST}{method}" if len(event.repositories) == 1 else f"{TEST}{method} ({repository})"
 
 
-def _testing(engine: Engine, means: list[MethodConfig]) -> Engine:
-    """Return an engine that knows the tests, beside the events there are; it grants nothing, as nobody is told."""
+def _testing(engine: Engine, methods: list[MethodConfig]) -> Engine:
+    """Return an engine that knows the tests, beside the events there are; it grants nothing, as no client is told."""
     tests = {
         test: Event(test, (repository,), (Chain(each.name, (each.name,)),), test=True)
-        for each in means
+        for each in methods
         for repository, test in (*each.tests.items(), *each.proofs.items())
     }
     identify = replace(engine.identify, events={**engine.identify.events, **tests})

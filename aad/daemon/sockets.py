@@ -26,7 +26,7 @@ class Worker:
     number: int
     count: int
     sockets: Mapping[str, Sequence[Socket]]
-    service: Notifier
+    notifier: Notifier
     streams: Sequence[socket.socket] = ()
 
     @property

@@ -54,7 +54,7 @@ class Api:
 
     front: LoginFront
     keys: Keys
-    once: IdempotentPosts
+    idempotent_posts: IdempotentPosts
     key: Secret
     randomness: Callable[[int], bytes]
     discards: Discards
@@ -91,7 +91,7 @@ class Api:
             return await work()
         deadline = request.received + key.deadline
         post = IdempotentPost(key.name, operation.path, key_of(header), request.body, deadline)
-        return await self.once.answered(post, work)
+        return await self.idempotent_posts.answered(post, work)
 
     def _turned_away(self, error: Exception, request: Request, key: Key | None) -> None:
         """Note it, in one record for many: a website that is set up wrongly, or somebody who tries keys."""

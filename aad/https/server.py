@@ -26,7 +26,7 @@ _GOODBYE = 1.0  # seconds to take leave
 class Setup:
     """What a reload exchanges as a whole. `connections`: at the same time, at most."""
 
-    site: Router
+    router: Router
     tls: ssl.SSLContext
     trusted: Networks
     connections: int
@@ -116,13 +116,13 @@ class Server:
 
     async def _answer(self, request: Request) -> Response:
         """Let the site that is in force answer, to the end, even if the client is gone: a mail may be on its way."""
-        task = asyncio.get_running_loop().create_task(self.setup.site.answer(request), name="https: request")
+        task = asyncio.get_running_loop().create_task(self.setup.router.answer(request), name="https: request")
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
         return await asyncio.shield(task)
 
     def _problem(self, problem: ProblemError) -> Response:
-        return self.setup.site.problem(problem)
+        return self.setup.router.problem(problem)
 
     async def _serve(self, accepted: socket.socket) -> None:
         """Do TLS, and serve what comes."""

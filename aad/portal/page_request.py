@@ -41,7 +41,7 @@ class PortalContext:
     pages: Pages
     forms: Forms
     sessions: Sessions
-    people: UserStatus
+    users: UserStatus
     record: Record
     notices: Notices
     client: str
@@ -79,8 +79,8 @@ class PortalContext:
 
     def entry(self, method: str, say: Say) -> dict[str, str]:
         """Return how the answer to a method's question is typed, for a template. `method` empty: a choice."""
-        means = self.people.means.get(method)
-        if means is None:
+        config = self.users.methods.get(method)
+        if config is None:
             secret = bool(method)  # a password, or another one's
             kind = "current-password" if secret else "off"
             return {
@@ -88,20 +88,20 @@ class PortalContext:
                 "kind": kind,
                 "label": say("password" if secret else "code"),
             }
-        return {"type": "text", "kind": "digits" if means.type in DIGITS else "code", "label": say("code")}
+        return {"type": "text", "kind": "digits" if config.type in DIGITS else "code", "label": say("code")}
 
     def resends(self, method: str) -> bool:
         """Say whether a method sends its code again to who asks."""
-        means = self.people.means.get(method)
-        return means is not None and means.resends
+        config = self.users.methods.get(method)
+        return config is not None and config.resends
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageRequest:
     """One request. `user` is as his repository has him now."""
 
-    parts: PortalContext
-    request: Request
+    context: PortalContext
+    http: Request
     session: Session
     user: User
     language: str
@@ -115,30 +115,30 @@ class PageRequest:
     def page(self, name: str, /, *cookies: Cookie, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
         """Return a page for him."""
         values |= {"visitor": self.user.name, "helper": self.helper}
-        values.setdefault("csrf", self.parts.forms.token(self.session.token))
-        return self.parts.pages.page(name, self.language, *cookies, status=status, **values)
+        values.setdefault("csrf", self.context.forms.token(self.session.token))
+        return self.context.pages.page(name, self.language, *cookies, status=status, **values)
 
     def tell(self, name: str, **fields: object) -> None:
         """Write a record of what he did."""
-        self.parts.record(name, client=self.parts.client, caller=self.request.source, **fields)
+        self.context.record(name, client=self.context.client, caller=self.http.source, **fields)
 
     async def noticed(self, user: User, what: What, *, by: By, method: str) -> str:
         """Write the notice of a change that is about to be made; return what takes it back."""
-        kind, place = self.parts.people.means[method].type, written(self.request.caller) if by is By.USER else ""
-        return await self.parts.notices.add(user, what, by=by, method=method, type=kind, place=place)
+        kind, place = self.context.users.methods[method].type, written(self.http.caller) if by is By.USER else ""
+        return await self.context.notices.add(user, what, by=by, method=method, type=kind, place=place)
 
     def sealed(self, kind: str, seconds: float, **known: object) -> str:
         """Seal what a page of his knows."""
-        return self.parts.forms.sealed(kind, self.session.token, seconds, **known)
+        return self.context.forms.sealed(kind, self.session.token, seconds, **known)
 
     def opened(self, kind: str) -> dict[str, Any] | None:
         """Return what the form's page knew."""
-        return self.parts.forms.opened(kind, self.session.token, self.request.form.get("state", ""))
+        return self.context.forms.opened(kind, self.session.token, self.http.form.get("state", ""))
 
     async def rows(self, user: User) -> list[str]:
         """Say how a user stands in each row of failures that has any. Unavailable."""
-        now, wall, found = self.parts.store.now(), time.time(), []
-        for each in await self.parts.engine.lockout.standings(user):
+        now, wall, found = self.context.store.now(), time.time(), []
+        for each in await self.context.engine.lockout.standings(user):
             since = _minute(wall - (now - each.since))
             said = self.say(f"row_{each.kind.name.lower()}", count=each.count, since=since)
             if each.until == math.inf:
@@ -150,7 +150,7 @@ class PageRequest:
 
     async def past(self, key: str) -> list[dict[str, object]]:
         """Return the last logins of the user of this key, as a template shows them."""
-        return [_shown(each) for each in await last_logins(self.parts.store, key)]
+        return [_shown(each) for each in await last_logins(self.context.store, key)]
 
 
 def _minute(wall: float) -> str:

@@ -75,10 +75,10 @@ class Granted:
         return asdict(self)
 
 
-async def used_up(visit: PageRequest, granted: Granted) -> Response | None:
+async def used_up(request: PageRequest, granted: Granted) -> Response | None:
     """Use a leave up; return the page that says why it is good no longer, or None."""
-    if not await visit.parts.forms.first({"once": granted.once, "until": granted.until}):
-        return await home(visit, HTTPStatus.CONFLICT, trouble=visit.say("form_used"))
-    if await visit.parts.people.held(visit.user) != granted.held:
-        return await home(visit, HTTPStatus.CONFLICT, trouble=visit.say("raced"))
+    if not await request.context.forms.first({"once": granted.once, "until": granted.until}):
+        return await home(request, HTTPStatus.CONFLICT, trouble=request.say("form_used"))
+    if await request.context.users.held(request.user) != granted.held:
+        return await home(request, HTTPStatus.CONFLICT, trouble=request.say("raced"))
     return None

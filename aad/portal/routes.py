@@ -23,20 +23,20 @@ _SAID = {
 }
 
 
-def routes(parts: PortalContext, randomness: Callable[[int], bytes]) -> Iterator[Route]:
+def routes(context: PortalContext, randomness: Callable[[int], bytes]) -> Iterator[Route]:
     """Yield every route. `randomness(n)` gives n random octets."""
-    door = Access(parts)
+    access = Access(context)
     yield from pages.routes()
-    yield from SignIn(parts, door, randomness).routes()
+    yield from SignIn(context, access, randomness).routes()
     for room in (account, enrol):
-        yield from room.routes(door)
-    if parts.helpers:
-        yield from helpdesk.routes(door)
+        yield from room.routes(access)
+    if context.helpers:
+        yield from helpdesk.routes(access)
 
 
-def shown(parts: PortalContext, request: Request, problem: ProblemError) -> Response:
+def shown(context: PortalContext, request: Request, problem: ProblemError) -> Response:
     """Return the page of a problem."""
-    language = parts.language_of(request)
+    language = context.language_of(request)
     what = saying(language)(_SAID.get(problem.sort, "form_stale"))
-    page = parts.pages.page("message", language, status=problem.sort.status, what=what, narrow=True)
+    page = context.pages.page("message", language, status=problem.sort.status, what=what, narrow=True)
     return Response(status=page.status, body=page.body, headers=(*page.headers, *problem.headers))

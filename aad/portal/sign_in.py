@@ -29,10 +29,10 @@ _KIND = "sign in"
 class SignIn:
     """The pages before a session, and after it."""
 
-    def __init__(self, parts: PortalContext, door: Access, randomness: Callable[[int], bytes]) -> None:
+    def __init__(self, context: PortalContext, access: Access, randomness: Callable[[int], bytes]) -> None:
         """Keep what it gets. `randomness(n)` gives n random octets."""
-        self._parts = parts
-        self._door = door
+        self._context = context
+        self._access = access
         self._randomness = randomness
 
     def routes(self) -> list[Route]:
@@ -41,31 +41,33 @@ class SignIn:
             Route("GET", "/sign-in", self._show),
             Route("POST", "/sign-in", self._begin),
             Route("POST", "/sign-in/code", self._answer),
-            Route("POST", "/sign-out", self._door.inside(self._out)),
+            Route("POST", "/sign-out", self._access.inside(self._out)),
         ]
 
     async def _show(self, request: Request) -> Response:
         again = request.query.get("again") == "1"
         try:
-            visit = await self._door.visit(request)
+            page_request = await self._access.page_request(request)
         except Unavailable:
             raise ProblemError(problems.UNAVAILABLE, headers=again_in(2)) from None
-        if visit and not again:
+        if page_request and not again:
             return elsewhere("/")
-        return self._page(request, again=again and visit is not None, name=visit.user.name if visit else "")
+        return self._page(
+            request, again=again and page_request is not None, name=page_request.user.name if page_request else ""
+        )
 
     async def _begin(self, request: Request) -> Response:
-        say, form = saying(self._parts.language_of(request)), request.form
-        if not self._parts.forms.ours(_visitor(request), form):
+        say, form = saying(self._context.language_of(request)), request.form
+        if not self._context.forms.ours(_visitor(request), form):
             return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=say("form_stale"))
         name, password = form.get("name", "").strip(), form.get("password", "")
-        typed = {"name": name, "password": password or not self._parts.password}
+        typed = {"name": name, "password": password or not self._context.password}
         mistakes = {key: say(f"{key}_missing") for key, given in typed.items() if not given}
         if mistakes:
             return self._page(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, mistakes=mistakes, name=name)
-        asking = self._parts.asking(request)
+        asking = self._context.asking(request)
         try:
-            told = await self._parts.front.begin(asking, name, Secret(password), request.received)
+            told = await self._context.front.begin(asking, name, Secret(password), request.received)
         except TooManyFailuresError as error:
             trouble = say("slowed", seconds=error.seconds)
             page = self._page(request, status=error.sort.status, trouble=trouble, name=name)
@@ -73,21 +75,21 @@ class SignIn:
         return await self._told(request, name, told)
 
     async def _answer(self, request: Request) -> Response:
-        say, form, visitor = saying(self._parts.language_of(request)), request.form, _visitor(request)
-        if not self._parts.forms.ours(visitor, form):
+        say, form, visitor = saying(self._context.language_of(request)), request.form, _visitor(request)
+        if not self._context.forms.ours(visitor, form):
             return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=say("form_stale"))
-        known = self._parts.forms.opened(_KIND, visitor, form.get("state", ""))
+        known = self._context.forms.opened(_KIND, visitor, form.get("state", ""))
         if known is None:
             return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=say("too_late"))
         again, typed = form.get("again") == "1", form.get("code", "")
-        if self._parts.entry(known["method"], say)["type"] != "password":
+        if self._context.entry(known["method"], say)["type"] != "password":
             typed = typed.strip()
         if not typed and not again:
             mistakes = {"code": say("code_missing")}
             return self._code(request, known["method"], known["prompt"], form["state"], mistakes=mistakes)
         ticket, answer = base64.b64decode(known["ticket"]), Secret("" if again else typed)
-        asking = self._parts.asking(request)
-        told = await self._parts.front.answer(asking, known["name"], ticket, answer, request.received)
+        asking = self._context.asking(request)
+        told = await self._context.front.answer(asking, known["name"], ticket, answer, request.received)
         if isinstance(told, Asked) and told.method == known["method"] and not again:
             wrong = {"code": say("code_wrong")}  # the page says so in its own words, so the question stays as it was
             return self._asked(request, known["name"], replace(told, prompt=known["prompt"]), mistakes=wrong)
@@ -95,38 +97,38 @@ class SignIn:
 
     async def _told(self, request: Request, name: str, told: Told, notice: str = "") -> Response:
         """Return what follows what the engine told."""
-        say = saying(self._parts.language_of(request))
+        say = saying(self._context.language_of(request))
         if isinstance(told, Accepted):
             return await self._open(request, told)
         if isinstance(told, Asked):
             return self._asked(request, name, told, notice=notice)
         # The same for everybody, but for what the event tells who has proved who he is.
-        more = told.words.removeprefix(self._parts.front.reject_message).strip()
+        more = told.words.removeprefix(self._context.front.reject_message).strip()
         trouble = f"{say('failed')} {more}".strip()
         return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=trouble, name=name)
 
     def _asked(self, request: Request, name: str, asked: Asked, **values: object) -> Response:
         known = {"ticket": base64.b64encode(asked.ticket).decode(), "method": asked.method, "prompt": asked.prompt}
         seconds = asked.seconds + ANSWERING
-        state = self._parts.forms.sealed(_KIND, _visitor(request), seconds, name=name, **known)
+        state = self._context.forms.sealed(_KIND, _visitor(request), seconds, name=name, **known)
         return self._code(request, asked.method, asked.prompt, state, **values)
 
     async def _open(self, request: Request, accepted: Accepted) -> Response:
         """Open a session, always a new one, in the place of any that this browser had."""
-        sessions = self._parts.sessions
+        sessions = self._context.sessions
         try:
             await sessions.end(request.cookies.get(COOKIE, ""))
             user, methods = accepted.login.user, accepted.login.chain.methods
-            before = await self._parts.people.held(user)
-            session = await sessions.open(user, second=not self._parts.second.isdisjoint(methods), before=before)
+            before = await self._context.users.held(user)
+            session = await sessions.open(user, second=not self._context.second.isdisjoint(methods), before=before)
         except Unavailable as error:
-            self._parts.engine.outages.down(error)
+            self._context.engine.outages.down(error)
             raise ProblemError(problems.UNAVAILABLE, headers=again_in(2)) from None
         return elsewhere("/", Cookie(name=COOKIE, value=session.token), Cookie(name=VISITOR, value="", seconds=0))
 
-    async def _out(self, visit: PageRequest) -> Response:
-        await self._parts.sessions.end(visit.session.token)
-        visit.tell("portal.left", user=visit.user.name)
+    async def _out(self, page_request: PageRequest) -> Response:
+        await self._context.sessions.end(page_request.session.token)
+        page_request.tell("portal.left", user=page_request.user.name)
         return elsewhere("/sign-in", Cookie(name=COOKIE, value="", seconds=0))
 
     def _page(self, request: Request, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
@@ -135,13 +137,15 @@ class SignIn:
         if not visitor:
             visitor = base64.urlsafe_b64encode(self._randomness(24)).decode()
             cookies.append(Cookie(name=VISITOR, value=visitor))
-        values |= {"csrf": self._parts.forms.token(visitor), "narrow": True}
-        return self._parts.pages.page("sign_in", self._parts.language_of(request), *cookies, status=status, **values)
+        values |= {"csrf": self._context.forms.token(visitor), "narrow": True}
+        return self._context.pages.page(
+            "sign_in", self._context.language_of(request), *cookies, status=status, **values
+        )
 
     def _code(self, request: Request, method: str, prompt: str, state: str, **values: object) -> Response:
-        language = self._parts.language_of(request)
+        language = self._context.language_of(request)
         say = saying(language)
-        values |= self._parts.entry(method, say)
+        values |= self._context.entry(method, say)
         values |= {
             "action": "/sign-in/code",
             "away": "/sign-in",
@@ -149,10 +153,10 @@ class SignIn:
             "lead": "",
             "note": "",
         }
-        values |= {"csrf": self._parts.forms.token(_visitor(request)), "narrow": True}
-        values |= {"prompt": prompt, "resend": self._parts.resends(method), "state": state}
+        values |= {"csrf": self._context.forms.token(_visitor(request)), "narrow": True}
+        values |= {"prompt": prompt, "resend": self._context.resends(method), "state": state}
         status = HTTPStatus.UNPROCESSABLE_ENTITY if values.get("mistakes") else HTTPStatus.OK
-        return self._parts.pages.page("code", language, status=status, **values)
+        return self._context.pages.page("code", language, status=status, **values)
 
 
 def _visitor(request: Request) -> str:

@@ -53,21 +53,21 @@ class MethodStatus:
 class UserStatus:
     """Finds users, and says how they stand. Unavailable: a directory or the store is out of order."""
 
-    def __init__(self, repositories: Mapping[str, Repository], event: Event, means: Sequence[MethodConfig]) -> None:
+    def __init__(self, repositories: Mapping[str, Repository], event: Event, methods: Sequence[MethodConfig]) -> None:
         """Look where `event` does."""
         self._repositories = repositories
         self._event = event
-        self.means = {each.name: each for each in means}
+        self.methods = {each.name: each for each in methods}
 
     async def find(self, typed: str) -> User | None:
         """Return the user of a name as it is typed to sign in. AmbiguousUser: two or more have it."""
         named = self._event.named(typed)
         for place in [named.repository] if named.repository else self._event.repositories:
-            if (user := await self.again(named.name, place)) is not None:
+            if (user := await self.current(named.name, place)) is not None:
                 return user
         return None
 
-    async def again(self, name: str, repository: str) -> User | None:
+    async def current(self, name: str, repository: str) -> User | None:
         """Return a user that was found before, as he is now. AmbiguousUser."""
         if repository not in self._repositories:
             return None
@@ -79,43 +79,45 @@ class UserStatus:
         """Return what a user is enrolled with now: method -> identity, "" for nothing."""
         return {
             each.name: await each.enrolment.identity(user)
-            for each in self.means.values()
+            for each in self.methods.values()
             if each.enrolment is not None and user.repository in each.tests
         }
 
-    def messenger(self, user: User) -> MethodConfig | None:
+    def sending_method(self, user: User) -> MethodConfig | None:
         """Return the first method that can send a user a code; None: there is none, or no address for it."""
-        for means in self.means.values():
-            if means.sender is not None and user.repository in means.tests:
-                return means if first_address(means.sender, user, means.attribute) else None
+        for method in self.methods.values():
+            if method.sender is not None and user.repository in method.tests:
+                return method if first_address(method.sender, user, method.attribute) else None
         return None
 
     def label(self, name: str, say: Say) -> str:
         """Say what a method is called."""
-        means = self.means[name]
-        key = f"type_{means.type}"
-        known = means.type in (*DIGITS, "recovery_codes")
-        alone = sum(each.type == means.type for each in self.means.values()) == 1
+        method = self.methods[name]
+        key = f"type_{method.type}"
+        known = method.type in (*DIGITS, "recovery_codes")
+        alone = sum(each.type == method.type for each in self.methods.values()) == 1
         if not known:
             return name
-        return say(key) if alone or name == means.type else f"{say(key)} ({name})"
+        return say(key) if alone or name == method.type else f"{say(key)} ({name})"
 
-    async def ways(self, user: User, say: Say) -> list[MethodStatus]:
+    async def statuses(self, user: User, say: Say) -> list[MethodStatus]:
         """Return the methods there are, as this user sees them."""
-        return [await self._way(means, user, say) for means in self.means.values() if user.repository in means.tests]
+        return [
+            await self._status(method, user, say) for method in self.methods.values() if user.repository in method.tests
+        ]
 
-    async def _way(self, means: MethodConfig, user: User, say: Say) -> MethodStatus:
+    async def _status(self, method: MethodConfig, user: User, say: Say) -> MethodStatus:
         standing, ready, testable, resettable = "", True, True, False
-        if means.enrolment is not None:
-            standing, ready, resettable = await _enrolled(means.enrolment, user, say)
+        if method.enrolment is not None:
+            standing, ready, resettable = await _enrolled(method.enrolment, user, say)
             testable = ready
-        elif means.sender is not None:
-            address = first_address(means.sender, user, means.attribute)
+        elif method.sender is not None:
+            address = first_address(method.sender, user, method.attribute)
             standing = say("sent_to", address=address) if address else say("no_address")
             testable = bool(address)
         known: dict[str, Any] = {"ready": ready, "testable": testable, "resettable": resettable}
         return MethodStatus(
-            name=means.name, type=means.type, label=self.label(means.name, say), standing=standing, **known
+            name=method.name, type=method.type, label=self.label(method.name, say), standing=standing, **known
         )
 
 

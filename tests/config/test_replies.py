@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aad.config.replies import asked_for
-from aad.daemon.daemon import granting
+from aad.daemon.assembly import granting
 from aad.daemon.radius_clients import clients
 from aad.radius.protocol.user_address import UserAddressAttribute
 from tests.config.test_load import SMALLEST, faults, loaded

@@ -177,8 +177,8 @@ def far() -> Iterator[Host]:
 async def serving(far: Host, tmp_path: Path) -> AsyncIterator[tuple[Server, int]]:
     made = Authority(tmp_path / "ca").certificate()
     tls = certificate.context(made.cert_file.read_bytes(), Secret(made.key_file.read_bytes()))
-    site = Router([], lambda _name, /, **_fields: None)
-    server = Server(Setup(site=site, tls=tls, trusted=Networks(()), connections=64))
+    router = Router([], lambda _name, /, **_fields: None)
+    server = Server(Setup(router=router, tls=tls, trusted=Networks(()), connections=64))
     with far.inside():
         listening = socket.create_server(("::", 0), family=socket.AF_INET6)
     listening.setblocking(False)

@@ -7,8 +7,8 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -33,18 +33,26 @@ async def broken() -> Response:
 
 
 class Asked:
-    """A front on a unix socket, and whoever asks it."""
+    """A server on a unix socket, and a client of it."""
 
     def __init__(self, folder: Path, patience: float = 5.0) -> None:
-        self.place = ListenAddress(path=str(folder / "metrics.sock"))
+        self.address = ListenAddress(path=str(folder / "metrics.sock"))
         self.records = Kept()
-        self.front = HttpServer(self.place, {"/metrics": said, "/broken": broken}, self.records, patience=patience)
+        self.server = HttpServer(self.address, {"/metrics": said, "/broken": broken}, self.records, patience=patience)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        await self.server.listen()
+        try:
+            yield
+        finally:
+            await self.server.close()
 
     async def open(self) -> Stream:
-        return await asyncio.open_unix_connection(self.place.path)
+        return await asyncio.open_unix_connection(self.address.path)
 
     async def ask(self, octets: bytes, *, end: bool = False) -> bytes:
-        """Return everything until the front closes."""
+        """Return everything until the server closes."""
         reader, writer = await self.open()
         with suppress(ConnectionError):
             writer.write(octets)
@@ -65,7 +73,7 @@ def status(reply: bytes) -> int:
 
 async def test_what_is_asked_rightly_is_answered(tmp_path: Path) -> None:
     asked = Asked(tmp_path)
-    async with asked.front:
+    async with asked.serving():
         reply = await asked.ask(RIGHT)
         head, _, body = reply.partition(b"\r\n\r\n")
         assert status(reply) == 200
@@ -94,7 +102,7 @@ async def test_what_is_asked_rightly_is_answered(tmp_path: Path) -> None:
 )
 async def test_what_is_asked_wrongly_is_refused(tmp_path: Path, octets: bytes, expected: int) -> None:
     asked = Asked(tmp_path)
-    async with asked.front:
+    async with asked.serving():
         assert status(await asked.ask(octets)) == expected
         assert status(await asked.ask(RIGHT)) == 200
     assert not asked.records
@@ -105,7 +113,7 @@ async def test_what_is_asked_wrongly_is_refused(tmp_path: Path, octets: bytes, e
 def test_any_octets_get_an_answer_or_none_and_no_fault(tmp_path: Path, octets: bytes) -> None:
     async def tried() -> None:
         asked = Asked(tmp_path)
-        async with asked.front:
+        async with asked.serving():
             reply = await asked.ask(octets, end=True)
             assert not reply or status(reply) in {400, 404, 405}
             assert status(await asked.ask(RIGHT)) == 200
@@ -116,7 +124,7 @@ def test_any_octets_get_an_answer_or_none_and_no_fault(tmp_path: Path, octets: b
 
 async def test_whoever_is_slow_is_cut_off_and_holds_up_nobody(tmp_path: Path) -> None:
     asked = Asked(tmp_path, patience=0.5)
-    async with asked.front:
+    async with asked.serving():
         reader, writer = await asked.open()
         began = time.monotonic()
 
@@ -142,11 +150,11 @@ async def test_who_takes_no_answer_is_cut_off_too(tmp_path: Path) -> None:
     async def long() -> Response:
         return Response(body=b"x" * 10_000_000)
 
-    asked.front = HttpServer(asked.place, {"/metrics": long}, asked.records, patience=0.3)
-    async with asked.front:
+    asked.server = HttpServer(asked.address, {"/metrics": long}, asked.records, patience=0.3)
+    async with asked.serving():
         reader, writer = await asked.open()
         writer.write(RIGHT)
-        await asyncio.sleep(0.6)  # the front's patience, and more
+        await asyncio.sleep(0.6)  # the server's patience, and more
         taken = 0
         with suppress(ConnectionError):
             while octets := await reader.read(1_000_000):
@@ -157,7 +165,7 @@ async def test_who_takes_no_answer_is_cut_off_too(tmp_path: Path) -> None:
 
 async def test_of_too_many_connections_the_oldest_is_cut_off(tmp_path: Path) -> None:
     asked = Asked(tmp_path)
-    async with asked.front:
+    async with asked.serving():
         idle = [await asked.open() for _ in range(CONNECTIONS)]
         assert status(await asked.ask(RIGHT)) == 200
         with suppress(ConnectionError):
@@ -170,7 +178,7 @@ async def test_of_too_many_connections_the_oldest_is_cut_off(tmp_path: Path) -> 
 
 async def test_a_fault_is_told_and_answered(tmp_path: Path) -> None:
     asked = Asked(tmp_path)
-    async with asked.front:
+    async with asked.serving():
         assert status(await asked.ask(RIGHT.replace(b"/metrics", b"/broken"))) == 500
     ((name, fields),) = asked.records
     assert name == "fault"
@@ -178,35 +186,35 @@ async def test_a_fault_is_told_and_answered(tmp_path: Path) -> None:
 
 
 def test_a_unix_socket_is_for_the_group_and_goes_at_the_end(tmp_path: Path) -> None:
-    place, path = ListenAddress(path=str(tmp_path / "metrics.sock")), tmp_path / "metrics.sock"
+    address, path = ListenAddress(path=str(tmp_path / "metrics.sock")), tmp_path / "metrics.sock"
     for mask in (0, 0o077):
         before = os.umask(mask)
-        with place.bound():
+        with address.bound():
             assert os.umask(before) == mask
             assert stat.S_ISSOCK(path.stat().st_mode)
             assert stat.S_IMODE(path.stat().st_mode) == 0o660
-        place.remove()
+        address.remove()
         assert not path.exists()
 
 
 def test_the_socket_of_another_is_not_removed(tmp_path: Path) -> None:
-    place, path = ListenAddress(path=str(tmp_path / "metrics.sock")), tmp_path / "metrics.sock"
-    place.bound().close()
+    address, path = ListenAddress(path=str(tmp_path / "metrics.sock")), tmp_path / "metrics.sock"
+    address.bound().close()
     path.rename(tmp_path / "moved")
     with socket.socket(socket.AF_UNIX) as another:
         another.bind(str(path))
-        place.remove()
+        address.remove()
         assert path.exists()
 
 
 async def test_a_socket_left_behind_is_taken_over_and_a_live_one_is_not(tmp_path: Path) -> None:
     asked = Asked(tmp_path)
     with socket.socket(socket.AF_UNIX) as crashed:
-        crashed.bind(asked.place.path)
-    async with asked.front:
+        crashed.bind(asked.address.path)
+    async with asked.serving():
         assert status(await asked.ask(RIGHT)) == 200
         with pytest.raises(OSError, match=r"can't listen on .*/metrics.sock for metrics: Address already in use"):
-            Asked(tmp_path).place.bound()
+            Asked(tmp_path).address.bound()
         assert status(await asked.ask(RIGHT)) == 200
 
 
