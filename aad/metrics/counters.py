@@ -1,7 +1,7 @@
-"""Counts the records as they pass, in plain numbers; the only values of a label are those known beforehand. PURE.
+"""Counts records on their way to the log, in plain numbers. Labels have only values known beforehand. PURE.
 
-Engine and fronts write one record for each transition, so whoever counts the records counts the conversation. A record
-costs a microsecond or two here; text is made of them only when somebody looks (`page`).
+Engine and fronts write one record for each transition, so counting the records counts logins, challenges and mails. A
+record costs a microsecond or two here; text is made of them only when a page is asked for (`families`).
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from aad.core.row import Kind
 from aad.ports import Record
 
 OTHER = "other"
-"""Whatever isn't known beforehand: a stranger's words never become a label."""
+"""Stands for all values not known beforehand: a stranger's words never become a label."""
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)  # seconds
 SESSIONS = ("started", "updated", "stopped")
 VERDICTS = ("accepted", "refused", "expired")
 FATES = ("sent", "queued", "deferred", "failed")
 _REASONS = {reason.value: reason.value for reason in Reason}
-_ELSEWHERE = (OTHER, OTHER)
+_UNKNOWN = (OTHER, OTHER)
 _Fields = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
-    """What the configuration in force names. `clients`: client -> its event; `back_ends`: kind and name.
+    """The names in the configuration in force. `clients`: client -> its event; `back_ends`: kind and name.
 
-    `proofs`: what its methods prove, "password" and "code".
+    `proofs`: what its methods prove, of "password" and "code".
     """
 
     clients: Mapping[str, str]
@@ -44,25 +44,25 @@ class Names:
 
 @dataclass(slots=True)
 class Times:
-    """How often something took how long: one count for each bucket, the last one for what took longer."""
+    """A histogram of durations: one count for each of BUCKETS, the last one for what took longer; `total` seconds."""
 
     counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
     total: float = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Count one duration."""
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.total += seconds
 
 
 class Counters:
-    """A `ports.Record` that counts, and passes on."""
+    """A `ports.Record` that counts each record, and passes it on."""
 
     def __init__(self, pass_on: Record) -> None:
-        """Begin at nothing; nobody is known before `follow`."""
+        """Pass records on to `pass_on`. No name is known before `follow`."""
         self._pass_on = pass_on
         self._count: dict[str, Callable[[_Fields], None]] = {}
-        self._places: dict[tuple[object, object], tuple[str, str]] = {}
+        self._client_events: dict[tuple[object, object], tuple[str, str]] = {}
         self._names = Names(clients={}, senders=(), proofs=frozenset(), back_ends=())
         self.logins: Counter[tuple[str, str, str, str]] = Counter()  # outcome, reason, client, event
         self.challenges: Counter[tuple[str, str]] = Counter()  # client, event
@@ -88,18 +88,20 @@ class Counters:
     def follow(self, names: Names) -> None:
         """Take new names. What has been counted stays; what has a fixed set of labels is there from the start, at 0."""
         self._names = names
-        self._places |= {place: place for place in names.clients.items()}  # some logins of the old ones are at work
+        self._client_events |= {
+            pair: pair for pair in names.clients.items()
+        }  # some logins of the old ones are in progress
         # A server's state is kept by its repository, which is new; that of all else outlives a configuration.
         self.up = {each: each[0] == "server" or self.up.get(each, True) for each in names.back_ends}
         self._count = dict(self._counters())
-        for place in names.clients.items():
+        for pair in names.clients.items():
             for outcome in ("started", "accepted", "unavailable"):
-                self.logins[outcome, "", *place] += 0
-            self.challenges[place] += 0
+                self.logins[outcome, "", *pair] += 0
+            self.challenges[pair] += 0
             for row in Kind:
-                self.lockouts[(row, *place)] += 0
+                self.lockouts[(row, *pair)] += 0
             for what in SESSIONS:
-                self.sessions[(what, *place)] += 0
+                self.sessions[(what, *pair)] += 0
         for sender in names.senders:
             for fate in FATES:
                 self.mails[sender, fate] += 0
@@ -111,7 +113,7 @@ class Counters:
             self.times.setdefault(step, Times())
 
     def _counters(self) -> Iterator[tuple[str, Callable[[_Fields], None]]]:
-        """Yield what each kind of record means."""
+        """Yield the name of each record that is counted, and what counts it."""
         yield "login.started", partial(self._login, "started", "")
         yield "login.accepted", partial(self._login, "accepted", "accept")
         yield "login.rejected", self._rejected
@@ -132,25 +134,25 @@ class Counters:
             yield f"{kind}.up", partial(self._back_end, kind, True)
 
     def _login(self, outcome: str, step: str, fields: _Fields) -> None:
-        self.logins[outcome, "", *self._place(fields)] += 1
+        self.logins[outcome, "", *self._client_event(fields)] += 1
         if step:
             self._took(step, fields)
 
     def _rejected(self, fields: _Fields) -> None:
         reason = fields["reason"]
         word = _REASONS.get(reason) or _REASONS.get(reason.partition(":")[0], OTHER)
-        self.logins["rejected", word, *self._place(fields)] += 1
+        self.logins["rejected", word, *self._client_event(fields)] += 1
         self._took("reject", fields)
 
     def _challenge(self, fields: _Fields) -> None:
-        self.challenges[self._place(fields)] += 1
+        self.challenges[self._client_event(fields)] += 1
         self._took("challenge", fields)
 
     def _lockout(self, fields: _Fields) -> None:
-        self.lockouts[(fields.get("row", OTHER), *self._place(fields))] += 1
+        self.lockouts[(fields.get("row", OTHER), *self._client_event(fields))] += 1
 
     def _session(self, what: str, fields: _Fields) -> None:
-        self.sessions[(what, *self._place(fields))] += 1
+        self.sessions[(what, *self._client_event(fields))] += 1
 
     def _fault(self, _fields: _Fields) -> None:
         self.faults += 1
@@ -171,8 +173,8 @@ class Counters:
         if which in self.up:
             self.up[which] = up
 
-    def _place(self, fields: _Fields) -> tuple[str, str]:
-        return self._places.get((fields.get("client"), fields.get("login_event")), _ELSEWHERE)
+    def _client_event(self, fields: _Fields) -> tuple[str, str]:
+        return self._client_events.get((fields.get("client"), fields.get("login_event")), _UNKNOWN)
 
     def _took(self, step: str, fields: _Fields) -> None:
         milliseconds = fields.get("ms")

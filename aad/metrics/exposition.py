@@ -1,7 +1,7 @@
-"""Families of metrics -> the text that Prometheus reads (its exposition format, version 0.0.4). PURE.
+"""Families of metrics -> the text format of Prometheus (exposition format, version 0.0.4). PURE.
 
-By hand: prometheus_client takes five times as long for a line, while no login goes on, its counters cost a login three
-times what `counts` does, and there would be one more package to install. Its parser reads this text in the tests.
+By hand: prometheus_client takes five times as long for a line, during which no login goes on, its counters cost a login
+three times what `counters` does, and it would be one more package to install. In the tests its parser reads this text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Family:
     values: Mapping[Any, Any]  # a tuple of a fixed length is another type to mypy
 
     def lines(self) -> Iterator[str]:
-        """Yield every line; the values are those of the first."""
+        """Yield its lines. The values are those at the first line."""
         yield f"# HELP {self.name} {self.says.translate(_IN_HELP)}\n"
         yield f"# TYPE {self.name} {self.kind}\n"
         for key, value in list(self.values.items()):
@@ -44,14 +44,14 @@ class Family:
 
 @dataclass(frozen=True)
 class Series:
-    """A histogram of one combination of labels: how many there are in each bucket, which add up, and the sum."""
+    """A histogram of one combination of labels: the count of each bucket (written cumulatively), and the sum."""
 
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
     total: float
 
     def lines(self, name: str, labels: str) -> Iterator[str]:
-        """Yield its lines."""
+        """Yield its lines, under the `name` of its family."""
         so_far = 0
         for bound, count in zip((*self.bounds, math.inf), self.counts, strict=True):
             so_far += count
@@ -61,10 +61,10 @@ class Series:
 
 
 @lru_cache(maxsize=10_000)
-def _label(name: str, said: str) -> str:
-    return f'{name}="{said.translate(_IN_LABEL)}"'
+def _label(name: str, value: str) -> str:
+    return f'{name}="{value.translate(_IN_LABEL)}"'
 
 
 def number(value: float) -> str:
-    """Write a number."""
+    """Return a number as the format has it."""
     return "+Inf" if value == math.inf else repr(value + 0)  # a bool is a number too

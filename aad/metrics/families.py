@@ -1,4 +1,4 @@
-"""The counts and the moment -> every family of metrics: their names, which dashboards rely on."""
+"""Counters and gauges -> the families of metrics, with the names that dashboards rely on."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from aad.metrics.gauges import Gauges
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SELF = Path("/proc/self")
-_PLACE = ("client", "event")
+_CLIENT_EVENT = ("client", "event")
 
 
-def families(counts: Counters, moment: Gauges) -> Iterator[Family]:
-    """Yield everything, as it is at one moment."""
+def families(counts: Counters, gauges: Gauges) -> Iterator[Family]:
+    """Yield all families."""
     yield from _conversation(counts)
-    yield from _back_ends(counts, moment)
-    yield from _radius(moment)
-    yield from _daemon(counts, moment)
+    yield from _back_ends(counts, gauges)
+    yield from _radius(gauges)
+    yield from _daemon(counts, gauges)
     yield from _process()
 
 
@@ -40,15 +40,17 @@ def _conversation(counts: Counters) -> Iterator[Family]:
         counts.logins,
         "outcome",
         "reason",
-        *_PLACE,
+        *_CLIENT_EVENT,
     )
-    yield _counter("aad_challenges_total", "Times that a user was asked for a code.", counts.challenges, *_PLACE)
+    yield _counter("aad_challenges_total", "Times that a user was asked for a code.", counts.challenges, *_CLIENT_EVENT)
     yield _counter(
         "aad_answers_total", "What users gave, by what it should prove.", counts.answers, "proves", "verdict"
     )
-    yield _counter("aad_lockouts_total", "Users locked out, by the row of failures.", counts.lockouts, "row", *_PLACE)
     yield _counter(
-        "aad_sessions_total", "Sessions, as NASes account for them (RFC 2866).", counts.sessions, "what", *_PLACE
+        "aad_lockouts_total", "Users locked out, by the row of failures.", counts.lockouts, "row", *_CLIENT_EVENT
+    )
+    yield _counter(
+        "aad_sessions_total", "Sessions, as NASes account for them (RFC 2866).", counts.sessions, "what", *_CLIENT_EVENT
     )
     yield _counter(
         "aad_mails_total",
@@ -66,23 +68,23 @@ def _conversation(counts: Counters) -> Iterator[Family]:
     )
 
 
-def _back_ends(counts: Counters, moment: Gauges) -> Iterator[Family]:
+def _back_ends(counts: Counters, gauges: Gauges) -> Iterator[Family]:
     up = dict(counts.up)
-    if moment.waiting is None:
+    if gauges.waiting is None:
         up["store", "store"] = False
     else:
-        yield _gauge("aad_challenges_waiting", "Logins that wait for an answer.", moment.waiting)
+        yield _gauge("aad_challenges_waiting", "Logins that wait for an answer.", gauges.waiting)
     says = "1: works, 0: out of order, as the last use of it showed."
     yield Family("aad_back_end_up", "gauge", says, ("kind", "name"), up)
-    queued = {(name,): count for name, count in moment.queued.items()}
+    queued = {(name,): count for name, count in gauges.queued.items()}
     yield Family("aad_mails_queued", "gauge", "Mails that wait for a connection of their sender.", ("sender",), queued)
 
 
-def _radius(moment: Gauges) -> Iterator[Family]:
+def _radius(gauges: Gauges) -> Iterator[Family]:
     discarded: Counter[tuple[str, str]] = Counter()
-    for (client, reason), count in moment.discarded.items():
+    for (client, reason), count in gauges.discarded.items():
         discarded[client, brief(reason)] += count
-    yield _gauge("aad_requests_at_work", "Requests that have no reply yet.", moment.at_work)
+    yield _gauge("aad_requests_at_work", "Requests that have no reply yet.", gauges.at_work)
     yield _counter(
         "aad_discarded_requests_total",
         "Requests that got no reply on purpose; no client: from an unknown address.",
@@ -93,17 +95,17 @@ def _radius(moment: Gauges) -> Iterator[Family]:
     yield _counter(
         "aad_duplicates_total",
         "The same octets again: answered with the same reply, or passed over while at work.",
-        {("answered",): moment.answered_again, ("passed over",): moment.passed_over},
+        {("answered",): gauges.answered_again, ("passed over",): gauges.passed_over},
         "fate",
     )
 
 
-def _daemon(counts: Counters, moment: Gauges) -> Iterator[Family]:
-    reloads = moment.reloads
+def _daemon(counts: Counters, gauges: Gauges) -> Iterator[Family]:
+    reloads = gauges.reloads
     yield _counter("aad_faults_total", "Faults of aad itself.", {(): counts.faults})
-    yield _counter("aad_records_dropped_total", "Records of the log that were lost.", {(): moment.records_dropped})
+    yield _counter("aad_records_dropped_total", "Records of the log that were lost.", {(): gauges.records_dropped})
     yield _counter("aad_records_uncounted_total", "Records that nobody can count.", {(): counts.uncounted})
-    yield _gauge("aad_records_queued", "Records that wait to be written.", moment.records_queued)
+    yield _gauge("aad_records_queued", "Records that wait to be written.", gauges.records_queued)
     outcomes = {("loaded",): reloads.loaded, ("refused",): reloads.refused}
     yield _counter("aad_configuration_reloads_total", "Reloads by outcome.", outcomes, "outcome")
     yield _gauge("aad_configuration_last_reload_successful", "0: the last one was refused.", reloads.successful)
@@ -113,7 +115,7 @@ def _daemon(counts: Counters, moment: Gauges) -> Iterator[Family]:
 
 
 def _process() -> Iterator[Family]:
-    """Yield what the process uses, under the names that every dashboard knows.
+    """Yield CPU, memory and files of the process, under the names that every dashboard knows.
 
     All of it out of /proc/self: a unit with ProcSubset=pid hides /proc/stat, where the boot time would be.
     """
@@ -131,12 +133,12 @@ def _process() -> Iterator[Family]:
 
 @cache
 def _began(ticks: int) -> float:
-    """Return when it was so many ticks after the boot. Once: another value would be taken for a restart."""
+    """Return the Unix time of so many ticks after the boot. Cached: another value would be taken for a restart."""
     return round(time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / _TICK, 2)
 
 
 def brief(reason: str) -> str:
-    """Return the first part of a phrase that goes on to explain."""
+    """Return the first part of a reason, up to a colon or comma: what follows may hold a stranger's words."""
     return reason.partition(":")[0].partition(",")[0]
 
 

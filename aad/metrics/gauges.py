@@ -1,4 +1,4 @@
-"""What isn't counted out of records, but asked when somebody looks."""
+"""Gauges: the values that aren't counted out of records, but read when a page of metrics is made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(kw_only=True)
 class Reloads:
-    """How the reloads went. `last`: when the last one was, or the start, in seconds since 1970."""
+    """How the reloads went. `last`: Unix time of the last one, or of the start."""
 
     last: float
     loaded: int = 0
@@ -16,7 +16,7 @@ class Reloads:
     successful: bool = True
 
     def note(self, now: float, *, successful: bool) -> None:
-        """Count one."""
+        """Count a reload at Unix time `now`."""
         self.last, self.successful = now, successful
         if successful:
             self.loaded += 1
@@ -26,7 +26,7 @@ class Reloads:
 
 @dataclass(frozen=True, kw_only=True)
 class Gauges:
-    """How it stands. `waiting` None: the store is out of order; `discarded`: by client and reason, since the start."""
+    """The values now. `waiting` None: the store is down; `discarded`: by client and reason, since the start."""
 
     waiting: int | None
     queued: Mapping[str, int]

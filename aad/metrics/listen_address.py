@@ -1,4 +1,4 @@
-"""Where the metrics are to be had: one TCP address, or a unix socket that a crash may have left behind."""
+"""The listening address of the metrics: TCP, or a unix socket, whose file a crash may have left behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-GROUP_MAY = 0o660  # whoever is in the daemon's group may look
+GROUP_MAY = 0o660  # members of the daemon's group may connect
 
 
 @dataclass
@@ -23,7 +23,7 @@ class ListenAddress:
     _ours: tuple[int, int] | None = field(default=None, init=False)
 
     def of(self, number: int) -> ListenAddress:
-        """Return where the process of this number has its page: the next port, or the path with the number behind."""
+        """Return the address of the process of this number: as many ports further, or the path and the number."""
         if not number:
             return self
         return ListenAddress(
@@ -31,11 +31,11 @@ class ListenAddress:
         )
 
     def __str__(self) -> str:
-        """Write it as an administrator knows it."""
+        """Return it as in messages to administrators."""
         return self.path or f"{self.host} port {self.port}"
 
     def bound(self) -> socket.socket:
-        """Return a socket that is bound, and doesn't listen yet. OSError: it can't be had, and why."""
+        """Return a socket that is bound, and doesn't listen yet. OSError: the address isn't available, and why."""
         family = socket.AF_UNIX if self.path else socket.AF_INET6 if ":" in self.host else socket.AF_INET
         bound = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -60,7 +60,7 @@ class ListenAddress:
     def _bind(self, bound: socket.socket) -> None:
         if left_behind(self.path):
             Path(self.path).unlink()
-        mask = os.umask(0o777 & ~GROUP_MAY)  # nobody may connect before a chmod could say who may
+        mask = os.umask(0o777 & ~GROUP_MAY)  # a chmod later would leave a moment in which others can connect
         try:
             bound.bind(self.path)
         finally:
@@ -69,9 +69,9 @@ class ListenAddress:
 
 
 def left_behind(path: str) -> bool:
-    """Say whether there is a socket that nobody listens on. OSError: somebody does."""
+    """Return whether there is a socket's file that no process listens on. OSError: one does."""
     if not Path(path).exists() or not stat.S_ISSOCK(Path(path).stat().st_mode):
-        return False  # nothing there, or not ours to remove: binding tells
+        return False  # nothing there, or not ours to remove: then bind fails
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.settimeout(1)

@@ -32,7 +32,7 @@ def counting(kept: Kept | None = None) -> Counters:
 
 
 def page(counts: Counters, waiting: int | None = 0, discarded: dict[tuple[str, str], int] | None = None) -> Scrape:
-    moment = Gauges(
+    gauges = Gauges(
         waiting=waiting,
         queued={"mail": 3},
         at_work=1,
@@ -43,7 +43,7 @@ def page(counts: Counters, waiting: int | None = 0, discarded: dict[tuple[str, s
         records_queued=0,
         reloads=Reloads(last=1.0),
     )
-    return Scrape("".join(line for family in families(counts, moment) for line in family.lines()))
+    return Scrape("".join(line for family in families(counts, gauges) for line in family.lines()))
 
 
 def test_every_record_is_passed_on_as_it_is() -> None:
