@@ -1,4 +1,4 @@
-"""The API for websites: a login is begun, and its challenge answered. Each operation stands in one table below."""
+"""The API for websites: POST /v1/logins begins a login, POST /v1/answers answers its challenge."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _ANSWER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """Answers websites. `key`: the installation's; a handle that it sealed for one API key opens for no other."""
+    """The operations. `key`: the installation's; a handle that it sealed for one API key opens for no other."""
 
     front: LoginFront
     keys: Keys
@@ -61,12 +61,12 @@ class Api:
     record: Record
 
     def routes(self) -> Iterator[Route]:
-        """Yield the routes; the document is made of the same tables."""
+        """Yield the routes. The OpenAPI document is made of the same tables as the checks of a body."""
         document = openapi.document(OPERATIONS)
         for operation in OPERATIONS:
             yield Route("POST", operation.path, self._answering(operation))
-        yield Route("GET", "/openapi.json", _says(document), open_to_all=True)
-        yield Route("GET", "/health", _says({"result": "serving"}), open_to_all=True)
+        yield Route("GET", "/openapi.json", _constant(document), open_to_all=True)
+        yield Route("GET", "/health", _constant({"result": "serving"}), open_to_all=True)
 
     def _answering(self, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         work = _WORK[operation.path]
@@ -76,14 +76,16 @@ class Api:
             try:
                 key = self.keys.of(request)
                 body = schemas.checked(request.json, operation.fields)
-                return written(await self._once(operation, request, key, lambda: work(self, request, key, body)))
+                return written(
+                    await self._idempotently(operation, request, key, lambda: work(self, request, key, body))
+                )
             except (ProblemError, OtherMediaTypeError, UnreadableBodyError) as error:
-                self._turned_away(error, request, key)
+                self._record_refusal(error, request, key)
                 raise
 
         return answer
 
-    async def _once(
+    async def _idempotently(
         self, operation: Operation, request: Request, key: Key, work: Callable[[], Awaitable[Document]]
     ) -> Document:
         header = request.headers.get("idempotency-key")
@@ -93,8 +95,8 @@ class Api:
         post = IdempotentPost(key.name, operation.path, key_of(header), request.body, deadline)
         return await self.idempotent_posts.answered(post, work)
 
-    def _turned_away(self, error: Exception, request: Request, key: Key | None) -> None:
-        """Note it, in one record for many: a website that is set up wrongly, or somebody who tries keys."""
+    def _record_refusal(self, error: Exception, request: Request, key: Key | None) -> None:
+        """Record it, many of them at a time: a website may be set up wrongly, or an attacker may be trying keys."""
         if isinstance(error, ProblemError) and error.sort in {problems.UNAVAILABLE, problems.UNDER_WAY}:
             return
         reason = error.sort.title if isinstance(error, ProblemError) else str(error)
@@ -104,29 +106,29 @@ class Api:
         self.discards.discard(reason, time.monotonic(), client=name, source=request.source)
 
     async def login(self, request: Request, key: Key, body: Mapping[str, str]) -> Document:
-        """Begin a login."""
+        """Begin a login; return its result, as the API's document describes it. ProblemError."""
         event = body.get("event", key.events[0])
         if event not in key.events:
             raise ProblemError(problems.OTHER_EVENT)
         asking = _asking(key, event, body)
         told = await self.front.begin(asking, body["name"], Secret(body.get("password", "")), request.received)
-        return self._said(told, key, event, body["name"])
+        return self._result(told, key, event, body["name"])
 
     async def answer(self, request: Request, key: Key, body: Mapping[str, str]) -> Document:
-        """Answer a challenge."""
+        """Answer a challenge; return its result, as the API's document describes it. ProblemError."""
         try:
             octets = base64.urlsafe_b64decode(body["login"].encode("ascii"))
             ticket, event, name = json.loads(sealed_box.opened(self.key, _bound(key), octets).reveal())
-        except ValueError:  # no handle of ours, or another key's: its login goes on waiting for whom it belongs to
+        except ValueError:  # no handle of ours, or another key's, whose login goes on waiting
             who = {"user": "", "client": key.name, "login_event": key.events[0]}
             self.record("login.rejected", reason=Reason.STATE_UNKNOWN, **who)
             return _refused((await self.front.refused(request.received)).words)
         asking = _asking(key, event, body)
         told = await self.front.answer(asking, name, ticket.encode(), Secret(body["answer"]), request.received)
-        return self._said(told, key, event, name)
+        return self._result(told, key, event, name)
 
-    def _said(self, told: Told, key: Key, event: str, name: str) -> Document:
-        """Return what the website reads."""
+    def _result(self, told: Told, key: Key, event: str, name: str) -> Document:
+        """Return a result as the document describes it."""
         if isinstance(told, Accepted):
             user: dict[str, Any] = {"name": told.login.user.name, "repository": told.login.user.repository}
             if key.tell_groups:
@@ -143,7 +145,7 @@ class Api:
         return _refused(told.words)
 
     def _handle(self, asked: Asked, key: Key, event: str, name: str) -> str:
-        # Sealed: what the website passes through a browser shows nobody who logs in, and can't be made into another.
+        # Sealed: a browser that the website passes it through can't see which user logs in, nor make another one of it.
         held = Secret(json.dumps([asked.ticket.decode(), event, name], ensure_ascii=False))
         octets = sealed_box.seal(self.key, _bound(key), held, self.randomness(sealed_box.NONCE_OCTETS))
         return base64.urlsafe_b64encode(octets).decode()
@@ -162,13 +164,13 @@ def _refused(words: str) -> Document:
     return {"result": "refused", "message": words}
 
 
-def _says(document: Mapping[str, Any]) -> Callable[[Request], Awaitable[Response]]:
+def _constant(document: Mapping[str, Any]) -> Callable[[Request], Awaitable[Response]]:
     response = written(document)
 
-    async def say(_request: Request) -> Response:
+    async def answer(_request: Request) -> Response:
         return response
 
-    return say
+    return answer
 
 
 OPERATIONS = (

@@ -1,7 +1,8 @@
-"""Whose address a request comes from: the peer's, or, behind a proxy that is trusted, the one that it says. PURE.
+"""The address of a request's client: the peer's, or the one that a trusted proxy reports in a header. PURE.
 
-X-Forwarded-For and Forwarded (RFC 7239) are lists to which each proxy adds, at the right, whom it heard: so they are
-believed from the right, as far as who speaks is trusted. What a stranger wrote there stands further to the left.
+X-Forwarded-For and Forwarded (RFC 7239) are lists to which each proxy appends the address that it got the request
+from. So they are believed from the right, as far as the proxies are trusted; what a client wrote there itself stands
+further to the left.
 """
 
 from __future__ import annotations
@@ -19,27 +20,27 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 def caller(peer: str, headers: Mapping[str, str], trusted: Networks) -> UserAddress:
-    """Return who asks. `headers`: names in lower case; of one that came several times the lines are joined by ", ".
+    """Return the client's address. `headers`: names in lower case; several lines of one header are joined by ", ".
 
-    The address of a trusted proxy is never who asks: where it says nothing, or nothing that can be read, or the two
-    headers don't say the same, that is unknown.
+    The address of a trusted proxy is never the client's: where a proxy reports nothing, or nothing that can be read, or
+    the two headers differ, the client's is unknown.
     """
     address = literal(peer)
     if address not in trusted:
         return address
     given = [(name, headers[name.lower()]) for name in _READ if name.lower() in headers]
-    said = [_believed(name, _READ[name](text), trusted) for name, text in given]
-    if not said:
+    found = [_believed(name, _READ[name](text), trusted) for name, text in given]
+    if not found:
         return Unknown(f"it sends neither {' nor '.join(_READ)}")
-    if any(other != said[0] for other in said):
-        return Unknown(f"{' and '.join(_READ)} don't say the same", " / ".join(map(str, said)))
-    return said[0]
+    if any(other != found[0] for other in found):
+        return Unknown(f"{' and '.join(_READ)} don't say the same", " / ".join(map(str, found)))
+    return found[0]
 
 
-def _believed(header: str, heard: Iterator[UserAddress], trusted: Networks) -> UserAddress:
+def _believed(header: str, listed: Iterator[UserAddress], trusted: Networks) -> UserAddress:
     """Return the first one, from the right, that isn't a trusted proxy itself."""
     proxy = ""
-    for address in heard:
+    for address in listed:
         if isinstance(address, Unknown):
             return Unknown(f"{header} {address.why}", address.found)
         if address not in trusted:
@@ -49,9 +50,9 @@ def _believed(header: str, heard: Iterator[UserAddress], trusted: Networks) -> U
 
 
 def _forwarded_for(text: str) -> Iterator[UserAddress]:
-    """Read X-Forwarded-For. No standard says what it holds; ports, brackets and quotes are what proxies put there.
+    """Read X-Forwarded-For. No standard defines it; ports, brackets and quotes are what proxies put there.
 
-    An empty member counts: a proxy that has no name for the one it heard may have added it.
+    An empty member counts: a proxy that has no name for its peer may have added it.
     """
     for member in reversed(text.split(",")):
         bare = member.strip(" \t")
@@ -59,7 +60,7 @@ def _forwarded_for(text: str) -> Iterator[UserAddress]:
 
 
 def _forwarded(text: str) -> Iterator[UserAddress]:
-    """Read Forwarded. What isn't well formed is unknown as a whole: it can't be said where in it an element ends."""
+    """Read Forwarded. If it isn't well formed it is unknown as a whole: where an element ends in it can't be told."""
     found: list[str | None] = []
     pairs: dict[str, str] = {}
     at, end = 0, ","

@@ -1,7 +1,7 @@
-"""One connection: requests are read from it, one after another, and responses written. The door of h11.
+"""One HTTP/1.1 connection: requests are read from it one after another, and answered. The only import of h11.
 
-h11 knows what HTTP/1.1 allows; the rest is short enough to be seen as a whole: how long each step may take, how much is
-read. A server that does more for us (uvicorn, starlette) has no bound on the time a head or a body takes.
+h11 knows what HTTP/1.1 allows; here is how long each step may take, and how much is read. Servers that would do more
+for us (uvicorn, starlette) don't limit the time that a head or a body takes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from aad.https.problems import ProblemError
 from aad.https.router import headers as headers_of
 
 HEAD_OCTETS = 16 * 1024
-BODY_OCTETS = 64 * 1024  # whatever `shapes` allows has room, also with every character escaped
-CLOSE = 2.0  # seconds to take leave
+BODY_OCTETS = 64 * 1024  # whatever `schemas` allows has room, also with every character escaped
+CLOSE = 2.0  # seconds until all is sent and TLS is closed
 HEAD, BODY, SEND, IDLE = 5.0, 5.0, 5.0, 15.0  # seconds: for a head, a body, a response; until the next request begins
 LINGER, LINGER_OCTETS = 1.0, 4 * 1024 * 1024  # what is still read of a request that was refused before its end
 _CHUNK = 64 * 1024
@@ -34,17 +34,17 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 class Connection:
-    """One connection. `at_work`: a request is here, and its response not yet sent; `ending`: none shall follow."""
+    """`at_work`: a request was read whole, its response isn't sent yet; `ending`: this request is the last one."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, trusted: Networks) -> None:
-        """Read from and write to a connection whose TLS stands."""
+        """Use a stream whose TLS handshake is done. `trusted`: proxies whose headers name the client."""
         self._reader, self._writer, self._trusted = reader, writer, trusted
         self._peer = str(writer.get_extra_info("peername")[0])
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_OCTETS)
         self.at_work = self.ending = False
 
     async def serve(self, answer: Answer, problem: Callable[[ProblemError], Response]) -> None:
-        """Serve until either side ends. `problem()`: the response to what was no request."""
+        """Serve until either side ends. `problem()`: makes the response to octets that are no request."""
         try:
             patience = HEAD
             while await self._turn(answer, problem, patience) and not self.ending:
@@ -54,10 +54,10 @@ class Connection:
                 self._writer.close()
                 await self._writer.wait_closed()  # until all is sent
         except (OSError, TimeoutError, h11.LocalProtocolError):
-            pass  # it is gone, or reads nothing
+            pass  # the client is gone, or reads nothing
 
     async def _turn(self, answer: Answer, problem: Callable[[ProblemError], Response], patience: float) -> bool:
-        """Answer one request; say whether another one may follow."""
+        """Answer one request; return whether another one may follow."""
         try:
             head = await self._head(patience)
             if head is None:
@@ -139,7 +139,7 @@ class Connection:
         )
 
     async def _refuse(self, response: Response) -> bool:
-        """Say what was wrong with a request that wasn't read to its end, and read on for a moment.
+        """Answer a request that wasn't read to its end, and read on for a moment.
 
         A connection that is closed while its client still writes takes the response with it.
         """
@@ -163,7 +163,7 @@ class Connection:
         await self._write(status, h11.Data(data=octets), h11.EndOfMessage())
 
     async def _write(self, *events: h11.Event) -> None:
-        """Send. TimeoutError: nobody reads it."""
+        """Send. TimeoutError: the client doesn't read."""
         self._writer.write(b"".join(self._http.send(event) or b"" for event in events))
         async with asyncio.timeout(SEND):
             await self._writer.drain()

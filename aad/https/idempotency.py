@@ -1,7 +1,7 @@
-"""A post that is repeated with its Idempotency-Key: done once, answered the same each time, at whichever node.
+"""Idempotency-Key: a post that is repeated is done once, and answered the same each time, at any node.
 
-After draft-ietf-httpapi-idempotency-key-header. What was answered is kept in the store, sealed, for as long as a login
-may wait for its code; who is at work on it has claimed it there (`aad.login.lease`).
+After draft-ietf-httpapi-idempotency-key-header. The answer is kept in the store, sealed, for as long as a login may
+wait for its code; while a request is being worked on, it holds a lease there (`aad.login.lease`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class IdempotentPost:
-    """What is posted: who (`client`) posts what (`body`) where. `deadline`: `time.monotonic()` seconds."""
+    """A post of a `client` with an Idempotency-Key. `deadline`: `time.monotonic()` seconds."""
 
     client: str
     path: str
@@ -42,12 +42,12 @@ class IdempotentPost:
 
     @property
     def owner(self) -> str:
-        """What tells it from all others, as a hash: a key may be long, and says nothing to us."""
+        """Its name in the store: a hash, as keys may be long."""
         return hashlib.sha256(json.dumps([self.client, self.path, self.key]).encode()).hexdigest()
 
 
 def key_of(header: str) -> str:
-    """Return the key in a header, with or without the quotes that the draft wants. ProblemError: it is none."""
+    """Return the key in a header, with or without the quotes that the draft wants. ProblemError: not a valid key."""
     match = _FORM.fullmatch(header)
     if not match:
         raise ProblemError(problems.BAD_IDEMPOTENCY_KEY)
@@ -55,35 +55,35 @@ def key_of(header: str) -> str:
 
 
 class IdempotentPosts:
-    """Remembers what was answered to a post."""
+    """Does each post once, and keeps its answer for repetitions."""
 
     def __init__(self, store: Store, key: Secret, randomness: Callable[[int], bytes], slack: float = 2.0) -> None:
-        """Keep it in `store`, sealed with the installation's key.
+        """Keep answers in `store`, sealed with the installation's key.
 
-        `slack`: seconds that a claim outlives its deadline, for a refusal that leaves late. When a node dies amid its
-        work, nobody else does it before the claim has ended.
+        `slack`: seconds that a lease outlives its deadline, for a refusal that leaves late. When a node dies while it
+        works, no other does the work before the lease has ended.
         """
         self._store, self._key, self._randomness, self._slack = store, key, randomness, slack
 
     async def answered(self, post: IdempotentPost, work: Callable[[], Awaitable[Document]]) -> Document:
-        """Return what `work` answers, or what it answered before. What it raises is kept by nobody: it is tried anew.
+        """Return what `work` answers, or what it answered before. What it raises isn't kept: a repetition tries again.
 
-        ProblemError: another body came with this key; another request is at work on it for too long.
+        ProblemError: another body came with this key; another request with it is in progress for too long.
         """
-        claim = Lease(self._store, post.deadline, kind=KIND, slack=self._slack, always=True)
+        lease = Lease(self._store, post.deadline, kind=KIND, slack=self._slack, always=True)
         try:
-            before = await claim.acquire_or(post.owner, partial(self._kept, post))
+            before = await lease.acquire_or(post.owner, partial(self._kept, post))
             if before is not None:
                 return before
             document = await work()
-            with contextlib.suppress(Unavailable):  # it is done, and said; only a repetition would begin anew
+            with contextlib.suppress(Unavailable):  # it is done, and answered; only a repetition would do it again
                 await self._keep(post, document)
         except LeaseTakenError:
             raise ProblemError(problems.UNDER_WAY, headers=again_in(1)) from None
         except Unavailable:
             raise ProblemError(problems.UNAVAILABLE, headers=again_in(2)) from None
         finally:
-            await claim.end()
+            await lease.end()
         return document
 
     async def _kept(self, post: IdempotentPost) -> Document | None:
@@ -92,7 +92,7 @@ class IdempotentPosts:
             return None
         try:
             kept = json.loads(sealed_box.opened(self._key, _bound(post), found).reveal())
-        except ValueError:  # by another installation: nothing that we could say again
+        except ValueError:  # by another installation: no answer that we could give again
             return None
         if not hmac.compare_digest(kept["body"], _digest(post)):
             raise ProblemError(problems.KEY_REUSED)

@@ -1,7 +1,7 @@
-"""Who may ask: API keys. We hold their SHA-256 only.
+"""API keys: which website a request comes from, by the SHA-256 of its key.
 
-A key is 256 random bits, so nobody finds it from its hash by trying; a slow hash (scrypt) is for what people choose,
-and would be a way to keep us busy here.
+A key is 256 random bits, so it can't be found from its hash by trying. A slow hash (scrypt) is for passwords that
+people choose; here it would only let strangers keep us busy.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _CHALLENGE = (("WWW-Authenticate", 'Bearer realm="aad"'),)
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """One website. `hashes`: of its key, and of the one before; `networks`: who may use it; None: everybody.
+    """One website. `hashes`: of its key, and of the one before; `networks`: from where it may be used; None: anywhere.
 
-    `deadline`: seconds it waits; `events`: those that it may name, the first one if it names none.
+    `deadline`: seconds that the website waits; `events`: those it may name, the first one if it names none.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Keys:
     """All keys, by hash."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        """Take them."""
+        """Index `keys` by hash."""
         # How long a look-up takes tells of hashes, and a hash can't be chosen to be near to another one.
         self._keys = {each: key for key in keys for each in key.hashes}
 
     def of(self, request: Request) -> Key:
-        """Return whose request it is. ProblemError: nobody's; wrong key and wrong address look alike."""
+        """Return the key of a request. ProblemError: no known key, or a wrong address; the two look alike."""
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         key = self._keys.get(hashlib.sha256(credentials.strip().encode()).hexdigest())
         if scheme.lower() != "bearer" or key is None:
@@ -53,13 +53,13 @@ class Keys:
 
 
 class WrongNetworkError(ProblemError):
-    """A good key, from an address that it isn't for; `name`: whose. It isn't said to the sender that the key is good.
+    """A known key, from an address outside its networks; `name`: whose. The sender doesn't learn that it is known.
 
-    `why`: in words for the log, of which there are few.
+    `why`: for the log, one of a few phrases.
     """
 
     def __init__(self, name: str, caller: UserAddress) -> None:
-        """Look like no key at all."""
+        """Answer as if there were no such key."""
         super().__init__(problems.NO_KEY, headers=_CHALLENGE)
         self.name = name
         unknown = f" is unknown ({caller.why})" if isinstance(caller, Unknown) else " isn't in its networks"

@@ -1,4 +1,4 @@
-"""A login as a website or a page asks for it -> the engine -> its reply, a refusal delayed as RADIUS delays it."""
+"""A login for a website or a page: attempt -> engine -> reply, a rejection delayed as RADIUS delays it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ MARGIN = 0.1  # seconds of a deadline that the response needs to get there
 
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """Who asks, and for what. `client`: the API key's name, or the portal's own; `deadline`: seconds it waits.
+    """The client that asks for a login, and the event. `client`: an API key's name, or the portal's own.
 
-    `user_address`: the user's own address, as far as it is known. `counted`: whose turns it takes, as Attempt has it.
+    `deadline`: seconds that the client waits. `user_address`: the user's own address, as far as it is known. `counted`:
+    whose turns it takes, as in Attempt.
     """
 
     client: str
@@ -42,7 +43,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Somebody isn't let in; `words` are all that he may learn."""
+    """A rejection; `words` are all that the user may learn of it."""
 
     words: str
 
@@ -52,11 +53,11 @@ Told = Asked | Accepted | Refusal
 
 @dataclass(kw_only=True)
 class LoginFront:
-    """Translates between HTTPS and the conversation. It decides nothing about who gets in.
+    """Translates between HTTPS and the engine. It decides nothing about which users get in.
 
     `reject_delay`: seconds; `at_work`: new logins of one client at the same time, at most; `random()`: from 0 to 1;
-    `telling`: the events whose users learn why they are refused, once they have proved who they are. `slowing`: of the
-    places that fail, but for those in `never_slowed`; it may outlive the front.
+    `telling`: the events whose users learn why they are rejected, once they have proved who they are. `slowing`: of
+    the sources that fail, except those in `never_slowed`; it may outlive the front.
     """
 
     engine: Engine
@@ -73,12 +74,12 @@ class LoginFront:
     async def begin(self, asking: Asking, name: str, password: Secret, received: float) -> Told:
         """Begin a login. `received`: `time.monotonic()` seconds.
 
-        ProblemError: nobody could tell, too many are at work, or too many from there have failed.
-        An empty password is none at all: who gives none is asked for what his chain begins with, or refused.
+        ProblemError: a back end is down, too many logins are in progress, or too many from this source have failed.
+        An empty password means none was given: the user is asked for what their chain begins with, or rejected.
         """
         source = self._source(asking)
         if source and (seconds := self.slowing.left(source)):
-            await self._late(received)  # a flood of them costs the sender connections that wait
+            await self._late(received)  # so a flood costs its sender connections that wait
             raise TooManyFailuresError(seconds)
         if odd(name):
             self._failed(source, Failed.LOGIN)
@@ -93,7 +94,7 @@ class LoginFront:
         return await self._told(self._attempt(asking, name, answer, received), ticket, received, self._source(asking))
 
     async def refused(self, received: float, words: str = "") -> Refusal:
-        """Return a refusal, no sooner than any other one leaves."""
+        """Return a rejection, after the same delay as any other one."""
         await self._late(received)
         return Refusal(words or self.reject_message)
 
@@ -102,12 +103,12 @@ class LoginFront:
 
     @contextmanager
     def _working(self, whose: str | Source | None, most: int) -> Iterator[None]:
-        """Count a login that is at work for a client, or for one place of it. ProblemError: there are too many."""
+        """Count a login in progress for a client, or for one source of it. ProblemError: there are too many."""
         if whose is None:
             yield
             return
         if self._at_work[whose] >= most:
-            # One flood would make all others wait for the directory; who answers a challenge always passes.
+            # One flood would make all others wait for the directory; answers to challenges always pass.
             raise ProblemError(problems.TOO_MANY_LOGINS, headers=again_in(1))
         self._at_work[whose] += 1
         try:
@@ -118,9 +119,9 @@ class LoginFront:
                 del self._at_work[whose]
 
     def _source(self, asking: Asking) -> Source | None:
-        """Return who is slowed down for what fails; None: nobody, as it can't be told from others who are right."""
-        nobody = isinstance(asking.user_address, Unknown) or asking.user_address in self.never_slowed
-        return None if nobody else Source(asking.client, asking.counted)
+        """Return the source to slow down for failures; None: it is unknown, and shared with users who do no wrong."""
+        unslowed = isinstance(asking.user_address, Unknown) or asking.user_address in self.never_slowed
+        return None if unslowed else Source(asking.client, asking.counted)
 
     def _failed(self, source: Source | None, what: Failed) -> None:
         if source:

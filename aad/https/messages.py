@@ -1,6 +1,6 @@
-"""A request, a response, a route: what pages and API are made of. PURE: what came over the wire is a value here.
+"""Request, Response, Route, Cookie: HTTP as values, for the API and the pages. PURE.
 
-Forms are `application/x-www-form-urlencoded`: nobody uploads files to us, and no parser for that is needed.
+Forms are `application/x-www-form-urlencoded`: no page uploads files, so no parser for that is needed.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _MOST_FIELDS = 50
 
 
 class UnreadableBodyError(ValueError):
-    """The body or query isn't what it should be; says what is wrong, and quotes nothing."""
+    """The body or query can't be decoded; the message says why, and quotes nothing of it."""
 
 
 class OtherMediaTypeError(ValueError):
-    """The body is of another kind than the one that is taken here; says which that is."""
+    """The body has another media type than the one taken here; the message names that one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One request, all of it. `headers`: names in lower case; one that came several times is joined by ", ".
 
-    `caller`: the address it comes from, behind the proxies that are trusted; it may be unknown. `peer`: whose
-    connection it is, that proxy's maybe: for the log alone. `received`: `time.monotonic()` seconds, when its head was
-    there. Headers, query and body aren't printed: there are secrets among them.
+    `caller`: the client's address, behind trusted proxies; it may be unknown. `peer`: the address of the connection,
+    maybe a proxy's: for the log alone. `received`: `time.monotonic()` seconds, when its head was there. Headers, query
+    and body aren't in its repr: there are secrets among them.
     """
 
     method: str
@@ -49,12 +49,12 @@ class Request:
 
     @property
     def source(self) -> str:
-        """Say for the log where it comes from."""
+        """The client's address, for the log."""
         return f"unknown, behind {self.peer}" if isinstance(self.caller, Unknown) else str(self.caller)
 
     @property
     def counted(self) -> str:
-        """The place whose turns it takes; behind a proxy that doesn't say who asks, all of that proxy are one."""
+        """The source whose turns it takes. All requests of a proxy that doesn't name its clients are one source."""
         return place_of(self.caller) or f"behind {self.peer}"
 
     @cached_property
@@ -105,9 +105,9 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Cookie:
-    """A cookie that no script reads, that goes over TLS only and comes from our own pages only.
+    """A cookie that no script reads, sent over TLS only, and with requests from our own pages only.
 
-    A name that begins with "__Host-" is held to that by the browser. `seconds`: until it ends; None: with the browser;
+    The browser enforces that for a name that begins with "__Host-". `seconds`: until it ends; None: with the browser;
     0: now.
     """
 
@@ -123,7 +123,7 @@ class Cookie:
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """What goes back. A header given here goes before the one of this name that every response has (`site`)."""
+    """A response. A header given here replaces the one of this name that every response has (`router.HEADERS`)."""
 
     status: HTTPStatus = HTTPStatus.OK
     body: bytes = field(repr=False, default=b"")
@@ -137,9 +137,9 @@ Answering = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Route:
-    """Who answers a method ("GET", which is HEAD too, or "POST") at a path. What varies goes into query or body.
+    """A path, a method ("GET", which is HEAD too, or "POST") and what answers it. What varies is in query or body.
 
-    `open_to_all`: it makes no difference who asks (a load balancer that looks whether the daemon is alive).
+    `open_to_all`: answered alike for every address, known or not (a load balancer checks whether the daemon is alive).
     """
 
     method: str
@@ -172,7 +172,7 @@ def _fields(text: str, what: str) -> dict[str, str]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Which of two values counts is read differently by different programs: an old way past a check.
+    # Programs differ in which of two values they take: an old way past a check.
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError

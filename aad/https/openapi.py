@@ -34,7 +34,7 @@ _TEXT = {"type": "string"}
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One thing that a website may ask for: a POST of `fields` to `path`. `problems`: those that only it has."""
+    """One operation: a POST of `fields` to `path`. `problems`: those that only it has."""
 
     path: str
     name: str
@@ -44,7 +44,7 @@ class Operation:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The operation as OpenAPI has it."""
+        """The operation as OpenAPI's Operation Object."""
         described = {"application/json": {"schema": schemas.schema(self.fields)}}
         result = {"description": "What became of it.", "content": {JSON: {"schema": _ref("schemas", "Result")}}}
         return {
@@ -59,7 +59,7 @@ class Operation:
 
 
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
-    """Return the document. Its version is that of the API: what stands in it once stays."""
+    """Return the document. Its version is the API's: nothing that was published in it is changed or removed."""
     paths: dict[str, Any] = {each.path: {"post": each.document} for each in operations}
     paths["/openapi.json"] = {"get": _plain("openapi", "This document.", {"type": "object"})}
     serving = _object({"result": {"const": "serving"}})

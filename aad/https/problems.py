@@ -1,4 +1,4 @@
-"""What can go wrong with a request, for whoever sent it (RFC 9457): a Problem is raised. PURE."""
+"""Problem details (RFC 9457): what can go wrong with a request, raised as ProblemError. PURE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KIND = "application/problem+json"
 
 @dataclass(frozen=True)
 class ProblemType:
-    """One sort. `name` stands for ever, for programs; `detail` is for people, and quotes nothing of the request."""
+    """One type. `name` is for programs and never changes; `detail` is for people, and quotes nothing of the request."""
 
     name: str
     status: HTTPStatus
@@ -21,12 +21,12 @@ class ProblemType:
 
     @property
     def title(self) -> str:
-        """The name in words."""
+        """The name in words, RFC 9457's title."""
         return self.name.replace("-", " ")
 
     @property
     def type(self) -> str:
-        """The URI that RFC 9457 wants."""
+        """The URI, RFC 9457's type."""
         return f"urn:aad:problem:{self.name}"
 
 
@@ -79,7 +79,7 @@ class ProblemError(Exception):
         headers: tuple[tuple[str, str], ...] = (),
         errors: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Be of a `sort`; `detail`: more than that says of itself."""
+        """Raise a problem of a type, `sort`; `detail`, if given, replaces that of the type."""
         super().__init__(sort.name)
         self.sort = sort
         self.detail = detail or sort.detail
@@ -88,19 +88,19 @@ class ProblemError(Exception):
 
     @property
     def document(self) -> dict[str, object]:
-        """The problem as RFC 9457 3 has it."""
-        said: dict[str, object] = {"type": self.sort.type, "title": self.sort.title, "detail": self.detail}
-        said["status"] = self.sort.status.value
+        """The members of the JSON object of RFC 9457 3."""
+        members: dict[str, object] = {"type": self.sort.type, "title": self.sort.title, "detail": self.detail}
+        members["status"] = self.sort.status.value
         if self.errors:
-            said["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in self.errors]
-        return said
+            members["errors"] = [{"pointer": pointer, "detail": detail} for pointer, detail in self.errors]
+        return members
 
 
 class TooManyFailuresError(ProblemError):
-    """Logins from one place have failed too often. `seconds`: until another one may begin there."""
+    """Logins from one source have failed too often. `seconds`: until another one may begin there."""
 
     def __init__(self, seconds: int) -> None:
-        """Say when to come again."""
+        """Send Retry-After with it."""
         super().__init__(TOO_MANY_FAILURES, headers=again_in(seconds))
         self.seconds = seconds
 
@@ -112,5 +112,5 @@ def shown(_request: Request | None, problem: ProblemError) -> Response:
 
 
 def again_in(seconds: int) -> tuple[tuple[str, str], ...]:
-    """Return the header that says when to come again."""
+    """Return the header Retry-After."""
     return (("Retry-After", str(seconds)),)

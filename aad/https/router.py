@@ -1,4 +1,4 @@
-"""The routes and what is the same for all of them: problems, headers that keep a browser safe, faults of our own."""
+"""Router: finds the route of a request; adds what all have in common: problems, headers for browsers, faults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""What every response has, unless it says otherwise itself."""
+"""Sent with every response, unless it has a header of that name itself."""
 
 Showing = Callable[[Request | None, ProblemError], Response]
 _SAME = {"HEAD": "GET"}
@@ -34,7 +34,7 @@ _A_DAY = 86400.0  # seconds
 
 
 class Router:
-    """All that can be asked for. Whatever goes wrong, there is a response, and nobody is let in by it."""
+    """All routes. Whatever goes wrong, there is a response, and no user is let in by it."""
 
     def __init__(self, routes: Iterable[Route], record: Record, show: Showing = shown) -> None:
         """Serve `routes`; `show` makes a response of a problem. ValueError: two routes are the same."""
@@ -51,7 +51,7 @@ class Router:
         self._unknown = Seldom(_A_DAY)
 
     async def answer(self, request: Request) -> Response:
-        """Answer one request."""
+        """Return the response to a request, whatever goes wrong."""
         try:
             return await self._answer(request)
         except ProblemError as problem:
@@ -60,27 +60,27 @@ class Router:
             return self.problem(ProblemError(problems.OTHER_KIND, str(error)), request)
         except UnreadableBodyError as error:
             return self.problem(ProblemError(problems.UNREADABLE, str(error)), request)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and nobody is let in
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the server goes on and no user is let in
             self._record("fault", reason=f"{request.method} {request.path}: {raised(error)}")
             return self.problem(ProblemError(problems.FAULT), request)
 
     def problem(self, problem: ProblemError, request: Request | None = None) -> Response:
-        """Return a problem's response; without a request: what came was none."""
+        """Return a problem's response. `request` is None where the octets that came were no request."""
         return self._show(request, problem)
 
     async def _answer(self, request: Request) -> Response:
         route = self._answers.get((request.path, _SAME.get(request.method, request.method)))
         if route is not None:
             if isinstance(request.caller, Unknown) and not route.open_to_all:
-                self._tell(request.peer, request.caller)
+                self._record_unknown(request.peer, request.caller)
             return await route.answer(request)
         if request.path not in self._methods:
             raise ProblemError(problems.NOTHING_HERE)
         allow = ", ".join(sorted(self._methods[request.path]))
         raise ProblemError(problems.OTHER_METHOD, f"This path takes {allow}.", (("Allow", allow),))
 
-    def _tell(self, peer: str, caller: Unknown) -> None:
-        """Say once a day of a proxy, and of each way in which what it says can't be read, that this is so."""
+    def _record_unknown(self, peer: str, caller: Unknown) -> None:
+        """Record, once a day for each proxy and reason, that a proxy's headers don't tell the client's address."""
         more = self._unknown.due((peer, caller.why), time.monotonic())
         if more is not None:
             reason = caller.told + more

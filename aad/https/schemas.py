@@ -1,4 +1,4 @@
-"""What a JSON body may hold: tables by which bodies are checked, and of which the OpenAPI document is made. PURE."""
+"""Field: a member of a JSON body, by which bodies are checked and of which the OpenAPI document is made. PURE."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aad.https.problems import ProblemError
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One text in a body. `least`, `most`: characters; `address`: it is one of IPv4 or IPv6."""
+    """One string in a body. `least`, `most`: characters; `address`: it has to be an address of IPv4 or IPv6."""
 
     name: str
     doc: str
@@ -24,7 +24,7 @@ class Field:
     secret: bool = False
 
     def wrong(self, value: object) -> str:
-        """Say what is wrong with a value, without quoting it; nothing: it is right."""
+        """Return what is wrong with a value, without quoting it; empty: nothing."""
         if not isinstance(value, str):
             return "should be a text"
         if not self.least <= len(value) <= self.most:
@@ -41,15 +41,15 @@ class Field:
     @property
     def schema(self) -> dict[str, Any]:
         """The field as JSON Schema."""
-        said: dict[str, Any] = {"type": "string", "description": self.doc}
+        schema: dict[str, Any] = {"type": "string", "description": self.doc}
         if self.address:
-            return {**said, "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
+            return {**schema, "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
         secret = {"format": "password", "writeOnly": True} if self.secret else {}
-        return {**said, "minLength": self.least, "maxLength": self.most, **secret}
+        return {**schema, "minLength": self.least, "maxLength": self.most, **secret}
 
 
 def schema(fields: Sequence[Field]) -> dict[str, Any]:
-    """Return a body's shape as JSON Schema."""
+    """Return the JSON Schema of a body with these fields."""
     return {
         "type": "object",
         "properties": {field.name: field.schema for field in fields},

@@ -1,4 +1,4 @@
-"""The sockets: whoever connects gets TLS, a bound on what he may hold, and the site that is in force."""
+"""The HTTPS server: accepts connections, does TLS, limits them by address, and lets the router in force answer."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from aad.https.router import Router
 
 HANDSHAKE = 5.0  # seconds for TLS
 PAUSE = 0.2  # seconds, when no more files may be opened
-_GOODBYE = 1.0  # seconds to take leave
+_GOODBYE = 1.0  # seconds to close TLS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a reload exchanges as a whole. `connections`: at the same time, at most."""
+    """Exchanged as a whole by a reload. `connections`: at the same time, at most."""
 
     router: Router
     tls: ssl.SSLContext
@@ -36,21 +36,21 @@ class Server:
     """Serves HTTPS on some listening sockets, in the event loop of the daemon: one task a connection."""
 
     def __init__(self, setup: Setup) -> None:
-        """Serve nobody yet."""
+        """Accept nothing before `listen`."""
         self.setup = setup
         self._accepting: list[asyncio.Task[None]] = []
         self._sockets: Sequence[socket.socket] = []
-        self._lines: dict[asyncio.Task[None], Connection | None] = {}  # the oldest first; None: no TLS yet
+        self._connections: dict[asyncio.Task[None], Connection | None] = {}  # the oldest first; None: no TLS yet
         self._held: Counter[str] = Counter()
         self._at_work: set[asyncio.Task[Response]] = set()
 
     def listen(self, sockets: Sequence[socket.socket]) -> None:
-        """Begin to serve these sockets."""
+        """Begin to serve these sockets, which are bound and non-blocking."""
         self._sockets = sockets
         self._accepting = [asyncio.create_task(self._accept(each), name="https: accept") for each in sockets]
 
     def at_work(self) -> set[asyncio.Task[Response]]:
-        """Return the requests that are at work now."""
+        """Return the requests in progress."""
         return set(self._at_work)
 
     async def drain(self, patience: float) -> None:
@@ -59,24 +59,24 @@ class Server:
             task.cancel()
         for each in self._sockets:
             each.close()
-        for task, line in list(self._lines.items()):
-            if line is not None and line.at_work:
-                line.ending = True
+        for task, connection in list(self._connections.items()):
+            if connection is not None and connection.at_work:
+                connection.ending = True
             else:
                 task.cancel()
-        if self._lines:
-            await asyncio.wait(list(self._lines), timeout=patience)
-        for task in list(self._lines):
+        if self._connections:
+            await asyncio.wait(list(self._connections), timeout=patience)
+        for task in list(self._connections):
             task.cancel()
-        if self._lines:
-            await asyncio.wait(list(self._lines), timeout=_GOODBYE)
+        if self._connections:
+            await asyncio.wait(list(self._connections), timeout=_GOODBYE)
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
                 accepted, peer = await loop.sock_accept(listening)
-            except OSError:  # no more files may be opened, or it was gone before we saw it
+            except OSError:  # no more files may be opened, or the client was gone already
                 await asyncio.sleep(PAUSE)
                 continue
             address = literal(peer[0])
@@ -86,36 +86,36 @@ class Server:
                 continue
             self._held[place] += 1
             task = loop.create_task(self._serve(accepted), name="https: connection")
-            self._lines[task] = None
+            self._connections[task] = None
             task.add_done_callback(partial(self._gone, accepted, place))
-            await asyncio.sleep(0)  # a crowd that connects doesn't keep others from their turn
+            await asyncio.sleep(0)  # many connections at once don't keep logins from their turn
 
     def _gone(self, accepted: socket.socket, place: str, task: asyncio.Task[None]) -> None:
-        """Forget a connection, also one that had to go before it was served."""
-        self._lines.pop(task, None)
+        """Forget a connection, also one that was closed before it was served."""
+        self._connections.pop(task, None)
         self._held[place] -= 1
         if not self._held[place]:
             del self._held[place]
         accepted.close()
 
     def _greedy(self, address: Address, place: str) -> bool:
-        """Say whether so many come from where an address is that others would find no room."""
+        """Return whether so many come from the source of an address that others would find no room."""
         held = self._held.get(place, 0)
         return held >= share(self.setup.connections) and address not in self.setup.trusted
 
     def _room(self) -> bool:
-        """Say whether one more may come. When all places are taken, the oldest that isn't at work has to go."""
-        if len(self._lines) < self.setup.connections:
+        """Return whether there is room for one more. If not, the oldest one without a request in progress is closed."""
+        if len(self._connections) < self.setup.connections:
             return True
-        for task, line in self._lines.items():
-            if line is None or not line.at_work:
-                del self._lines[task]
+        for task, connection in self._connections.items():
+            if connection is None or not connection.at_work:
+                del self._connections[task]
                 task.cancel()
                 return True
         return False
 
     async def _answer(self, request: Request) -> Response:
-        """Let the site that is in force answer, to the end, even if the client is gone: a mail may be on its way."""
+        """Let the router in force answer, to the end, even if the client is gone: a mail may be on its way."""
         task = asyncio.get_running_loop().create_task(self.setup.router.answer(request), name="https: request")
         self._at_work.add(task)
         task.add_done_callback(self._at_work.discard)
@@ -125,7 +125,7 @@ class Server:
         return self.setup.router.problem(problem)
 
     async def _serve(self, accepted: socket.socket) -> None:
-        """Do TLS, and serve what comes."""
+        """Do TLS, and serve the connection."""
         loop, transport = asyncio.get_running_loop(), None
         reader = asyncio.StreamReader(limit=HEAD_OCTETS)
         protocol = asyncio.StreamReaderProtocol(reader)
@@ -138,13 +138,13 @@ class Server:
                 ssl_handshake_timeout=HANDSHAKE,
                 ssl_shutdown_timeout=_GOODBYE,
             )
-            line = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), self.setup.trusted)
+            connection = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), self.setup.trusted)
             me = asyncio.current_task()
-            if me in self._lines:
-                self._lines[me] = line
-            await line.serve(self._answer, self._problem)
+            if me in self._connections:
+                self._connections[me] = connection
+            await connection.serve(self._answer, self._problem)
         except (OSError, asyncio.CancelledError):
-            pass  # no TLS, or none that we speak; or it had to go
+            pass  # no TLS, or none that we speak; or it was closed to make room
         finally:
             if transport is not None:
                 transport.abort()

@@ -1,7 +1,7 @@
-"""Sources of logins that fail are slowed down: they wait, before anything is hashed or asked (`core/penalties.py`).
+"""Slows down sources of failed logins: they wait before anything is hashed or asked (`core/penalties.py`).
 
-Only a place that is known is slowed: where a website doesn't say where its user is, or a proxy doesn't say whom it
-heard, one of them would keep all the others out. They share the turns of one source instead.
+Only a known source is slowed: where a website doesn't report its user's address, or a proxy its client's, one failing
+user would keep all the others out. They share the turns of one source instead.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ A_WHILE, TOLD = 600.0, 100  # seconds, and records in them
 
 
 class Slowing:
-    """Knows which sources fail; it outlives a configuration."""
+    """Remembers which sources fail; it outlives a configuration."""
 
     def __init__(self, record: Record) -> None:
-        """Know none. Records go to `record`, one for each source in a while."""
+        """Write to `record`, once in a while for each source."""
         self._record = record
         self._penalties = Penalties()
         self._seldom = Seldom(A_WHILE, TOLD)
 
     def left(self, source: Source) -> int:
-        """Return in how many seconds a login may begin there again; 0: now."""
+        """Return in how many seconds a login may begin from this source; 0: now."""
         return math.ceil(self._penalties.left(source, time.monotonic()))
 
     def failed(self, source: Source, what: Failed) -> None:
-        """Note a failure."""
+        """Count a failed login, or a challenge that nothing was proved for, against its source."""
         now = time.monotonic()
         if not self._penalties.failed(source, what, now):
             return
