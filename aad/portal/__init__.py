@@ -1,1 +1,1 @@
-"""The portal: users see their methods, test and enrol them; the helpdesk sees why somebody isn't let in, and helps."""
+"""The portal: users see, test and enrol their methods; the helpdesk sees why users aren't let in, and helps."""

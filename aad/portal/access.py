@@ -1,4 +1,4 @@
-"""Who may see a page, and whose form counts: asked here, once, before any page of somebody who is signed in."""
+"""Access control: session, form token, helpdesk and fresh sign-in, checked before every page of a signed-in user."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Showing = Callable[[PageRequest], Awaitable[Response]]
 
 
 class Access:
-    """Lets in who is signed in."""
+    """Checks requests, and lets pages answer those of users who are signed in."""
 
     def __init__(self, context: PortalContext) -> None:
-        """Keep what it gets."""
+        """Check against sessions, forms and users of `context`."""
         self._context = context
 
     def inside(self, show: Showing, *, fresh: bool = False, helper: bool = False) -> Answering:
-        """Answer by `show` whoever is signed in; with `fresh` only of late, with `helper` only one of the helpdesk."""
+        """Let `show` answer users who are signed in; `fresh`: only if recently; `helper`: only the helpdesk."""
 
         async def answer(request: Request) -> Response:
             try:
@@ -52,7 +52,7 @@ class Access:
         return answer
 
     async def page_request(self, request: Request) -> PageRequest | None:
-        """Return who is here, as they are now; None: nobody who is signed in, or whom the repository bars or lacks."""
+        """Return the request with its user, as the repository has them now; None: not signed in, gone, or barred."""
         context = self._context
         session = await context.sessions.find(request.cookies.get(COOKIE, ""))
         if session is None:

@@ -1,4 +1,4 @@
-"""What somebody sees and tests of his own."""
+"""The user's own page: their methods, last logins and lockouts; and the test of a method."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KIND = "test"
 
 
 def routes(access: Access) -> list[Route]:
-    """Return what is answered here."""
+    """Return the routes of the page and the test."""
     return [
         Route("GET", "/", access.inside(_home)),
         Route("POST", "/test", access.inside(_begin)),
@@ -35,18 +35,21 @@ def routes(access: Access) -> list[Route]:
 
 
 async def home(request: PageRequest, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-    """Return his page."""
-    ways, past = await request.context.users.statuses(request.user, request.say), await request.past(request.user.key)
+    """Return the user's page. `values`: what its template shows besides."""
+    methods, past = (
+        await request.context.users.statuses(request.user, request.say),
+        await request.past(request.user.key),
+    )
     rows = await request.rows(request.user)
-    return request.page("home", status=status, page="home", methods=ways, past=past, lockouts=rows, **values)
+    return request.page("home", status=status, page="home", methods=methods, past=past, lockouts=rows, **values)
 
 
 async def asked_alone(
     request: PageRequest, method: MethodConfig, answer: Answer, ticket: bytes | None = None, *, proof: bool = False
 ) -> Reply:
-    """Ask nothing but this method of the user, by the engine, as any login: counted, locked and logged. Unavailable.
+    """Log the user in by this method alone, as any login: counted, locked and logged. Unavailable.
 
-    A challenge of a test is none of a `proof`, nor the other way round.
+    `proof`: before a change, instead of a test. The challenge of one can't be answered as the other.
     """
     attempt = Attempt(
         event=(method.proofs if proof else method.tests)[request.user.repository],
@@ -63,7 +66,7 @@ async def asked_alone(
 
 
 def method_of(request: PageRequest, name: str) -> MethodConfig:
-    """Return a method by the name that a form or a link has. ProblemError: there is none for him."""
+    """Return a method by its name in a form or a link. ProblemError: this user has none of that name."""
     method = request.context.users.methods.get(name)
     if method is None or request.user.repository not in method.tests:
         raise ProblemError(problems.NOTHING_HERE)
@@ -71,12 +74,12 @@ def method_of(request: PageRequest, name: str) -> MethodConfig:
 
 
 async def _home(request: PageRequest) -> Response:
-    said, query = "", request.http.query
+    notice, query = "", request.http.query
     if query.get("said") == "works" and query.get("method") in request.context.users.methods:
-        said = request.say("test_works", method=request.context.users.label(query["method"], request.say))
+        notice = request.say("test_works", method=request.context.users.label(query["method"], request.say))
     elif query.get("said") == "enrolled":
-        said = request.say("enrolled")
-    return await home(request, notice=said)
+        notice = request.say("enrolled")
+    return await home(request, notice=notice)
 
 
 async def _begin(request: PageRequest) -> Response:

@@ -1,4 +1,4 @@
-"""Somebody sets up their app, or makes recovery codes: after a fresh sign-in, and with a proof that it is they."""
+"""Enrolment: users set up an app or make recovery codes, after a fresh sign-in and a proof that it is they."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _APP, _CODES = "app", "codes"
 
 
 def routes(access: Access) -> list[Route]:
-    """Return what is answered here."""
+    """Return the routes of enrolment."""
     return [
         Route("GET", "/enrol", access.inside(_offer, fresh=True)),
         Route("POST", "/enrol", access.inside(_confirm, fresh=True)),
@@ -38,7 +38,7 @@ def routes(access: Access) -> list[Route]:
 
 
 def _target(request: PageRequest, name: str, kind: str) -> tuple[MethodConfig, Enrolment]:
-    """Return a method that users enrol for themselves. ProblemError: this is none."""
+    """Return a method of type `kind` that users enrol for themselves. ProblemError: it isn't one."""
     method = method_of(request, name)
     if method.enrolment is None or method.type != kind:
         raise ProblemError(problems.NOTHING_HERE)
@@ -58,7 +58,7 @@ async def _codes(request: PageRequest) -> Response:
 
 
 async def _prove(request: PageRequest) -> Response:
-    """Go on with what a right code is the leave for."""
+    """Show the change that a right code permits."""
     granted = await proving.answered(request)
     if isinstance(granted, Response):
         return granted
@@ -91,7 +91,7 @@ def _app(request: PageRequest, enrolment: Enrolment, token: OtpToken, granted: G
 
 
 async def _confirm(request: PageRequest) -> Response:
-    """Hold the secret once the app has shown a code of it; every other session of theirs ends."""
+    """Store the secret once the app has shown a code of it; every other session of the user ends."""
     known = request.opened(_APP)
     if known is None:
         return await home(request, HTTPStatus.FORBIDDEN, trouble=request.say("too_late"))
@@ -105,19 +105,19 @@ async def _confirm(request: PageRequest) -> Response:
     if refused := await _changed(request, enrolment, granted, after):
         return refused
     sessions, own = request.context.sessions, {enrolment.name: enrolment.identity_of(after)}
-    session = await sessions.anew(request.session, **own)
+    session = await sessions.replace_all(request.session, **own)
     return elsewhere("/?said=enrolled", Cookie(name=COOKIE, value=session.token))
 
 
 def _batch(request: PageRequest, granted: Granted) -> Response:
-    """Offer to make codes, with leave to."""
+    """Offer to make codes, with the permission sealed in the form."""
     ready = bool(granted.held.get(granted.method))
     state = request.sealed(_CODES, PATIENCE, granted=granted.known())
     return request.page("codes", narrow=True, ready=ready, state=state, codes=())
 
 
 async def _make(request: PageRequest) -> Response:
-    """Make codes, and show them this once: a page that is reloaded makes none."""
+    """Make codes, and show them this once: reloading the page makes none."""
     known = request.opened(_CODES)
     if known is None:
         return await home(request, HTTPStatus.FORBIDDEN, trouble=request.say("too_late"))

@@ -1,4 +1,4 @@
-"""The helpdesk: finds a person, sees why he isn't let in, unlocks and resets. Whatever it does is a record."""
+"""The helpdesk: finds a person, sees why they aren't let in, unlocks and resets. Each action is a record."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from aad.portal.page_request import PageRequest
 from aad.ports import AmbiguousUserError
 
 _KIND, _RESET = "person", "reset"
-_PATIENCE = 3600.0  # seconds that a person's page is good for
+_PATIENCE = 3600.0  # seconds that the forms of a person's page are taken
 
 
 def routes(access: Access) -> list[Route]:
-    """Return what is answered here."""
+    """Return the routes of the helpdesk."""
     return [
         Route("GET", "/helpdesk", access.inside(_ask, helper=True)),
         Route("POST", "/helpdesk", access.inside(_find, helper=True)),
@@ -59,7 +59,7 @@ async def _unlock(request: PageRequest) -> Response:
 
 
 async def _reset(request: PageRequest) -> Response:
-    """Say what a reset does, and ask back."""
+    """Show what a reset does, and ask for confirmation."""
     person = await _known(request)
     method = method_of(request, request.http.form.get("method", ""))
     if method.enrolment is None:
@@ -74,7 +74,7 @@ async def _reset(request: PageRequest) -> Response:
 
 
 async def _reset_now(request: PageRequest) -> Response:
-    """Remove what somebody is enrolled with; whoever is signed in as they isn't any more."""
+    """Remove what a person is enrolled with, and end every session of theirs."""
     person, known = await _known(request, _RESET), request.opened(_RESET) or {}
     method = method_of(request, known["method"])
     if method.enrolment is None:
@@ -83,7 +83,7 @@ async def _reset_now(request: PageRequest) -> Response:
     if not await request.context.forms.first(known):
         return await _person(request, person, notice=request.say("form_used"))
     notice = await request.noticed(person, What.REMOVED, by=By.HELPDESK, method=method.name)
-    # First: were the store to go now, nothing would be offered to reset any more, and whoever is signed in would stay.
+    # First: if the store failed after the removal, no reset would be offered any more, and open sessions would go on.
     await request.context.sessions.end_all(person.repository, person.key)
     if not await method.enrolment.exchange(person, known["held"], None):
         await request.context.notices.take_back(person, notice)
@@ -98,7 +98,7 @@ async def _reset_now(request: PageRequest) -> Response:
 async def _known(request: PageRequest, kind: str = _KIND) -> User:
     """Return the person that the form is about, as they are now.
 
-    ProblemError: the form is too old, or they are gone, or they are somebody whom this helper may not help.
+    ProblemError: the form is too old, the person is gone, or this helper may not help them.
     """
     known = request.opened(kind)
     try:
@@ -114,7 +114,7 @@ async def _known(request: PageRequest, kind: str = _KIND) -> User:
 
 
 async def _undelivered(request: PageRequest, person: User) -> dict[str, object] | None:
-    """Return what the person could not be told by mail, as the template shows it."""
+    """Return the notice that no mail could bring to the person, as the template shows it; None: there is none."""
     notice = await request.context.notices.undelivered(person.repository, person.key)
     if notice is None:
         return None

@@ -1,4 +1,4 @@
-"""What pages are made with, and one request of somebody who is signed in."""
+"""PortalContext, what all pages need, and PageRequest, one request of a user who is signed in."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ DEADLINE = 10.0  # seconds that a browser waits
 
 @dataclass(frozen=True, kw_only=True)
 class PortalContext:
-    """What every page needs. `client`: what the portal is called among the clients; `helpers`: keys of groups.
+    """What every page needs. `client`: the portal's name among the clients; `helpers`: keys of groups.
 
-    `admins`: those of them that help members of `helpers`.
+    `admins`: groups whose members may help members of `helpers` too.
     `password`: whether every chain begins with one. `fresh`: how many seconds after a sign-in something may be enrolled
-    or reset. `second`: methods that prove something beside a password.
+    or reset. `second`: methods that prove something besides a password.
     """
 
     front: LoginFront
@@ -54,17 +54,17 @@ class PortalContext:
     language: str
 
     def may_help(self, user: User, person: User) -> bool:
-        """Say whether a member of the helpdesk may change something for a person; nobody may for themselves.
+        """Return whether a member of the helpdesk may change something for a person; none may for themselves.
 
-        Else whoever finds a helper's open session gets rid of the helper's own second factor, or of a colleague's.
+        Else a thief with a helper's open session could remove the helper's own second factor, or a colleague's.
         """
         if (person.repository, person.key) == (user.repository, user.key):
             return False
-        # A person of whom nobody can tell may be a helper.
+        # None: a person whose groups are unknown may be a helper.
         return person.is_member(self.helpers) is False or user.is_member(self.admins) is True
 
     def asking(self, request: Request) -> Asking:
-        """Return who asks to sign in."""
+        """Return client, event and address of a sign-in."""
         return Asking(
             client=self.client,
             event=self.event,
@@ -74,14 +74,14 @@ class PortalContext:
         )
 
     def language_of(self, request: Request, user: str = "") -> str:
-        """Return the language to answer in. `user`: what the user's repository says."""
+        """Return the language to answer in. `user`: the user's language by their repository, may be empty."""
         return suitable(user, request.headers.get("accept-language", ""), self.language)
 
     def entry(self, method: str, say: Say) -> dict[str, str]:
-        """Return how the answer to a method's question is typed, for a template. `method` empty: a choice."""
+        """Return the input field for the answer to a method, for a template. `method` empty: a choice of methods."""
         config = self.users.methods.get(method)
         if config is None:
-            secret = bool(method)  # a password, or another one's
+            secret = bool(method)  # a password, or the answer of a method that isn't known here
             kind = "current-password" if secret else "off"
             return {
                 "type": "password" if secret else "text",
@@ -91,14 +91,14 @@ class PortalContext:
         return {"type": "text", "kind": "digits" if config.type in DIGITS else "code", "label": say("code")}
 
     def resends(self, method: str) -> bool:
-        """Say whether a method sends its code again to who asks."""
+        """Return whether a method sends its code again on request."""
         config = self.users.methods.get(method)
         return config is not None and config.resends
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageRequest:
-    """One request. `user` is as his repository has him now."""
+    """One request. `http`: as it came; `user`: as their repository has them now; `helper`: of the helpdesk."""
 
     context: PortalContext
     http: Request
@@ -109,43 +109,43 @@ class PageRequest:
 
     @property
     def say(self) -> Say:
-        """What says things in his language."""
+        """The texts of the user's language, by key."""
         return saying(self.language)
 
     def page(self, name: str, /, *cookies: Cookie, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-        """Return a page for him."""
+        """Return a page for the user, of the template `name`."""
         values |= {"visitor": self.user.name, "helper": self.helper}
         values.setdefault("csrf", self.context.forms.token(self.session.token))
         return self.context.pages.page(name, self.language, *cookies, status=status, **values)
 
     def tell(self, name: str, **fields: object) -> None:
-        """Write a record of what he did."""
+        """Write a record of an action of the user's."""
         self.context.record(name, client=self.context.client, caller=self.http.source, **fields)
 
     async def noticed(self, user: User, what: What, *, by: By, method: str) -> str:
-        """Write the notice of a change that is about to be made; return what takes it back."""
+        """Store the notice of a change that is about to be made; return its id for `Notices.take_back`."""
         kind, place = self.context.users.methods[method].type, written(self.http.caller) if by is By.USER else ""
         return await self.context.notices.add(user, what, by=by, method=method, type=kind, place=place)
 
     def sealed(self, kind: str, seconds: float, **known: object) -> str:
-        """Seal what a page of his knows."""
+        """Seal a page's state for this session's forms."""
         return self.context.forms.sealed(kind, self.session.token, seconds, **known)
 
     def opened(self, kind: str) -> dict[str, Any] | None:
-        """Return what the form's page knew."""
+        """Return the state that came back with the form; None: see `Forms.opened`."""
         return self.context.forms.opened(kind, self.session.token, self.http.form.get("state", ""))
 
     async def rows(self, user: User) -> list[str]:
-        """Say how a user stands in each row of failures that has any. Unavailable."""
+        """Return a line for each row of failures that a user has any in. Unavailable."""
         now, wall, found = self.context.store.now(), time.time(), []
         for each in await self.context.engine.lockout.standings(user):
             since = _minute(wall - (now - each.since))
-            said = self.say(f"row_{each.kind.name.lower()}", count=each.count, since=since)
+            text = self.say(f"row_{each.kind.name.lower()}", count=each.count, since=since)
             if each.until == math.inf:
-                said = f"{said} {self.say('row_for_good')}"
+                text = f"{text} {self.say('row_for_good')}"
             elif each.until:
-                said = f"{said} {self.say('row_until', until=_minute(wall + (each.until - now)))}"
-            found.append(said)
+                text = f"{text} {self.say('row_until', until=_minute(wall + (each.until - now)))}"
+            found.append(text)
         return found
 
     async def past(self, key: str) -> list[dict[str, object]]:

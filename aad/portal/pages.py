@@ -1,4 +1,4 @@
-"""Pages, and the stylesheet and picture that belong to them. The door of jinja2; everything is escaped."""
+"""Renders templates to pages, everything escaped; serves stylesheet and picture. The only import of jinja2."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _NONE: dict[str, Any] = {
 
 
 class Pages:
-    """Makes pages of templates."""
+    """Renders templates."""
 
     def __init__(self, brand: str, contact: str) -> None:
-        """Call the portal `brand`; `contact`: whom to ask for help, may be empty."""
+        """`brand`: the portal's name; `contact`: where users get help, may be empty."""
         self._environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(_template), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
         )
@@ -58,7 +58,7 @@ class Pages:
         status: HTTPStatus = HTTPStatus.OK,
         **values: object,
     ) -> Response:
-        """Return the page of a template."""
+        """Return the page of a template, `values` filled in. jinja2's UndefinedError: one is missing."""
         template = self._environment.get_template(f"{name}.html")
         text = template.render(_NONE | values | {"language": language, "say": saying(language)})
         headers = (("Content-Security-Policy", POLICY), ("Content-Language", language))
@@ -66,12 +66,12 @@ class Pages:
 
 
 def drawing(svg: str) -> object:
-    """Return an SVG element of ours as a template may show it, unescaped."""
+    """Return an SVG element as markup, which a template doesn't escape. Only for what we made ourselves."""
     return markupsafe.Markup(svg)  # noqa: S704 - segno made it, of digits and our own words
 
 
 def routes() -> list[Route]:
-    """Return what pages refer to."""
+    """Return the routes of stylesheet and picture."""
 
     def serving(name: str, kind: str) -> Route:
         body = _octets(name)

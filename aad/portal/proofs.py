@@ -1,11 +1,11 @@
-"""What has to be proved before somebody changes what they are enrolled with, and that it was, for one change.
+"""Rules: what a user has to prove before they change what they are enrolled with. Granted: that they did, once.
 
-1. Only what was enrolled before the session began can prove something in it, and nothing that was made in it.
-2. Whoever was enrolled then proves it by a code of that, whatever the sign-in asked for.
-3. Who was enrolled with nothing proves it by a sign-in with a second proof, else by a code sent to the directory's
-   address, else to the helpdesk.
-4. What was enrolled elsewhere since the session began is unknown in it: it needs another sign-in.
-5. What can't be opened is something, and proves nothing.
+1. Only what was enrolled before the session began can prove something in it, nothing that was enrolled in it.
+2. A user who was enrolled then proves it by a code of that, whatever the sign-in asked for.
+3. A user who was enrolled with nothing proves it by a sign-in with a second proof, else by a code sent to the
+   directory's address, else to the helpdesk.
+4. What was enrolled elsewhere since the session began is unknown in it: the user has to sign in again.
+5. What is stored but can't be opened counts as enrolled, and proves nothing.
 6. A proof is good for one change of one method, once, and for what was enrolled when it was given.
 """
 
@@ -27,19 +27,19 @@ _PROVES_NOTHING = {"", FOREIGN, SPENT}
 
 
 class Due(Enum):
-    """What is asked for."""
+    """The proof that is asked for."""
 
     NOTHING = auto()  # the sign-in was proof enough
     CODE = auto()  # of what was enrolled before
     MESSAGE = auto()  # a code sent to the address of the directory
     SIGN_IN = auto()  # another sign-in
-    HELPDESK = auto()  # somebody who knows the user
+    HELPDESK = auto()  # a person who knows the user
 
 
 def due(
     before: Mapping[str, str], own: Mapping[str, str], now: Mapping[str, str], *, second: bool, reached: bool
 ) -> tuple[Due, tuple[str, ...]]:
-    """Return what is asked for, and by which methods it can be proved with a code of what is enrolled.
+    """Return the proof that is asked for, and the methods whose codes are that proof.
 
     `before`, `own`, `now`: method -> identity, at the sign-in, made in this session, and as it is. `second`: the
     sign-in had a second proof; `reached`: a code can be sent to the user.
@@ -63,7 +63,7 @@ def due(
 
 @dataclass(frozen=True)
 class Granted:
-    """Leave to change one method, once. `held`: what was enrolled when it was given."""
+    """Permission to change one method, once. `held`: what was enrolled when it was given."""
 
     method: str
     held: Mapping[str, str]
@@ -71,12 +71,12 @@ class Granted:
     until: float
 
     def known(self) -> dict[str, Any]:
-        """Return what a form keeps of it, sealed."""
+        """Return its fields, for a form to seal."""
         return asdict(self)
 
 
 async def used_up(request: PageRequest, granted: Granted) -> Response | None:
-    """Use a leave up; return the page that says why it is good no longer, or None."""
+    """Use a permission up; return the page that says why it is no longer valid, or None."""
     if not await request.context.forms.first({"once": granted.once, "until": granted.until}):
         return await home(request, HTTPStatus.CONFLICT, trouble=request.say("form_used"))
     if await request.context.users.held(request.user) != granted.held:

@@ -1,4 +1,4 @@
-"""The pages on which somebody proves that it is still they, before they change what they are enrolled with."""
+"""The pages on which a user gives the proof that `proofs` asks for, before a change of their enrolment."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _PROMPTS = {"totp": "prove_app", "recovery_codes": "prove_codes"}
 
 
 async def granted(request: PageRequest, target: MethodConfig) -> Granted | Response:
-    """Return the leave to change `target`, or the page that asks for what is needed first."""
+    """Return the permission to change `target`, or the page that asks for the proof."""
     asked, ways, held = await _due(request)
     if asked is Due.NOTHING:
-        return _granted(request, target.name, held, request.context.forms.once())
+        return _granted(request, target.name, held, request.context.forms.new_id())
     if asked is Due.SIGN_IN:
         return elsewhere("/sign-in?again=1")
-    messenger = request.context.users.sending_method(request.user)
-    if asked is Due.MESSAGE and messenger:
+    sending = request.context.users.sending_method(request.user)
+    if asked is Due.MESSAGE and sending:
         state = request.sealed(_SENDING, PATIENCE, method=target.name)
         return request.page("prove", narrow=True, label=_label(request, target.name), state=state)
     if asked is Due.CODE:
@@ -46,7 +46,7 @@ async def granted(request: PageRequest, target: MethodConfig) -> Granted | Respo
 
 
 async def send(request: PageRequest) -> Response:
-    """Send a code to the user's address, if that is what is asked for."""
+    """Send a code to the user's address, if that is the proof that is asked for."""
     known = request.opened(_SENDING)
     if known is None:
         return await home(request, HTTPStatus.FORBIDDEN, trouble=request.say("too_late"))
@@ -59,7 +59,7 @@ async def send(request: PageRequest) -> Response:
 
 
 async def answered(request: PageRequest) -> Granted | Response:
-    """Return the leave that a right code is, or what is shown instead."""
+    """Return the permission that a right code gives, or the page to show instead."""
     known, form = request.opened(_KIND), request.http.form
     if known is None:
         return await home(request, HTTPStatus.FORBIDDEN, trouble=request.say("too_late"))
@@ -79,9 +79,9 @@ async def answered(request: PageRequest) -> Granted | Response:
 
 
 async def _proved(request: PageRequest, known: dict[str, Any], before: dict[str, str], once: str) -> Granted | Response:
-    """Return the leave, unless something else than a last code was used up meanwhile.
+    """Return the permission, unless enrolment changed meanwhile by more than a last code used up.
 
-    `once`: the same for all that one right code is the answer to: two forms at the same moment join one login.
+    `once`: the permission's id, the same for all forms that one right code answers: two at once join one login.
     """
     held = (await _due(request))[2]
     if held not in (before, before | {known["by"]: SPENT}):
@@ -100,17 +100,17 @@ async def _wrong(request: PageRequest, known: dict[str, Any], reply: Reply) -> R
 
 
 async def _due(request: PageRequest) -> tuple[Due, tuple[str, ...], dict[str, str]]:
-    """Return what is asked for now, the methods that can prove it, and what is held."""
+    """Return the proof that is asked for now, the methods whose codes are that proof, and what is enrolled."""
     users, session = request.context.users, request.session
     held, reached = await users.held(request.user), users.sending_method(request.user) is not None
     return *due(session.before, session.own, held, second=session.second, reached=reached), held
 
 
 async def _still(request: PageRequest, by: str) -> dict[str, str] | None:
-    """Return what is held, if a proof by this method is what is asked for now."""
+    """Return what is enrolled, if a proof by this method is asked for now."""
     asked, ways, held = await _due(request)
-    messenger = request.context.users.sending_method(request.user)
-    sent = asked is Due.MESSAGE and messenger is not None and messenger.name == by
+    sending = request.context.users.sending_method(request.user)
+    sent = asked is Due.MESSAGE and sending is not None and sending.name == by
     return held if sent or by in ways else None
 
 

@@ -1,4 +1,4 @@
-"""All routes of the portal, and how it says that something went wrong."""
+"""All routes of the portal, and the page that shows a problem."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aad.portal.page_request import PortalContext
 from aad.portal.sign_in import SignIn
 from aad.portal.translations import saying
 
-_SAID = {
+_TEXTS = {
     problems.NOTHING_HERE: "missing",
     problems.OTHER_METHOD: "missing",
     problems.UNAVAILABLE: "unavailable",
@@ -35,8 +35,8 @@ def routes(context: PortalContext, randomness: Callable[[int], bytes]) -> Iterat
 
 
 def shown(context: PortalContext, request: Request, problem: ProblemError) -> Response:
-    """Return the page of a problem."""
+    """Return the page that shows a problem, in the language of the request."""
     language = context.language_of(request)
-    what = saying(language)(_SAID.get(problem.sort, "form_stale"))
+    what = saying(language)(_TEXTS.get(problem.sort, "form_stale"))
     page = context.pages.page("message", language, status=problem.sort.status, what=what, narrow=True)
     return Response(status=page.status, body=page.body, headers=(*page.headers, *problem.headers))

@@ -1,12 +1,13 @@
-"""Who is signed in: in the store, under the hash of a random token that only the browser has.
+"""Sessions of the portal, in the store under the hash of a random token that only the browser has.
 
-A session ends by itself, idle or not; when its user signs out; and when what he is enrolled with changes hands. It is
-never made of a token that a browser brings, and signing in always makes a new one.
+A session ends when it is idle, and after its lifetime; when its user signs out; and when what they are enrolled with is
+changed. Its token is never one that a browser brought: signing in always makes a new one.
 
-Who can write to the store can't make one: a session is signed for its token, and so is the mark that all sessions of a
-user share until they are all ended. A session without its mark is none, so removing the mark brings none back.
+Write access to the store isn't enough to make one: a session is signed for its token, and so is the mark that all
+sessions of a user share until they are all ended. A session without its mark isn't valid, so removing the mark brings
+none back.
 
-It carries what its user was enrolled with when it began: only that can prove something in it (`aad.portal.proofs`).
+It holds what its user was enrolled with when it began: only that can prove something in it (`aad.portal.proofs`).
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ COOKIE = "__Host-aad-session"
 KIND, MARKS = "portal session", "portal sessions' mark"
 TOKEN_OCTETS = 32
 RACES = 5
-_NOTED = 30.0  # seconds after which it is written again that a session is in use
+_SEEN_EVERY = 30.0  # seconds after which the time of the last request is written again
 
 
 @dataclass(frozen=True)
 class Session:
-    """One. `began`, `seen`: when its user signed in, and was last here (the store's clock). `mark`: see `end_all`.
+    """One session. `began`, `seen`: its user's sign-in and last request (the store's clock). `mark`: see `end_all`.
 
     `second`: the sign-in had a second proof. Of each method, by `Enrolment.identity`: `before`, what the user was
     enrolled with at the sign-in; `own`, what they were enrolled with since, in this session.
@@ -48,12 +49,12 @@ class Session:
 
     @property
     def key(self) -> str:
-        """Whose it is, as limits and histories count."""
+        """The user's key, by which limits and histories count."""
         return name_key(self.user)
 
 
 class Sessions:
-    """Opens, finds and ends sessions. Unavailable: the store is out of order."""
+    """Opens, finds and ends sessions. Unavailable: the store is down, from every method."""
 
     def __init__(
         self, store: Store, signer: Signer, randomness: Callable[[int], bytes], *, idle: float, lifetime: float
@@ -66,21 +67,21 @@ class Sessions:
         self._lifetime = lifetime
 
     async def open(self, user: User, *, second: bool = False, before: Mapping[str, str] | None = None) -> Session:
-        """Open a session of a user who has just signed in. `second`, `before`: as in Session."""
+        """Open a session for a user who has just signed in. `second`, `before`: as in Session."""
         now = self._store.now()
         session = Session(user.name, user.repository, now, now, "", second, dict(before or {}))
         return await self._opened(session, user.key)
 
-    async def anew(self, session: Session, **own: str) -> Session:
+    async def replace_all(self, session: Session, **own: str) -> Session:
         """End all sessions of a user, and go on with this one under another token; `own`: see `enrolled`.
 
-        What could prove something in it is the same as before.
+        What can prove something in it stays the same.
         """
         await self.end_all(session.repository, session.key)
         return await self._opened(replace(session, seen=self._store.now(), own={**session.own, **own}), session.key)
 
     async def enrolled(self, session: Session, **own: str) -> None:
-        """Note what its user was enrolled with in this session: method -> identity."""
+        """Add what its user was enrolled with in this session: method -> identity."""
         for _ in range(RACES):
             kept = await self._store.get_expiring(KIND, _hash(session.token))
             if kept is None:
@@ -104,20 +105,20 @@ class Sessions:
         return session
 
     async def find(self, token: str) -> Session | None:
-        """Return the session of a token that a browser brought, and note that it is in use."""
+        """Return the session of a token that a browser sent, and mark it as used; None: it isn't valid."""
         if not token or (kept := await self._store.get_expiring(KIND, _hash(token))) is None:
             return None
         content, now = self._signer.verified(KIND, _hash(token), kept), self._store.now()
         if content is None:
             return None
         session = _read(content, token)
-        # A time ahead of us: the machine was started anew, and with it the store's clock.
+        # A time ahead of us: the machine was restarted, and with it the store's clock.
         if session.seen > now or self._until(session) <= now:
             return None
         _, mark = await self._mark(session.repository, session.key)
         if mark is None or session.mark != mark.hex():
             return None
-        if now - session.seen >= min(_NOTED, self._idle / 4):
+        if now - session.seen >= min(_SEEN_EVERY, self._idle / 4):
             session = replace(session, seen=now)
             await self._store.compare_and_set_expiring(
                 KIND, _hash(token), kept, self._written(session), self._until(session)
@@ -133,7 +134,7 @@ class Sessions:
                     return
 
     async def end_all(self, repository: str, key: str) -> None:
-        """End every session of a user: they are of a time that is over."""
+        """End every session of a user, by changing their mark."""
         await self._renew(repository, key, new=True)
 
     def age(self, session: Session) -> float:
@@ -141,13 +142,13 @@ class Sessions:
         return self._store.now() - session.began
 
     async def _marked(self, repository: str, key: str) -> str:
-        """Return the mark of a user's sessions, which now outlives one that begins."""
+        """Return the mark of a user's sessions, kept for as long as one that begins now may last."""
         return (await self._renew(repository, key, new=False)).hex()
 
     async def _renew(self, repository: str, key: str, *, new: bool) -> bytes:
-        """Hold the mark of a user's sessions for as long as they may last; another one, if it shall be `new`.
+        """Keep the mark of a user's sessions for as long as they may last; `new`: exchange it for another one.
 
-        A `new` one where there is none is none: nobody is signed in.
+        Where there is none, `new` makes none: the user isn't signed in.
         """
         until = self._store.now() + self._lifetime
         for _ in range(RACES):
@@ -162,7 +163,7 @@ class Sessions:
         raise Unavailable(what)
 
     async def _mark(self, repository: str, key: str) -> tuple[bytes | None, bytes | None]:
-        """Return the mark of a user's sessions, as it is kept and as it is; None: there is none, or none of ours."""
+        """Return the mark of a user's sessions, signed and without; None: there is none, or none that we signed."""
         name = _name(repository, key)
         kept = await self._store.get_expiring(MARKS, name)
         return kept, None if kept is None else self._signer.verified(MARKS, name, kept)

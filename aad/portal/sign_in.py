@@ -1,4 +1,4 @@
-"""Signing in, by the chain of the portal's event, and out. What a stranger learns here is nothing."""
+"""Signing in, by the chains of the portal's event, and out. A stranger learns nothing about users here."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _KIND = "sign in"
 
 
 class SignIn:
-    """The pages before a session, and after it."""
+    """The pages of signing in, and the end of a session."""
 
     def __init__(self, context: PortalContext, access: Access, randomness: Callable[[int], bytes]) -> None:
-        """Keep what it gets. `randomness(n)` gives n random octets."""
+        """`randomness(n)` gives n random octets, for the tokens of browsers without a session."""
         self._context = context
         self._access = access
         self._randomness = randomness
 
     def routes(self) -> list[Route]:
-        """Return what is answered here."""
+        """Return the routes of signing in and out."""
         return [
             Route("GET", "/sign-in", self._show),
             Route("POST", "/sign-in", self._begin),
@@ -96,13 +96,13 @@ class SignIn:
         return await self._told(request, known["name"], told, notice=say("resent") if again else "")
 
     async def _told(self, request: Request, name: str, told: Told, notice: str = "") -> Response:
-        """Return what follows what the engine told."""
+        """Return the response to what the front told of a login."""
         say = saying(self._context.language_of(request))
         if isinstance(told, Accepted):
             return await self._open(request, told)
         if isinstance(told, Asked):
             return self._asked(request, name, told, notice=notice)
-        # The same for everybody, but for what the event tells who has proved who he is.
+        # The same for everyone, except what the event tells users who have proved who they are.
         more = told.words.removeprefix(self._context.front.reject_message).strip()
         trouble = f"{say('failed')} {more}".strip()
         return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=trouble, name=name)
@@ -114,7 +114,7 @@ class SignIn:
         return self._code(request, asked.method, asked.prompt, state, **values)
 
     async def _open(self, request: Request, accepted: Accepted) -> Response:
-        """Open a session, always a new one, in the place of any that this browser had."""
+        """Open a session, always a new one, in place of any that this browser had."""
         sessions = self._context.sessions
         try:
             await sessions.end(request.cookies.get(COOKIE, ""))
@@ -132,7 +132,7 @@ class SignIn:
         return elsewhere("/sign-in", Cookie(name=COOKIE, value="", seconds=0))
 
     def _page(self, request: Request, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:
-        """Return the form, for this browser alone."""
+        """Return the sign-in form, for this browser alone."""
         visitor, cookies = _visitor(request), list[Cookie]()
         if not visitor:
             visitor = base64.urlsafe_b64encode(self._randomness(24)).decode()
@@ -160,6 +160,6 @@ class SignIn:
 
 
 def _visitor(request: Request) -> str:
-    """Return the token of a browser that has no session yet; empty: it has none of ours."""
+    """Return the token of a browser without a session; empty: it sent none of ours."""
     found = request.cookies.get(VISITOR, "")
     return found if _VISITOR.fullmatch(found) else ""

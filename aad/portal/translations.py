@@ -1,4 +1,4 @@
-"""What a page says, in one language."""
+"""The texts of pages, in the language of the user or their browser."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _WHY = {
 
 
 class Say(Protocol):
-    """Says things in one language."""
+    """Looks up texts of one language."""
 
     def __call__(self, key: str, /, **values: object) -> str:
         """Return the text of a key, its macros filled in. KeyError: there is none."""
 
 
 def saying(language: str) -> Say:
-    """Return what says things in a language."""
-    said = texts.portal(language)
-    return lambda key, /, **values: said[key].format(**values)
+    """Return the look-up of texts in a language."""
+    table = texts.portal(language)
+    return lambda key, /, **values: table[key].format(**values)
 
 
 def suitable(user: str, browser: str, default: str) -> str:
-    """Return the language of a page: the user's, as his repository has it, else his browser's. Both may be empty."""
+    """Return the language of a page: the user's, by their repository, else their browser's. Both may be empty."""
     return lookup(user, texts.LANGUAGES, "") or lookup(browser, texts.LANGUAGES, default)
 
 
 def why(reason: str, say: Say) -> str:
-    """Say why the user's own test failed: he has proved who he is, and may know."""
+    """Return why the user's own test failed: they have proved who they are, and may know."""
     return say(f"why_{_WHY.get(Reason(reason), 'other') if reason in set(Reason) else 'other'}")

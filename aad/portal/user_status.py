@@ -1,4 +1,4 @@
-"""Who somebody is, and how he stands: his methods, whether they are set up, where their messages go."""
+"""Finds users for the pages, and shows their methods: whether each is set up, and where its messages go."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIGITS = ("email_otp", "totp", "hotp")
 class MethodConfig:
     """A method that is configured. `sender`: masks addresses; `attribute`: where they are, as `User.reached_at` has it.
 
-    `enrolment`: users are enrolled for it. `tests`: repository -> the event that asks for nothing but this method;
+    `enrolment`: users are enrolled for it. `tests`: repository -> the event that asks for this method alone;
     `proofs`: the same, before a change of what a user is enrolled with.
     """
 
@@ -39,7 +39,7 @@ class MethodConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class MethodStatus:
-    """A method as its user sees it. `ready`: set up, or with codes left."""
+    """A method as its user sees it. `standing`: a text for them; `ready`: set up, or with codes left."""
 
     name: str
     type: str
@@ -51,24 +51,24 @@ class MethodStatus:
 
 
 class UserStatus:
-    """Finds users, and says how they stand. Unavailable: a directory or the store is out of order."""
+    """Finds users and their methods. Unavailable: a directory or the store is down."""
 
     def __init__(self, repositories: Mapping[str, Repository], event: Event, methods: Sequence[MethodConfig]) -> None:
-        """Look where `event` does."""
+        """Find users in the repositories of `event`."""
         self._repositories = repositories
         self._event = event
         self.methods = {each.name: each for each in methods}
 
-    async def find(self, typed: str) -> User | None:
-        """Return the user of a name as it is typed to sign in. AmbiguousUser: two or more have it."""
-        named = self._event.named(typed)
+    async def find(self, name: str) -> User | None:
+        """Return the user of a name, typed as to sign in. AmbiguousUserError: two or more have it."""
+        named = self._event.named(name)
         for place in [named.repository] if named.repository else self._event.repositories:
             if (user := await self.current(named.name, place)) is not None:
                 return user
         return None
 
     async def current(self, name: str, repository: str) -> User | None:
-        """Return a user that was found before, as he is now. AmbiguousUser."""
+        """Return a user that was found before, as the repository has them now. AmbiguousUserError."""
         if repository not in self._repositories:
             return None
         deadline = time.monotonic() + PATIENCE
@@ -76,7 +76,7 @@ class UserStatus:
         return found.user if found else None
 
     async def held(self, user: User) -> dict[str, str]:
-        """Return what a user is enrolled with now: method -> identity, "" for nothing."""
+        """Return what a user is enrolled with: method -> identity, "" for nothing."""
         return {
             each.name: await each.enrolment.identity(user)
             for each in self.methods.values()
@@ -84,14 +84,14 @@ class UserStatus:
         }
 
     def sending_method(self, user: User) -> MethodConfig | None:
-        """Return the first method that can send a user a code; None: there is none, or no address for it."""
+        """Return the first method that sends codes, if it has an address of the user; else None."""
         for method in self.methods.values():
             if method.sender is not None and user.repository in method.tests:
                 return method if first_address(method.sender, user, method.attribute) else None
         return None
 
     def label(self, name: str, say: Say) -> str:
-        """Say what a method is called."""
+        """Return what users call a method: by its type, and by its name where there are two of a type."""
         method = self.methods[name]
         key = f"type_{method.type}"
         known = method.type in (*DIGITS, "recovery_codes")
@@ -101,7 +101,7 @@ class UserStatus:
         return say(key) if alone or name == method.type else f"{say(key)} ({name})"
 
     async def statuses(self, user: User, say: Say) -> list[MethodStatus]:
-        """Return the methods there are, as this user sees them."""
+        """Return the methods that this user may have, and their standing in each."""
         return [
             await self._status(method, user, say) for method in self.methods.values() if user.repository in method.tests
         ]
@@ -122,7 +122,7 @@ class UserStatus:
 
 
 async def _enrolled(enrolment: Enrolment, user: User, say: Say) -> tuple[str, bool, bool]:
-    """Say how a user stands, whether he can use it, and whether there is anything to reset."""
+    """Return the user's standing as a text, whether they can use it, and whether there is anything to reset."""
     try:
         if enrolment.type == "recovery_codes":
             left = await enrolment.left(user)

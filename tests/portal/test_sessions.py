@@ -90,7 +90,7 @@ async def test_all_of_a_user_are_ended_and_nobody_else_s(store: MemoryStore, ses
     assert await sessions.find(bob.token)
     again = await sessions.open(ALICE, second=True, before={"totp": "a", "codes": ""})
     store.time += 50
-    after = await sessions.anew(again, totp="b")
+    after = await sessions.replace_all(again, totp="b")
     assert await sessions.find(again.token) is None
     found = await sessions.find(after.token)
     assert isinstance(found, Session)
