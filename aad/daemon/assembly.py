@@ -65,7 +65,7 @@ def built(plugin: Plugin, wiring: Wiring, outages: Outages | None = None) -> Any
 
 
 def events(config: Config) -> dict[str, Event]:
-    """Return the events with their chains."""
+    """Return the events with their chains, by name."""
     chains = {
         name: Chain(
             name,
@@ -95,9 +95,9 @@ def events(config: Config) -> dict[str, Event]:
 
 
 def installation_key(config: Config) -> Secret:
-    """Return the installation's key: as configured, or kept beside the store's file, made at the first start (0600).
+    """Return the installation's key: as configured, else kept beside the store's file, made at the first start (0600).
 
-    A store without a file needs a configured one: `aad.config` sees to it.
+    For a store without a file `aad.config` requires a configured one. Unavailable: it can't be read or made.
     """
     if config.key is not None:
         return config.key
@@ -106,7 +106,7 @@ def installation_key(config: Config) -> Secret:
 
 
 def _fit_to_open(config: Config) -> None:
-    """See to it that root has become the owner of the store's folder, and that opening its files can't hang."""
+    """If root, become the owner of the store's folder; check that opening its files can't hang. Unavailable."""
     if config.state_folder is None:
         return
     try:
@@ -122,7 +122,7 @@ def _fit_to_open(config: Config) -> None:
 
 @asynccontextmanager
 async def opened_store(config: Config, outages: Outages | None = None) -> AsyncIterator[Store]:
-    """Open the store; alone, for whoever looks at it beside a running daemon, or with who hears of its `outages`."""
+    """Open the store: with `outages` for the daemon, without for a command beside a running daemon. Unavailable."""
     _fit_to_open(config)
     wiring = Wiring(name="store", key=Secret(b""), outage=outages.noticed if outages else None)
     async with built(config.store, wiring, outages) as store:
@@ -130,7 +130,7 @@ async def opened_store(config: Config, outages: Outages | None = None) -> AsyncI
 
 
 def repositories(config: Config, key: Secret, outages: Outages | None = None) -> dict[str, Repository]:
-    """Make every repository; each reads of a user what replies and methods have use for."""
+    """Make every repository. Each reads those attributes of a user that replies and methods use."""
     read = (name for plugin in config.methods.values() for name in _reads(plugin))
     attributes, deciding = tuple(dict.fromkeys((*asked_for(config.replies), *read))), _deciding_by_state(config)
     return {
@@ -144,12 +144,15 @@ def _reads(method: Plugin) -> tuple[str, ...]:
 
 
 def asks_repository(config: Config, method: str) -> bool:
-    """Say whether a method is a password that the user's repository checks."""
+    """Return whether a method is a password that the user's repository checks."""
     return ports.asks_repository(plugin_registry.plugin_class("methods", config.methods[method].type))
 
 
 def _deciding_by_state(config: Config) -> set[str]:
-    """Return the repositories of which some chain asks no password; and the portal's, which looks at each request."""
+    """Return the repositories that have to read account states, since checking a password doesn't always do it.
+
+    Those with a chain that asks no password; and the portal's, which looks at the account at each request.
+    """
     portal = config.https.portal.event if config.https and config.https.portal else ""
     asking = {name for name, chain in config.chains.items() if any(asks_repository(config, m) for m in chain.methods)}
     return {
@@ -167,7 +170,7 @@ def senders(config: Config, key: Secret, outages: Outages | None = None) -> dict
 
 @dataclass(frozen=True)
 class Lasting:
-    """What outlives a configuration: where records go, what is kept, what is down, and the logins in progress."""
+    """What outlives a configuration: log, store, known outages and the logins in progress."""
 
     record: Record
     store: Store
@@ -270,19 +273,19 @@ def _granter(config: Config) -> Granter:
 
 
 def _decoys_last(config: Config) -> float:
-    """Return for how many seconds a decoy may wait: as long as any method of a chain that decoys stand for."""
+    """Return for how many seconds a decoy may wait: as long as any method of a chain that decoys imitate."""
     chains = (event.chains[0] for event in events(config).values() if event.decoy)
     settings = (config.methods[method].settings for chain in chains for method in chain.methods)
     return max((float(each.period) for each in settings if isinstance(each, LimitsAnswer)), default=0.0)
 
 
 async def _warn_of_wrong_codes(notices: Notices, user: User, place: str) -> None:
-    """Have a user told, once a day at most, that wrong codes came after the right password. Unavailable."""
+    """Store a notice to the user, once a day at most, that wrong codes came after the right password. Unavailable."""
     await notices.add_daily(user, What.WRONG_CODES, place=place)
 
 
 def enrolling(config: Config, store: Store) -> dict[str, Enrolment]:
-    """Make the methods that users are enrolled for, alone, to see who is. Unavailable."""
+    """Make the methods that users are enrolled for, without the rest, to look at enrolments. Unavailable: no key."""
     classes = {name: plugin_registry.plugin_class("methods", plugin.type) for name, plugin in config.methods.items()}
     names = [name for name, cls in classes.items() if issubclass(cls, Enrollable)]
     key = installation_key(config) if names else Secret(b"")
@@ -290,7 +293,7 @@ def enrolling(config: Config, store: Store) -> dict[str, Enrolment]:
 
 
 def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
-    """Return what enrols users for a method."""
+    """Return the Enrolment of one method."""
     wired, randomness = wiring(plugin.name, store, key), Randomness()
     return Enrolment(
         name=plugin.name,
@@ -304,7 +307,7 @@ def enrolment(plugin: Plugin, store: Store, key: Secret) -> Enrolment:
 
 
 def notice_route(assembled: Assembled) -> Route:
-    """Return how notices go: as the first method that sends codes sends them, else by the first sender."""
+    """Return how notices are mailed: like the codes of the first method that sends any, else by the first sender."""
     config, plugins = assembled.config, assembled.plugins
     portal = config.https.portal if config.https else None
     sending = (each.settings for each in config.methods.values() if isinstance(each.settings, ChoosesAddress))
@@ -321,17 +324,17 @@ def notice_route(assembled: Assembled) -> Route:
 
 
 def wiring(name: str, store: Store, key: Secret, **more: Any) -> Wiring:
-    """Return what a method gets; `more`: what only some need."""
+    """Return the wiring of a method; `more`: fields that only some callers have."""
     return Wiring(name=name, key=key, vault=Vault(store, key, name, Randomness()), **more)
 
 
 def signer(key: Secret, store: Store, outages: Outages) -> Signer:
-    """Return what signs what is kept in the store; `outages` hear of what somebody else has kept there."""
+    """Return what signs values in the store; `outages` are told of values that others have signed."""
     return Signer(key, store.now, outages.foreign)
 
 
 def lockout(config: Config, store: Store, key: Secret) -> Lockout:
-    """Return the lockout as configured. `key`: the installation's; whoever only looks and unlocks needs none."""
+    """Return the lockout as configured. `key`: the installation's; empty will do to look and unlock."""
     return Lockout(store, config.lockout.rules, key)
 
 

@@ -1,4 +1,4 @@
-"""The installation's key, kept beside the store's file: made at the first start, by whoever comes first."""
+"""The installation's key, kept beside the store's file: made by the first process that needs it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from aad.filesystem.folders import Folder
 from aad.ports import Unavailable
 
 KEY_OCTETS = 32
-MOST_OCTETS = 4096  # of a key; what is longer is something else
+MOST_OCTETS = 4096  # of a key; a longer file is something else
 
 
 def key_at(path: Path) -> Secret:
-    """Return the key, and make it if there is none (0600). Unavailable: it can't be had, and why."""
+    """Return the key, and make it if there is none (0600). Unavailable: it can't be read or made, and why."""
     try:
         with folders.opened(path.parent) as folder:
             try:
@@ -42,7 +42,7 @@ def _read(folder: Folder, name: str) -> bytes:
 
 
 def _make(folder: Folder, name: str) -> None:
-    """Make a key that is there whole or not at all: another process may be looking for it, or making one."""
+    """Make a key whose file appears whole or not at all: another process may be reading it, or making one."""
     draft, there = f".{name}.{os.getpid()}-{secrets.token_hex(4)}", folder.descriptor
     made = folder.make(draft, os.O_WRONLY, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""The clients of RADIUS as the configuration has them."""
+"""[clients.*] -> the Clients that the RADIUS server finds by address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aad.radius.protocol.user_address import UserAddressAttribute
 
 
 def clients(config: Config) -> Clients:
-    """Return them all."""
+    """Return all clients of a configuration."""
     return Clients(
         [
             Client(
@@ -32,7 +32,7 @@ def clients(config: Config) -> Clients:
 
 
 def _address_attribute(config: Config, event: str, attribute: str) -> UserAddressAttribute | None:
-    """Return the attribute that holds the user's address; None: no chain of the client's event is for networks."""
+    """Return the attribute of a client's requests with the user's address; None: no chain of its event needs it."""
     if not any(config.chains[chain].networks for chain in config.events[event].chains):
         return None
     found: UserAddressAttribute = (

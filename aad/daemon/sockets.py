@@ -1,4 +1,4 @@
-"""The sockets of the daemon: those of aad.toml, or those that systemd has handed over."""
+"""The sockets of the daemon: bound as in aad.toml, or handed over by systemd."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from aad.radius.worker_relay import Relayed
 Socket = UdpSocket | Relayed
 BACKLOG = 128  # connections that wait to be taken
 KINDS = {"radius": "listen", "accounting": "accounting_listen"}
-"""What a socket is for, and the key of [radius] that names its address."""
+"""The use of a UDP socket -> the key of [radius] that holds its addresses."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One of `count` processes that share the work: it reads what its parent hands to it."""
+    """One of `count` processes that share the work. It reads from `sockets` what its parent passes on."""
 
     number: int
     count: int
@@ -31,17 +31,17 @@ class Worker:
 
     @property
     def words(self) -> str:
-        """Say which, for the log."""
+        """Its number, for the log."""
         return f" (worker {self.number + 1} of {self.count})"
 
     def opened(self) -> Opened:
-        """Return what it reads."""
+        """Return its sockets."""
         return Opened(dict(self.sockets), self.streams, self.words)
 
 
 @dataclass
 class Opened:
-    """Sockets by what they are for; `streams`: those of HTTPS; `words` and `warnings` are for the log."""
+    """UDP sockets by their use, see KINDS; `streams`: the listening ones of HTTPS; `words`, `warnings`: for the log."""
 
     sockets: dict[str, Sequence[Socket]] = field(default_factory=dict)
     streams: Sequence[socket.socket] = ()
@@ -50,24 +50,27 @@ class Opened:
 
     @property
     def names(self) -> list[str]:
-        """Return the addresses."""
+        """The addresses, for the log."""
         datagrams = [each.name for those in self.sockets.values() for each in those]
         return [*datagrams, *(f"{named(each)} (HTTPS)" for each in self.streams)]
 
 
-def opened(config: Config, service: Notifier) -> Opened:
-    """Take what systemd has handed over, else open what is to be listened on. OSError, BadSocket: it can't be had."""
+def opened(config: Config, notifier: Notifier) -> Opened:
+    """Take the sockets that systemd has handed over, else bind those of the configuration.
+
+    OSError: an address isn't available. BadSocketError: a socket of systemd's can't be used.
+    """
     found = Opened()
     for kind, key in KINDS.items():
         listen: tuple[str, ...] = getattr(config.radius, key)
-        handed = [UdpSocket(each) for each in service.sockets(kind)]
+        handed = [UdpSocket(each) for each in notifier.sockets(kind)]
         if handed:
             found.words = " (handed over by systemd)"
             if {each.name for each in handed} != set(listen):
                 found.warnings.append(f"radius.{key} is not used: systemd hands the sockets over")
         found.sockets[kind] = handed or _bound(listen)
     if config.https is not None:
-        streams = service.sockets("https")
+        streams = notifier.sockets("https")
         if streams:
             found.words = " (handed over by systemd)"
         if streams and {named(each) for each in streams} != set(config.https.listen):
@@ -79,7 +82,7 @@ def opened(config: Config, service: Notifier) -> Opened:
 
 
 def named(stream: socket.socket) -> str:
-    """Return ADDRESS:PORT as a socket is bound."""
+    """Return the ADDRESS:PORT that a socket is bound to."""
     host, port, *_ = stream.getsockname()
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -91,10 +94,10 @@ def _listening(listen: tuple[str, ...]) -> list[socket.socket]:
 
 
 def _listener(host: str, port: int, *, dual: bool) -> socket.socket:
-    """Return a TCP socket that listens; `dual`: "::" takes IPv4 too. OSError: it can't be had, and why."""
+    """Return a TCP socket that listens; `dual`: "::" takes IPv4 too. OSError: it isn't available, and why."""
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # What a restart leaves behind (TIME_WAIT) doesn't hold the port; a second daemon still can't have it.
+        # Connections left by a restart (TIME_WAIT) don't hold the port; a second daemon still can't have it.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if made.family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)

@@ -1,7 +1,7 @@
-"""What systemd hands over and wants to hear: sockets, readiness, reloads, the watchdog.
+"""sd_notify and sd_listen_fds: sockets from systemd; readiness, reloads and the watchdog's keep-alives to it.
 
 The protocol, sd_notify(3) and sd_listen_fds(3), is variables and one datagram of NAME=VALUE lines: that takes no
-library. Started by hand, there is nobody to tell.
+library. If the daemon is started by hand, nothing is sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Self
 
 FIRST = 3  # SD_LISTEN_FDS_START
-_EVERY = 10.0  # seconds between two reports of how things stand
+_EVERY = 10.0  # seconds between two reports of the status
 _VARIABLES = (
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
@@ -29,14 +29,14 @@ _VARIABLES = (
 
 
 class BadSocketError(ValueError):
-    """A socket was handed over that can't be used; says which, and what would be right."""
+    """systemd handed over a socket that can't be used; the message says which, and what would be right."""
 
 
 class Notifier:
-    """The daemon as systemd knows it."""
+    """Talks to systemd. `patience`: the watchdog's time in seconds; 0: there is no watchdog."""
 
     def __init__(self, environment: MutableMapping[str, str], pid: int) -> None:
-        """Read what is meant for the process `pid`, and take it away: what this process starts isn't meant."""
+        """Read systemd's variables for the process `pid`, and remove them: they aren't meant for its children."""
         given = {name: environment.pop(name, "") for name in _VARIABLES}
         address = given["NOTIFY_SOCKET"]
         # "@" stands for the zero octet of an abstract address.
@@ -52,38 +52,38 @@ class Notifier:
 
     @classmethod
     def of(cls, parent: socket.socket, patience: float) -> Self:
-        """Return the same for a worker, who speaks to his parent and is missed after `patience`."""
-        service = cls({}, 0)
-        service._socket, service._address, service.patience = parent, None, patience
-        return service
+        """Return a worker's notifier, which sends to its parent; that takes the worker for hung after `patience`."""
+        notifier = cls({}, 0)
+        notifier._socket, notifier._address, notifier.patience = parent, None, patience
+        return notifier
 
     def sockets(self, name: str) -> list[socket.socket]:
         """Return the UDP sockets handed over under this name, the listening ones for "https". BadSocketError.
 
-        Those that have no name that is known are for logins: "radius".
+        Sockets of any other name are for logins: "radius".
         """
         taken = _listening if name == "https" else _udp
         return [taken(descriptor) for descriptor, called in self._handed if name == _kind(called)]
 
     def ready(self, status: str) -> None:
-        """Say that it serves: for the first time, or again after `reloading`."""
+        """Report that the daemon serves: for the first time, or again after `reloading`."""
         self._tell("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """Say that it changes its configuration."""
+        """Report that a reload begins."""
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """Say that it ends."""
+        """Report that the daemon ends."""
         self._tell("STOPPING=1", "STATUS=sending the replies that are due")
 
     def alive(self) -> None:
-        """Say that it lives."""
+        """Send the watchdog a keep-alive."""
         self._tell("WATCHDOG=1")
 
     @asynccontextmanager
     async def serving(self, status: Callable[[], Awaitable[str]], ailing: Callable[[], str]) -> AsyncIterator[None]:
-        """Say that it serves, then that it lives and how things stand, and at the end that it ends."""
+        """Report readiness, then keep-alives and status, and at the end that the daemon ends."""
         self.ready(await status())
         tasks = [asyncio.create_task(each) for each in (self.watch(ailing), self.report(status))]
         try:
@@ -94,10 +94,10 @@ class Notifier:
                 each.cancel()
 
     async def watch(self, ailing: Callable[[], str]) -> None:
-        """Say twice in the watchdog's time that it lives: the event loop turns, and nothing is `ailing`.
+        """Send a keep-alive twice in the watchdog's time, as long as the event loop turns and nothing is `ailing`.
 
-        A turn that comes late isn't held against it: the machine may have slept, and a loop that stays away for the
-        whole time is missed anyway.
+        A late turn alone is no fault: the machine may have slept, and a loop that hangs for the whole time sends
+        nothing anyway.
         """
         while self.patience:
             await asyncio.sleep(self.patience / 2)
@@ -107,38 +107,38 @@ class Notifier:
                 self.alive()
 
     async def report(self, status: Callable[[], Awaitable[str]]) -> None:
-        """Say now and then how things stand, for `systemctl status`."""
+        """Send the status now and then, for `systemctl status`."""
         while self._socket:
             await asyncio.sleep(_EVERY)
             self._tell(f"STATUS={await status()}")
 
     def close(self) -> None:
-        """Say no more."""
+        """Send no more."""
         if self._socket:
             self._socket.close()
 
     def _tell(self, *lines: str) -> None:
         if self._socket:
-            with contextlib.suppress(OSError):  # it is full, or gone: a login doesn't wait for that
-                said = "\n".join(lines).encode()
+            with contextlib.suppress(OSError):  # it is full, or gone: logins don't wait for that
+                message = "\n".join(lines).encode()
                 if self._address is None:
-                    self._socket.send(said)
+                    self._socket.send(message)
                 else:
-                    self._socket.sendto(said, self._address)
+                    self._socket.sendto(message, self._address)
 
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """What a worker told his parent."""
+    """A message from a worker to its parent, as sd_notify has it."""
 
     ready: bool = False
     reloading: bool = False
     status: str = ""
 
     @classmethod
-    def of(cls, said: bytes) -> Self:
-        """Read it."""
-        lines = dict(line.partition("=")[::2] for line in said.decode(errors="replace").splitlines())
+    def of(cls, message: bytes) -> Self:
+        """Decode a message; unknown lines are ignored."""
+        lines = dict(line.partition("=")[::2] for line in message.decode(errors="replace").splitlines())
         return cls(ready="READY" in lines, reloading="RELOADING" in lines, status=lines.get("STATUS", ""))
 
 
