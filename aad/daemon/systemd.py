@@ -67,19 +67,19 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """Report that the daemon serves: for the first time, or again after `reloading`."""
-        self._tell("READY=1", f"STATUS={status}")
+        self._send("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
         """Report that a reload begins."""
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """Report that the daemon ends."""
-        self._tell("STOPPING=1", "STATUS=sending the replies that are due")
+        self._send("STOPPING=1", "STATUS=sending the replies that are due")
 
     def alive(self) -> None:
         """Send the watchdog a keep-alive."""
-        self._tell("WATCHDOG=1")
+        self._send("WATCHDOG=1")
 
     @asynccontextmanager
     async def serving(self, status: Callable[[], Awaitable[str]], ailing: Callable[[], str]) -> AsyncIterator[None]:
@@ -102,7 +102,7 @@ class Notifier:
         while self.patience:
             await asyncio.sleep(self.patience / 2)
             if what := ailing():
-                self._tell(f"STATUS={what}")
+                self._send(f"STATUS={what}")
             else:
                 self.alive()
 
@@ -110,14 +110,14 @@ class Notifier:
         """Send the status now and then, for `systemctl status`."""
         while self._socket:
             await asyncio.sleep(_EVERY)
-            self._tell(f"STATUS={await status()}")
+            self._send(f"STATUS={await status()}")
 
     def close(self) -> None:
         """Send no more."""
         if self._socket:
             self._socket.close()
 
-    def _tell(self, *lines: str) -> None:
+    def _send(self, *lines: str) -> None:
         if self._socket:
             with contextlib.suppress(OSError):  # it is full, or gone: logins don't wait for that
                 message = "\n".join(lines).encode()

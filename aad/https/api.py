@@ -18,7 +18,7 @@ from aad.core.user_address import UNKNOWN, place_of, read
 from aad.https import openapi, problems, schemas
 from aad.https.idempotency import Document, IdempotentPost, IdempotentPosts, key_of
 from aad.https.keys import Key, Keys, WrongNetworkError
-from aad.https.login_front import Asking, LoginFront, Told
+from aad.https.login_front import LoginFront, LoginReply, LoginRequest
 from aad.https.messages import OtherMediaTypeError, Request, Response, Route, UnreadableBodyError, written
 from aad.https.openapi import Operation
 from aad.https.problems import ProblemError
@@ -110,9 +110,9 @@ class Api:
         event = body.get("event", key.events[0])
         if event not in key.events:
             raise ProblemError(problems.OTHER_EVENT)
-        asking = _asking(key, event, body)
-        told = await self.front.begin(asking, body["name"], Secret(body.get("password", "")), request.received)
-        return self._result(told, key, event, body["name"])
+        login_request = _login_request(key, event, body)
+        reply = await self.front.begin(login_request, body["name"], Secret(body.get("password", "")), request.received)
+        return self._result(reply, key, event, body["name"])
 
     async def answer(self, request: Request, key: Key, body: Mapping[str, str]) -> Document:
         """Answer a challenge; return its result, as the API's document describes it. ProblemError."""
@@ -123,26 +123,26 @@ class Api:
             who = {"user": "", "client": key.name, "login_event": key.events[0]}
             self.record("login.rejected", reason=Reason.STATE_UNKNOWN, **who)
             return _refused((await self.front.refused(request.received)).words)
-        asking = _asking(key, event, body)
-        told = await self.front.answer(asking, name, ticket.encode(), Secret(body["answer"]), request.received)
-        return self._result(told, key, event, name)
+        login_request = _login_request(key, event, body)
+        reply = await self.front.answer(login_request, name, ticket.encode(), Secret(body["answer"]), request.received)
+        return self._result(reply, key, event, name)
 
-    def _result(self, told: Told, key: Key, event: str, name: str) -> Document:
+    def _result(self, reply: LoginReply, key: Key, event: str, name: str) -> Document:
         """Return a result as the document describes it."""
-        if isinstance(told, Accepted):
-            user: dict[str, Any] = {"name": told.login.user.name, "repository": told.login.user.repository}
+        if isinstance(reply, Accepted):
+            user: dict[str, Any] = {"name": reply.login.user.name, "repository": reply.login.user.repository}
             if key.tell_groups:
-                user |= {"groups": sorted(told.login.user.groups)}
-            return {"result": "accepted", "reference": told.login.reference, "event": event, "user": user}
-        if isinstance(told, Asked):
+                user |= {"groups": sorted(reply.login.user.groups)}
+            return {"result": "accepted", "reference": reply.login.reference, "event": event, "user": user}
+        if isinstance(reply, Asked):
             return {
                 "result": "challenge",
-                "login": self._handle(told, key, event, name),
-                "prompt": told.prompt,
-                "expires_in": max(1, math.floor(told.seconds)),
-                "values": dict(told.values),
+                "login": self._handle(reply, key, event, name),
+                "prompt": reply.prompt,
+                "expires_in": max(1, math.floor(reply.seconds)),
+                "values": dict(reply.values),
             }
-        return _refused(told.words)
+        return _refused(reply.words)
 
     def _handle(self, asked: Asked, key: Key, event: str, name: str) -> str:
         # Sealed: a browser that the website passes it through can't see which user logs in, nor make another one of it.
@@ -155,9 +155,11 @@ def _bound(key: Key) -> bytes:
     return _BOUND + key.name.encode()
 
 
-def _asking(key: Key, event: str, body: Mapping[str, str]) -> Asking:
+def _login_request(key: Key, event: str, body: Mapping[str, str]) -> LoginRequest:
     place = read(body["caller"]) if "caller" in body else UNKNOWN
-    return Asking(client=key.name, event=event, deadline=key.deadline, user_address=place, counted=place_of(place))
+    return LoginRequest(
+        client=key.name, event=event, deadline=key.deadline, user_address=place, counted=place_of(place)
+    )
 
 
 def _refused(words: str) -> Document:

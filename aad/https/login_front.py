@@ -27,7 +27,7 @@ MARGIN = 0.1  # seconds of a deadline that the response needs to get there
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class LoginRequest:
     """The client that asks for a login, and the event. `client`: an API key's name, or the portal's own.
 
     `deadline`: seconds that the client waits. `user_address`: the user's own address, as far as it is known. `counted`:
@@ -48,7 +48,7 @@ class Refusal:
     words: str
 
 
-Told = Asked | Accepted | Refusal
+LoginReply = Asked | Accepted | Refusal
 
 
 @dataclass(kw_only=True)
@@ -71,27 +71,31 @@ class LoginFront:
     telling: frozenset[str] = frozenset()
     _at_work: Counter[str | Source] = field(default_factory=Counter)
 
-    async def begin(self, asking: Asking, name: str, password: Secret, received: float) -> Told:
+    async def begin(self, request: LoginRequest, name: str, password: Secret, received: float) -> LoginReply:
         """Begin a login. `received`: `time.monotonic()` seconds.
 
         ProblemError: a back end is down, too many logins are in progress, or too many from this source have failed.
         An empty password means none was given: the user is asked for what their chain begins with, or rejected.
         """
-        source = self._source(asking)
+        source = self._source(request)
         if source and (seconds := self.slowing.left(source)):
             await self._late(received)  # so a flood costs its sender connections that wait
             raise TooManyFailuresError(seconds)
         if odd(name):
             self._failed(source, Failed.LOGIN)
-            who = {"user": presentable(name), "client": asking.client, "login_event": asking.event}
+            who = {"user": presentable(name), "client": request.client, "login_event": request.event}
             self.record("login.rejected", reason="a name that nobody could have", **who)
             return await self.refused(received)
-        with self._working(asking.client, self.at_work), self._working(source, share(self.at_work)):
-            return await self._told(self._attempt(asking, name, password, received), None, received, source)
+        with self._working(request.client, self.at_work), self._working(source, share(self.at_work)):
+            return await self._reply(self._attempt(request, name, password, received), None, received, source)
 
-    async def answer(self, asking: Asking, name: str, ticket: bytes, answer: Secret, received: float) -> Told:
-        """Answer a challenge by the ticket of `Asked`, with the `asking` and name it was begun with. ProblemError."""
-        return await self._told(self._attempt(asking, name, answer, received), ticket, received, self._source(asking))
+    async def answer(
+        self, request: LoginRequest, name: str, ticket: bytes, answer: Secret, received: float
+    ) -> LoginReply:
+        """Answer a challenge by the ticket of `Asked`, with the `request` and name it was begun with. ProblemError."""
+        return await self._reply(
+            self._attempt(request, name, answer, received), ticket, received, self._source(request)
+        )
 
     async def refused(self, received: float, words: str = "") -> Refusal:
         """Return a rejection, after the same delay as any other one."""
@@ -118,16 +122,18 @@ class LoginFront:
             if not self._at_work[whose]:
                 del self._at_work[whose]
 
-    def _source(self, asking: Asking) -> Source | None:
+    def _source(self, request: LoginRequest) -> Source | None:
         """Return the source to slow down for failures; None: it is unknown, and shared with users who do no wrong."""
-        unslowed = isinstance(asking.user_address, Unknown) or asking.user_address in self.never_slowed
-        return None if unslowed else Source(asking.client, asking.counted)
+        unslowed = isinstance(request.user_address, Unknown) or request.user_address in self.never_slowed
+        return None if unslowed else Source(request.client, request.counted)
 
     def _failed(self, source: Source | None, what: Failed) -> None:
         if source:
             self.slowing.failed(source, what)
 
-    async def _told(self, attempt: Attempt, ticket: bytes | None, received: float, source: Source | None) -> Told:
+    async def _reply(
+        self, attempt: Attempt, ticket: bytes | None, received: float, source: Source | None
+    ) -> LoginReply:
         try:
             reply = await (self.engine.begin(attempt) if ticket is None else self.engine.answer(ticket, attempt))
         except Unavailable:
@@ -143,14 +149,14 @@ class LoginFront:
         return reply
 
     @staticmethod
-    def _attempt(asking: Asking, name: str, typed: Secret, received: float) -> Attempt:
+    def _attempt(request: LoginRequest, name: str, answer: Secret, received: float) -> Attempt:
         return Attempt(
-            event=asking.event,
-            client=asking.client,
+            event=request.event,
+            client=request.client,
             name=name,
-            answer=Plain(typed),
-            deadline=received + asking.deadline - MARGIN,
-            user_address=asking.user_address,
-            calling_station=written(asking.user_address),
-            counted=asking.counted,
+            answer=Plain(answer),
+            deadline=received + request.deadline - MARGIN,
+            user_address=request.user_address,
+            calling_station=written(request.user_address),
+            counted=request.counted,
         )

@@ -14,7 +14,7 @@ from aad.core.seldom import Seldom
 from aad.core.turns import Source
 from aad.ports import Record
 
-A_WHILE, TOLD = 600.0, 100  # seconds, and records in them
+TEN_MINUTES, MOST_RECORDS = 600.0, 100  # seconds, and records in them
 
 
 class Slowing:
@@ -24,7 +24,7 @@ class Slowing:
         """Write to `record`, once in a while for each source."""
         self._record = record
         self._penalties = Penalties()
-        self._seldom = Seldom(A_WHILE, TOLD)
+        self._seldom = Seldom(TEN_MINUTES, MOST_RECORDS)
 
     def left(self, source: Source) -> int:
         """Return in how many seconds a login may begin from this source; 0: now."""

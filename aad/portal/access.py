@@ -32,13 +32,13 @@ class Access:
                 if page_request is None:
                     return elsewhere("/sign-in", Cookie(name=COOKIE, value="", seconds=0))
                 if request.method == "POST" and not self._context.forms.ours(page_request.session.token, request.form):
-                    page_request.tell(
+                    page_request.record(
                         "portal.refused", user=page_request.user.name, reason="it isn't from a page of this session"
                     )
                     what = page_request.say("form_stale")
                     return page_request.page("message", status=HTTPStatus.FORBIDDEN, what=what)
                 if helper and not page_request.helper:
-                    page_request.tell(
+                    page_request.record(
                         "portal.refused", user=page_request.user.name, reason="it is for the helpdesk alone"
                     )
                     raise ProblemError(NOT_YOURS)

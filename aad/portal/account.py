@@ -84,7 +84,7 @@ async def _home(request: PageRequest) -> Response:
 
 async def _begin(request: PageRequest) -> Response:
     method = method_of(request, request.http.form.get("method", ""))
-    return await _told(request, method, await asked_alone(request, method, NOTHING))
+    return await _respond(request, method, await asked_alone(request, method, NOTHING))
 
 
 async def _answer(request: PageRequest) -> Response:
@@ -92,18 +92,18 @@ async def _answer(request: PageRequest) -> Response:
     if known is None:
         return await home(request, HTTPStatus.FORBIDDEN, trouble=request.say("too_late"))
     method = method_of(request, known["method"])
-    again, typed = form.get("again") == "1", form.get("code", "").strip()
-    if not typed and not again:
+    again, code = form.get("again") == "1", form.get("code", "").strip()
+    if not code and not again:
         return _code(request, method, known["prompt"], form["state"], mistakes={"code": request.say("code_missing")})
-    answer = NOTHING if again else Plain(Secret(typed))
+    answer = NOTHING if again else Plain(Secret(code))
     reply = await asked_alone(request, method, answer, base64.b64decode(known["ticket"]))
     if isinstance(reply, Asked) and not again:  # the page says so in its own words, so the question stays as it was
         reply, mistakes = replace(reply, prompt=known["prompt"]), {"code": request.say("code_wrong")}
         return _code(request, method, reply.prompt, _state(request, method, reply), mistakes=mistakes)
-    return await _told(request, method, reply, notice=request.say("resent") if again else "")
+    return await _respond(request, method, reply, notice=request.say("resent") if again else "")
 
 
-async def _told(request: PageRequest, method: MethodConfig, reply: Reply, notice: str = "") -> Response:
+async def _respond(request: PageRequest, method: MethodConfig, reply: Reply, notice: str = "") -> Response:
     if isinstance(reply, Accepted):
         return elsewhere(f"/?said=works&method={quote(method.name)}")
     if isinstance(reply, Rejected):

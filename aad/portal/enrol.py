@@ -98,10 +98,10 @@ async def _confirm(request: PageRequest) -> Response:
     granted = Granted(**known["granted"])
     _, enrolment = _target(request, granted.method, "totp")
     token = OtpToken(from_base32(known["secret"]))
-    typed = request.http.form.get("code", "").strip()
-    after = enrolment.confirmed(token, request.user, Plain(Secret(typed)))
+    code = request.http.form.get("code", "").strip()
+    after = enrolment.confirmed(token, request.user, Plain(Secret(code)))
     if after is None:
-        return _app(request, enrolment, token, granted, request.say("code_wrong" if typed else "code_missing"))
+        return _app(request, enrolment, token, granted, request.say("code_wrong" if code else "code_missing"))
     if refused := await _changed(request, enrolment, granted, after):
         return refused
     sessions, own = request.context.sessions, {enrolment.name: enrolment.identity_of(after)}
@@ -142,5 +142,5 @@ async def _changed(request: PageRequest, enrolment: Enrolment, granted: Granted,
         await request.context.notices.take_back(request.user, notice)
         return await home(request, HTTPStatus.CONFLICT, trouble=request.say("raced"))
     request.context.notices.mail()
-    request.tell("user.enrolled", user=request.user.name, method=enrolment.name, repository=request.user.repository)
+    request.record("user.enrolled", user=request.user.name, method=enrolment.name, repository=request.user.repository)
     return None

@@ -46,14 +46,14 @@ async def _find(request: PageRequest) -> Response:
         mistakes = {"name": request.say(mistake if name else "name_missing")}
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return request.page("helpdesk", status=status, page="helpdesk", narrow=True, name=name, mistakes=mistakes)
-    request.tell("helpdesk.looked", user=person.name, by=request.user.name, repository=person.repository)
+    request.record("helpdesk.looked", user=person.name, by=request.user.name, repository=person.repository)
     return await _person(request, person)
 
 
 async def _unlock(request: PageRequest) -> Response:
     person = await _known(request)
     if await request.context.engine.lockout.unlock([person.repository], person.key):
-        request.tell("helpdesk.unlocked", user=person.name, by=request.user.name)
+        request.record("helpdesk.unlocked", user=person.name, by=request.user.name)
         return await _person(request, person, notice=request.say("unlocked", user=person.name))
     return await _person(request, person, notice=request.say("was_not_locked", user=person.name))
 
@@ -89,7 +89,7 @@ async def _reset_now(request: PageRequest) -> Response:
         await request.context.notices.take_back(person, notice)
         return await _person(request, person, notice=request.say("raced"))
     request.context.notices.mail()
-    request.tell(
+    request.record(
         "helpdesk.reset", user=person.name, by=request.user.name, method=method.name, repository=person.repository
     )
     return await _person(request, person, notice=request.say("reset_done", user=person.name, method=label))
@@ -108,7 +108,7 @@ async def _known(request: PageRequest, kind: str = _KIND) -> User:
     if person is None:
         raise ProblemError(problems.NOTHING_HERE)
     if not request.context.may_help(request.user, person):
-        request.tell("portal.refused", user=request.user.name, reason=f"{person.name} is of the helpdesk too")
+        request.record("portal.refused", user=request.user.name, reason=f"{person.name} is of the helpdesk too")
         raise ProblemError(NOT_YOURS)
     return person
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from aad.core.identity import User
 from aad.core.user_address import written
-from aad.https.login_front import Asking, LoginFront
+from aad.https.login_front import LoginFront, LoginRequest
 from aad.https.messages import Cookie, Request, Response
 from aad.login.engine import Engine
 from aad.logs.login_history import PastLogin, last_logins
@@ -63,9 +63,9 @@ class PortalContext:
         # None: a person whose groups are unknown may be a helper.
         return person.is_member(self.helpers) is False or user.is_member(self.admins) is True
 
-    def asking(self, request: Request) -> Asking:
+    def login_request(self, request: Request) -> LoginRequest:
         """Return client, event and address of a sign-in."""
-        return Asking(
+        return LoginRequest(
             client=self.client,
             event=self.event,
             deadline=DEADLINE,
@@ -118,7 +118,7 @@ class PageRequest:
         values.setdefault("csrf", self.context.forms.token(self.session.token))
         return self.context.pages.page(name, self.language, *cookies, status=status, **values)
 
-    def tell(self, name: str, **fields: object) -> None:
+    def record(self, name: str, **fields: object) -> None:
         """Write a record of an action of the user's."""
         self.context.record(name, client=self.context.client, caller=self.http.source, **fields)
 

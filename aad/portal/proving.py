@@ -55,7 +55,7 @@ async def send(request: PageRequest) -> Response:
     if asked is not Due.MESSAGE or by is None:
         return await home(request, HTTPStatus.CONFLICT, trouble=request.say("raced"))
     reply = await asked_alone(request, by, NOTHING, proof=True)
-    return await _told(request, {"method": known["method"], "by": by.name, "others": []}, reply)
+    return await _respond(request, {"method": known["method"], "by": by.name, "others": []}, reply)
 
 
 async def answered(request: PageRequest) -> Granted | Response:
@@ -66,15 +66,15 @@ async def answered(request: PageRequest) -> Granted | Response:
     if (before := await _still(request, known["by"])) is None:
         return await home(request, HTTPStatus.CONFLICT, trouble=request.say("raced"))
     ticket = base64.b64decode(known["ticket"]) or None
-    again, typed = form.get("again") == "1" and ticket is not None, form.get("code", "").strip()
-    if not typed and not again:
+    again, code = form.get("again") == "1" and ticket is not None, form.get("code", "").strip()
+    if not code and not again:
         return _page(request, known, request.say("code_missing"))
-    answer = NOTHING if again else Plain(Secret(typed))
+    answer = NOTHING if again else Plain(Secret(code))
     reply = await asked_alone(request, method_of(request, known["by"]), answer, ticket, proof=True)
     if isinstance(reply, Accepted):
         return await _proved(request, known, before, reply.login.nonce.hex())
     return await (
-        _told(request, known, reply, notice=request.say("resent")) if again else _wrong(request, known, reply)
+        _respond(request, known, reply, notice=request.say("resent")) if again else _wrong(request, known, reply)
     )
 
 
@@ -91,12 +91,12 @@ async def _proved(request: PageRequest, known: dict[str, Any], before: dict[str,
 
 async def _wrong(request: PageRequest, known: dict[str, Any], reply: Reply) -> Response:
     if isinstance(reply, Rejected) and reply.reason not in {Reason.WRONG_CODE, Reason.USED_CODE}:
-        return await _told(request, known, reply)
+        return await _respond(request, known, reply)
     if not known["ticket"]:  # the next code is a challenge of its own
         return _page(request, known, request.say("code_wrong"))
     if isinstance(reply, Asked):  # the page says so in its own words, so the question stays as it was
-        return await _told(request, known, replace(reply, prompt=known["prompt"]), request.say("code_wrong"))
-    return await _told(request, known, reply)
+        return await _respond(request, known, replace(reply, prompt=known["prompt"]), request.say("code_wrong"))
+    return await _respond(request, known, reply)
 
 
 async def _due(request: PageRequest) -> tuple[Due, tuple[str, ...], dict[str, str]]:
@@ -118,7 +118,7 @@ def _granted(request: PageRequest, method: str, held: dict[str, str], once: str)
     return Granted(method=method, held=held, once=once, until=request.context.store.now() + PATIENCE)
 
 
-async def _told(
+async def _respond(
     request: PageRequest, known: dict[str, Any], reply: Reply, mistake: str = "", notice: str = ""
 ) -> Response:
     if isinstance(reply, Asked):

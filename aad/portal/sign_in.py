@@ -11,7 +11,7 @@ from http import HTTPStatus
 from aad.core.conversation import Accepted
 from aad.core.secret import Secret
 from aad.https import problems
-from aad.https.login_front import Told
+from aad.https.login_front import LoginReply
 from aad.https.messages import Cookie, Request, Response, Route, elsewhere
 from aad.https.problems import ProblemError, TooManyFailuresError, again_in
 from aad.login.engine import Asked
@@ -61,18 +61,18 @@ class SignIn:
         if not self._context.forms.ours(_visitor(request), form):
             return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=say("form_stale"))
         name, password = form.get("name", "").strip(), form.get("password", "")
-        typed = {"name": name, "password": password or not self._context.password}
-        mistakes = {key: say(f"{key}_missing") for key, given in typed.items() if not given}
+        given = {"name": name, "password": password or not self._context.password}
+        mistakes = {key: say(f"{key}_missing") for key, value in given.items() if not value}
         if mistakes:
             return self._page(request, status=HTTPStatus.UNPROCESSABLE_ENTITY, mistakes=mistakes, name=name)
-        asking = self._context.asking(request)
+        login_request = self._context.login_request(request)
         try:
-            told = await self._context.front.begin(asking, name, Secret(password), request.received)
+            reply = await self._context.front.begin(login_request, name, Secret(password), request.received)
         except TooManyFailuresError as error:
             trouble = say("slowed", seconds=error.seconds)
             page = self._page(request, status=error.sort.status, trouble=trouble, name=name)
             return replace(page, headers=(*page.headers, *error.headers))
-        return await self._told(request, name, told)
+        return await self._respond(request, name, reply)
 
     async def _answer(self, request: Request) -> Response:
         say, form, visitor = saying(self._context.language_of(request)), request.form, _visitor(request)
@@ -81,29 +81,29 @@ class SignIn:
         known = self._context.forms.opened(_KIND, visitor, form.get("state", ""))
         if known is None:
             return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=say("too_late"))
-        again, typed = form.get("again") == "1", form.get("code", "")
+        again, code = form.get("again") == "1", form.get("code", "")
         if self._context.entry(known["method"], say)["type"] != "password":
-            typed = typed.strip()
-        if not typed and not again:
+            code = code.strip()
+        if not code and not again:
             mistakes = {"code": say("code_missing")}
             return self._code(request, known["method"], known["prompt"], form["state"], mistakes=mistakes)
-        ticket, answer = base64.b64decode(known["ticket"]), Secret("" if again else typed)
-        asking = self._context.asking(request)
-        told = await self._context.front.answer(asking, known["name"], ticket, answer, request.received)
-        if isinstance(told, Asked) and told.method == known["method"] and not again:
+        ticket, answer = base64.b64decode(known["ticket"]), Secret("" if again else code)
+        login_request = self._context.login_request(request)
+        reply = await self._context.front.answer(login_request, known["name"], ticket, answer, request.received)
+        if isinstance(reply, Asked) and reply.method == known["method"] and not again:
             wrong = {"code": say("code_wrong")}  # the page says so in its own words, so the question stays as it was
-            return self._asked(request, known["name"], replace(told, prompt=known["prompt"]), mistakes=wrong)
-        return await self._told(request, known["name"], told, notice=say("resent") if again else "")
+            return self._asked(request, known["name"], replace(reply, prompt=known["prompt"]), mistakes=wrong)
+        return await self._respond(request, known["name"], reply, notice=say("resent") if again else "")
 
-    async def _told(self, request: Request, name: str, told: Told, notice: str = "") -> Response:
+    async def _respond(self, request: Request, name: str, reply: LoginReply, notice: str = "") -> Response:
         """Return the response to what the front told of a login."""
         say = saying(self._context.language_of(request))
-        if isinstance(told, Accepted):
-            return await self._open(request, told)
-        if isinstance(told, Asked):
-            return self._asked(request, name, told, notice=notice)
+        if isinstance(reply, Accepted):
+            return await self._open(request, reply)
+        if isinstance(reply, Asked):
+            return self._asked(request, name, reply, notice=notice)
         # The same for everyone, except what the event tells users who have proved who they are.
-        more = told.words.removeprefix(self._context.front.reject_message).strip()
+        more = reply.words.removeprefix(self._context.front.reject_message).strip()
         trouble = f"{say('failed')} {more}".strip()
         return self._page(request, status=HTTPStatus.FORBIDDEN, trouble=trouble, name=name)
 
@@ -128,7 +128,7 @@ class SignIn:
 
     async def _out(self, page_request: PageRequest) -> Response:
         await self._context.sessions.end(page_request.session.token)
-        page_request.tell("portal.left", user=page_request.user.name)
+        page_request.record("portal.left", user=page_request.user.name)
         return elsewhere("/sign-in", Cookie(name=COOKIE, value="", seconds=0))
 
     def _page(self, request: Request, status: HTTPStatus = HTTPStatus.OK, **values: object) -> Response:

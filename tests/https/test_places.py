@@ -19,7 +19,7 @@ from aad.core.secret import Secret
 from aad.core.turns import share
 from aad.core.user_address import UNKNOWN, Networks, place_of, read
 from aad.https import server as module
-from aad.https.login_front import Asking, LoginFront, Refusal
+from aad.https.login_front import LoginFront, LoginRequest, Refusal
 from aad.https.problems import ProblemError, TooManyFailuresError
 from aad.https.router import Router
 from aad.https.server import Server, Setup
@@ -49,7 +49,7 @@ class Engine:
         return await self.begin(attempt)
 
 
-class Door:
+class Fronted:
     """A front over that engine, and what it records."""
 
     def __init__(self, at_work: int = 100) -> None:
@@ -70,50 +70,50 @@ class Door:
         self.records.append((name, fields))
 
     def ask(self, address: str, endpoint: str = "portal", name: str = "alice") -> asyncio.Task[Any]:
-        return asyncio.create_task(self.front.begin(asking(address, endpoint), name, Secret("x"), 0.0))
+        return asyncio.create_task(self.front.begin(login_request(address, endpoint), name, Secret("x"), 0.0))
 
     async def answered(self, address: str) -> Any:
-        return await self.front.answer(asking(address), "alice", b"ticket", Secret("x"), 0.0)
+        return await self.front.answer(login_request(address), "alice", b"ticket", Secret("x"), 0.0)
 
 
-def asking(address: str, endpoint: str = "portal") -> Asking:
+def login_request(address: str, endpoint: str = "portal") -> LoginRequest:
     place = read(address) if address else UNKNOWN
-    return Asking(client=endpoint, event="vpn", deadline=10.0, user_address=place, counted=place_of(place))
+    return LoginRequest(client=endpoint, event="vpn", deadline=10.0, user_address=place, counted=place_of(place))
 
 
 async def test_one_place_has_a_quarter_of_the_logins_at_work() -> None:
-    door = Door(at_work=100)
-    tasks = [door.ask(f"2001:db8::{number:x}") for number in range(25)]
+    fronted = Fronted(at_work=100)
+    tasks = [fronted.ask(f"2001:db8::{number:x}") for number in range(25)]
     await asyncio.sleep(0)
     with pytest.raises(ProblemError, match="too-many-logins"):
-        await door.ask("2001:db8::ffff")
-    tasks += [door.ask("2001:db8:0:1::1"), door.ask("2001:db8::ffff", "shop")]
+        await fronted.ask("2001:db8::ffff")
+    tasks += [fronted.ask("2001:db8:0:1::1"), fronted.ask("2001:db8::ffff", "shop")]
     await asyncio.sleep(0)
-    assert len(door.engine.begun) == 27
-    assert {attempt.counted for attempt in door.engine.begun} == {"2001:db8::/64", "2001:db8:0:1::/64"}
-    door.engine.go.set()
+    assert len(fronted.engine.begun) == 27
+    assert {attempt.counted for attempt in fronted.engine.begun} == {"2001:db8::/64", "2001:db8:0:1::/64"}
+    fronted.engine.go.set()
     await asyncio.gather(*tasks)
-    assert not door.front._at_work
+    assert not fronted.front._at_work
 
 
 async def test_all_that_say_no_place_share_what_there_is() -> None:
-    door = Door(at_work=100)
-    tasks = [door.ask("") for _ in range(100)]
+    fronted = Fronted(at_work=100)
+    tasks = [fronted.ask("") for _ in range(100)]
     await asyncio.sleep(0)
     for address in ("", "192.0.2.1"):
         with pytest.raises(ProblemError, match="too-many-logins"):
-            await door.ask(address)
-    door.engine.go.set()
+            await fronted.ask(address)
+    fronted.engine.go.set()
     assert await asyncio.gather(*tasks) == [Refusal("no")] * 100
-    assert await door.ask("192.0.2.1") == Refusal("no")
+    assert await fronted.ask("192.0.2.1") == Refusal("no")
 
 
 async def test_a_few_logins_at_work_are_always_one_places() -> None:
-    door = Door(at_work=SHARE)
-    tasks = [door.ask("192.0.2.1") for _ in range(SHARE)]
+    fronted = Fronted(at_work=SHARE)
+    tasks = [fronted.ask("192.0.2.1") for _ in range(SHARE)]
     await asyncio.sleep(0)
-    assert len(door.engine.begun) == SHARE
-    door.engine.go.set()
+    assert len(fronted.engine.begun) == SHARE
+    fronted.engine.go.set()
     await asyncio.gather(*tasks)
 
 
@@ -128,41 +128,41 @@ async def test_a_few_logins_at_work_are_always_one_places() -> None:
     ids=["refused", "odd", "anybody's challenge", "a challenge after a proof"],
 )
 async def test_what_a_failure_costs(reply: Asked | Rejected, name: str, enough: int) -> None:
-    door = Door()
-    door.engine.reply = reply
-    door.engine.go.set()
+    fronted = Fronted()
+    fronted.engine.reply = reply
+    fronted.engine.go.set()
     for _ in range(enough or 100):
-        await door.ask("192.0.2.1", name=name)
+        await fronted.ask("192.0.2.1", name=name)
     if enough:
         with pytest.raises(TooManyFailuresError) as caught:
-            await door.ask("192.0.2.1", name=name)
+            await fronted.ask("192.0.2.1", name=name)
         assert caught.value.headers == (("Retry-After", str(caught.value.seconds)),)
         assert 30 <= caught.value.seconds <= 33
-    slowed = [fields for name, fields in door.records if name == "source.slowed"]
+    slowed = [fields for name, fields in fronted.records if name == "source.slowed"]
     reason = "too many logins from there have failed"
     assert slowed == [{"client": "portal", "source": "192.0.2.1", "reason": reason}][: enough and 1]
-    assert isinstance(await door.ask("192.0.2.2"), Asked | Refusal)
+    assert isinstance(await fronted.ask("192.0.2.2"), Asked | Refusal)
 
 
 async def test_an_office_behind_one_address_is_never_slowed_if_that_is_said() -> None:
-    door = Door(at_work=SHARE + 5)
-    tasks = [door.ask("198.51.100.7") for _ in range(SHARE + 5)]
+    fronted = Fronted(at_work=SHARE + 5)
+    tasks = [fronted.ask("198.51.100.7") for _ in range(SHARE + 5)]
     await asyncio.sleep(0)
-    assert len(door.engine.begun) == SHARE + 5
-    door.engine.go.set()
+    assert len(fronted.engine.begun) == SHARE + 5
+    fronted.engine.go.set()
     await asyncio.gather(*tasks)
     for _ in range(40):
-        assert await door.ask("198.51.100.7") == Refusal("no")
+        assert await fronted.ask("198.51.100.7") == Refusal("no")
 
 
 async def test_a_wrong_answer_costs_and_is_never_kept_from_being_given() -> None:
-    door = Door()
-    door.engine.go.set()
+    fronted = Fronted()
+    fronted.engine.go.set()
     for _ in range(40):
-        assert await door.answered("192.0.2.1") == Refusal("no")
+        assert await fronted.answered("192.0.2.1") == Refusal("no")
     with pytest.raises(TooManyFailuresError):
-        await door.ask("192.0.2.1")
-    assert await door.answered("192.0.2.1") == Refusal("no")
+        await fronted.ask("192.0.2.1")
+    assert await fronted.answered("192.0.2.1") == Refusal("no")
 
 
 @pytest.fixture
