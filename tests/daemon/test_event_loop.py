@@ -1,4 +1,4 @@
-"""The daemon's event loop: what runs beside the daemon doesn't end it, and doesn't keep it from ending."""
+"""The daemon's event loop: tasks of plugins neither end it nor keep it from ending."""
 
 from __future__ import annotations
 

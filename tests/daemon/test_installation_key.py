@@ -1,4 +1,4 @@
-"""The installation's key: one for all who start at the same time, and for nobody else."""
+"""The installation's key: the same for all processes that start at the same time, and readable by no other user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read(path: Path) -> bytes:
     return key_at(path).reveal()
 
 
-def test_many_who_start_at_once_get_the_same_key(tmp_path: Path) -> None:
+def test_many_processes_that_start_at_once_get_the_same_key(tmp_path: Path) -> None:
     for number in range(5):
         with get_context("fork").Pool(8) as pool:
             keys = pool.map(read, [tmp_path / f"{number}.key"] * 64, chunksize=1)

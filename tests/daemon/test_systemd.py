@@ -1,4 +1,4 @@
-"""What systemd hears of the daemon, and the sockets it hands over; tests/systemd has a real one."""
+"""sd_notify and sockets handed over, with a made-up systemd; tests/systemd has a real one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Known = Callable[[dict[str, str]], Notifier]
 
 
 class Listener:
-    """What systemd's end of the notify socket gets."""
+    """systemd's end of the notify socket."""
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -105,7 +105,7 @@ def test_an_abstract_address(known: Known) -> None:
         assert listener.heard()["READY"] == "1"
 
 
-def test_nobody_to_tell_is_no_error(tmp_path: Path, known: Known) -> None:
+def test_no_socket_to_notify_is_no_error(tmp_path: Path, known: Known) -> None:
     known({}).ready("to nobody")
     known(variables(tmp_path)).ready("to a socket that is not there")
 
@@ -138,7 +138,7 @@ async def test_while_it_serves(tmp_path: Path, listener: Listener, known: Known)
     assert last["STOPPING"] == "1"
 
 
-async def test_without_a_watchdog_nobody_is_told(tmp_path: Path, listener: Listener, known: Known) -> None:
+async def test_without_a_watchdog_nothing_is_sent(tmp_path: Path, listener: Listener, known: Known) -> None:
     await asyncio.wait_for(known(variables(tmp_path)).watch(str), 1)
     assert listener.silent()
 
@@ -154,7 +154,7 @@ def test_a_socket_is_neglected_when_a_datagram_waits_over_two_looks() -> None:
         client.send(b"two")
         assert not udp.neglected()
         assert udp.receive()
-        client.send(b"three")  # one waits again, but somebody has read in between
+        client.send(b"three")  # one waits again, but the socket was read in between
         assert not udp.neglected()
     udp.close()
     assert udp.neglected()

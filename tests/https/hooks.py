@@ -1,4 +1,4 @@
-"""What schemathesis can't know of the API: an Idempotency-Key stands for one request."""
+"""A hook for schemathesis: each request gets an Idempotency-Key of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who asks behind a proxy: what X-Forwarded-For and Forwarded say, read strictly, and never the proxy itself."""
+"""The client behind a proxy: X-Forwarded-For and Forwarded are read strictly; it is never the proxy itself."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_what_forwarded_does_not_say_is_unknown(forwarded: str) -> None:
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60))
 def test_what_a_stranger_writes_first_changes_nothing_but_to_unknown(written_first: str) -> None:
-    """Whatever they send, a proxy adds to it behind a comma: it is they themselves who ask, or unknown."""
+    """A proxy adds to it behind a comma: the address found is the stranger's own, or unknown."""
     assert asks(x_forwarded_for=f"{written_first}, {STRANGER}") == STRANGER
     for added in (f"for={STRANGER}", f'for="{STRANGER}:443"', f'by="_a";for="{STRANGER}"'):
         assert asks(forwarded=f"{written_first}, {added}") in {STRANGER, ""}
@@ -148,7 +148,7 @@ def test_the_two_headers_say_the_same_or_nothing() -> None:
     assert said == f'X-Forwarded-For and Forwarded don\'t say the same: "{STRANGER} / 198.51.100.2"'
 
 
-def test_a_trusted_proxy_that_says_nothing_is_not_who_asks() -> None:
+def test_a_trusted_proxy_that_says_nothing_is_not_the_client() -> None:
     assert asks() == ""
     assert why({}) == "it sends neither X-Forwarded-For nor Forwarded"
     assert asks(x_real_ip=STRANGER, true_client_ip=STRANGER) == ""

@@ -1,4 +1,4 @@
-"""What may come over the wire: several requests at once, in pieces, wrong ones, too many connections."""
+"""Octets over the wire: several requests at once, in pieces, wrong ones; too many connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API answers what its OpenAPI document says, whatever is asked; and only who configures it loads it."""
+"""The API answers as its OpenAPI document says, whatever is sent; it is imported only if it is configured."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_whatever_is_asked_the_document_has_the_answer(website: Website, authori
     assert f"{len(OPERATIONS) + 1} selected" in ran.stdout, ran.stdout  # all, and /health
 
 
-def test_only_who_configures_it_loads_it(tmp_path: Path, authority: Authority) -> None:
+def test_it_is_imported_only_if_it_is_configured(tmp_path: Path, authority: Authority) -> None:
     """Seen in what a running daemon has mapped or imported: by its own import log."""
     with_it, without = (
         made(tmp_path / "with", head(free_port(), authority.certificate())),

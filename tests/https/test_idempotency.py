@@ -1,4 +1,4 @@
-"""A repeated post is done once, at whichever of two nodes that share a store."""
+"""A repeated post is done once, at either of two nodes that share a store."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def post(body: bytes = b"{}", key: str = "one", patience: float = 5.0) -> Idempo
 
 
 class Work:
-    """Counts how often it is done."""
+    """Work that counts how often it is done."""
 
     def __init__(self, document: Document, seconds: float = 0.0) -> None:
         self.document, self.seconds, self.done = document, seconds, 0
@@ -87,7 +87,7 @@ async def test_what_remains_of_the_time_is_told(nodes: list[tuple[IdempotentPost
     assert work.done == 2
 
 
-async def test_what_could_not_be_told_is_tried_anew(nodes: list[tuple[IdempotentPosts, Clock]]) -> None:
+async def test_what_could_not_be_told_is_tried_again(nodes: list[tuple[IdempotentPosts, Clock]]) -> None:
     async def fails() -> Document:
         raise ProblemError(problems.UNAVAILABLE)
 

@@ -64,7 +64,7 @@ def test_nothing_secret_of_a_request_is_printed() -> None:
     assert "hush" not in shown
 
 
-async def test_what_the_site_says_of_paths_and_methods() -> None:
+async def test_the_router_answers_paths_and_methods() -> None:
     async def fine(_request: Request) -> Response:
         return Response(body=b"fine")
 
@@ -72,16 +72,16 @@ async def test_what_the_site_says_of_paths_and_methods() -> None:
         raise ValueError(asked.headers["authorization"])
 
     records: list[dict[str, object]] = []
-    site = Router(
+    router = Router(
         [Route("GET", "/a", fine), Route("POST", "/a", fine), Route("POST", "/b", fault)],
         lambda name, /, **fields: records.append({"name": name, **fields}),
     )
-    assert (await site.answer(request("HEAD", "/a"))).status == 200
-    assert (await site.answer(request("GET", "/A"))).status == 404
-    refused = await site.answer(request("PUT", "/a"))
+    assert (await router.answer(request("HEAD", "/a"))).status == 200
+    assert (await router.answer(request("GET", "/A"))).status == 404
+    refused = await router.answer(request("PUT", "/a"))
     assert (refused.status, dict(refused.headers)["Allow"]) == (405, "GET, HEAD, POST")
-    assert dict((await site.answer(request("GET", "/b"))).headers)["Allow"] == "POST"
-    broken = await site.answer(request("POST", "/b", authorization="hush"))
+    assert dict((await router.answer(request("GET", "/b"))).headers)["Allow"] == "POST"
+    broken = await router.answer(request("POST", "/b", authorization="hush"))
     assert broken.status == 500
     assert [record["name"] for record in records] == ["fault"]
     assert "hush" not in f"{records}{broken}{broken.body!r}"

@@ -1,4 +1,4 @@
-"""One place takes a part of connections and of logins at work, however many addresses it has."""
+"""One source takes a part of connections and of logins in progress, however many addresses it has."""
 
 from __future__ import annotations
 

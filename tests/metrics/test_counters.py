@@ -85,7 +85,7 @@ def test_a_known_reason_is_a_label_also_with_details(reason: Reason) -> None:
 @pytest.mark.parametrize(
     "fields", [{"ms": "slow"}, {"sender": ["a", "list"]}, {"client": {"a": "dict"}, "login_event": None}, {}]
 )
-def test_what_nobody_can_count_stops_nobody(fields: dict[str, object]) -> None:
+def test_a_record_that_cannot_be_counted_stops_nothing(fields: dict[str, object]) -> None:
     kept = Kept()
     counts = counting(kept)
     for name in ("mail.sent", "login.rejected", "challenge.sent", "user.locked", "sender.down"):
@@ -116,7 +116,7 @@ def test_a_mail_that_comes_late_is_timed_once() -> None:
     assert scrape.value("aad_step_seconds_sum", step="mail") == 9
 
 
-def test_a_reload_keeps_what_was_counted_and_forgets_who_is_gone() -> None:
+def test_a_reload_keeps_what_was_counted_and_forgets_names_that_are_gone() -> None:
     counts = counting()
     counts("login.started", **KNOWN)
     for kind, name in BACK_ENDS:
@@ -130,10 +130,10 @@ def test_a_reload_keeps_what_was_counted_and_forgets_who_is_gone() -> None:
             back_ends=(("store", "store"), ("repository", "corp"), ("server", "ldaps://dc1"), ("sender", "backup")),
         )
     )
-    counts("login.accepted", **KNOWN, ms=1.0)  # it was at work
+    counts("login.accepted", **KNOWN, ms=1.0)  # it was in progress
     scrape = page(counts)
     up = {s.labels["name"]: s.value for s in scrape.samples if s.name == "aad_back_end_up"}
-    # The repository makes its servers anew, and takes them for well.
+    # The repository makes its servers again, and takes them for up.
     assert up == {"store": 0, "corp": 0, "ldaps://dc1": 1, "backup": 1}
     assert scrape.value("aad_logins_total", outcome="started", client="gw", event="vpn") == 1
     assert scrape.value("aad_logins_total", outcome="accepted", client="gw", event="vpn") == 1

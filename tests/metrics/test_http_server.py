@@ -1,4 +1,4 @@
-"""HTTP as small as it can be: what is asked rightly is answered, all else is refused or cut off, soon."""
+"""The small HTTP server of the metrics: right requests are answered, all others refused or cut off soon."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_any_octets_get_an_answer_or_none_and_no_fault(tmp_path: Path, octets: b
     asyncio.run(tried())
 
 
-async def test_whoever_is_slow_is_cut_off_and_holds_up_nobody(tmp_path: Path) -> None:
+async def test_a_slow_client_is_cut_off_and_holds_up_no_other(tmp_path: Path) -> None:
     asked = Asked(tmp_path, patience=0.5)
     async with asked.serving():
         reader, writer = await asked.open()
@@ -144,7 +144,7 @@ async def test_whoever_is_slow_is_cut_off_and_holds_up_nobody(tmp_path: Path) ->
         writer.close()
 
 
-async def test_who_takes_no_answer_is_cut_off_too(tmp_path: Path) -> None:
+async def test_a_client_that_reads_no_answer_is_cut_off_too(tmp_path: Path) -> None:
     asked = Asked(tmp_path, patience=0.3)
 
     async def long() -> Response:
