@@ -1,1 +1,1 @@
-"""The process: what `aad serve` runs, and how its parts are put together."""
+"""The process that `aad serve` runs: its fronts, and the assembly of a configuration's parts."""

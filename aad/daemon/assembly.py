@@ -170,7 +170,7 @@ def senders(config: Config, key: Secret, outages: Outages | None = None) -> dict
 
 @dataclass(frozen=True)
 class Lasting:
-    """What outlives a configuration: log, store, known outages and the logins in progress."""
+    """The parts that outlive a configuration: log, store, known outages and the logins in progress."""
 
     record: Record
     store: Store

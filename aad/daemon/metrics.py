@@ -32,7 +32,7 @@ STORE = 2.0  # seconds that the store gets to show that it works
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """What the page is made of. `fronts`: the others; how their requests go is asked of the one for logins."""
+    """The sources of the numbers. `radius`: the front for logins; `fronts`: all but the metrics themselves."""
 
     counters: Counters
     log: Log

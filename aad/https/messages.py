@@ -97,7 +97,7 @@ class Request:
             message = f"the body should be {JSON}"
             raise OtherMediaTypeError(message)
         try:
-            return json.loads(self.body.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+            return json.loads(self.body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             message = "the body isn't JSON (RFC 8259), or names something twice"
             raise UnreadableBodyError(message) from None
@@ -171,7 +171,7 @@ def _fields(text: str, what: str) -> dict[str, str]:
     return found
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # Programs differ in which of two values they take: an old way past a check.
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -67,7 +67,7 @@ UNAVAILABLE = ProblemType(
 
 
 class ProblemError(Exception):
-    """What is wrong with this request. `headers` go with the response: Retry-After, Allow, WWW-Authenticate.
+    """A problem with this request. `headers` go with the response: Retry-After, Allow, WWW-Authenticate.
 
     `errors`: what is wrong where in the body (JSON Pointer).
     """

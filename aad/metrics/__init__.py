@@ -1,1 +1,1 @@
-"""What a monitoring system sees: records, counted as they pass (`counts`), as text (`page`), over HTTP (`front`)."""
+"""Metrics for a monitoring system: records counted as they pass, gauges, their text, and a small HTTP server."""

@@ -28,7 +28,7 @@ DEADLINE = 10.0  # seconds that a browser waits
 
 @dataclass(frozen=True, kw_only=True)
 class PortalContext:
-    """What every page needs. `client`: the portal's name among the clients; `helpers`: keys of groups.
+    """The parts that every page needs. `client`: the portal's name among the clients; `helpers`: keys of groups.
 
     `admins`: groups whose members may help members of `helpers` too.
     `password`: whether every chain begins with one. `fresh`: how many seconds after a sign-in something may be enrolled

@@ -63,7 +63,10 @@ def due(
 
 @dataclass(frozen=True)
 class Granted:
-    """Permission to change one method, once. `held`: what was enrolled when it was given."""
+    """Permission to change one method, once. `held`: what was enrolled when it was given; `once`: its id.
+
+    `until`: seconds of the store's clock.
+    """
 
     method: str
     held: Mapping[str, str]
