@@ -17,7 +17,7 @@ from aad.login.outages import Outages
 from aad.notices import mailing
 from aad.notices.kept import KIND, MOST, By, Notice, Notices, Row, What, decoded, encoded, name_of
 from aad.notices.mailing import HOUR, LASTS, Mailing, Route
-from aad.notices.text import letter
+from aad.notices.text import notice_mail
 from aad.ports import AddressRefusedError, Found, Unavailable
 from aad.storing import LARGEST
 from tests.parts.fakes import MemoryStore, Opened
@@ -299,7 +299,7 @@ def test_a_notice_says_everything_in_every_language_and_no_name_is_a_macro(langu
     rows = tuple(
         Row(what=what, by=by, at=0, method="{otp}\nx", type="totp", place="{user}") for what in What for by in By
     )
-    made = letter(Notice(user="{otp}\r\nBcc: x", rows=rows, more=2), language, "Call {endpoint}")
+    made = notice_mail(Notice(user="{otp}\r\nBcc: x", rows=rows, more=2), language, "Call {endpoint}")
     assert "{{otp}}" in made.text
     assert "\nBcc" not in made.text
     assert made.text.format() == made.text.replace("{{", "{").replace("}}", "}")

@@ -1,4 +1,4 @@
-"""A mail server that takes sender, recipient and DATA in one go (RFC 2920): each mail arrives once, to its recipient."""
+"""A mail server that takes sender, recipient and DATA in one go (RFC 2920): each mail arrives once, for its user."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
