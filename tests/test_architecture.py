@@ -63,7 +63,7 @@ DOORS = {
     "aiosmtpd": "cli/mailbox.py",
     "uvloop": "daemon/event_loop.py",
     "systemd": "logs/journal_reader.py",
-    "h11": "https/connection.py",
+    "h11": "https/connection.py, senders/smtp/oauth/http_client.py",  # the server's side, and the client's
     "jinja2": "portal/pages.py",
     "markupsafe": "portal/pages.py",
     "idna": "senders/smtp/address.py",

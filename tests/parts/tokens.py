@@ -201,7 +201,8 @@ def _request_of(owner: TokenServer, tls: ssl.SSLContext) -> type[BaseHTTPRequest
             status, headers, said = owner.answer(self.path, dict(parse_qsl(body, strict_parsing=True)))
             self.send_response(status)
             for name, value in {"Content-Length": str(len(said)), **headers}.items():
-                self.send_header(name, value)
+                if value:
+                    self.send_header(name, value)
             self.end_headers()
             self.wfile.write(said)
 

@@ -24,7 +24,6 @@ from aad.senders.smtp.address import parsed
 from aad.senders.smtp.connect import Connector, TokenRefusedError, open_connection
 from aad.senders.smtp.connection import Connection, Mail, Target
 from aad.senders.smtp.message import MailTemplate, compile_template
-from aad.senders.smtp.oauth.http_client import Issuer
 from aad.senders.smtp.oauth.token_cache import TokenCache
 from aad.senders.smtp.pool import Limits, Pool
 from aad.senders.smtp.settings import PORTS, SmtpSettings
@@ -65,8 +64,13 @@ class Smtp:
 
     def _new_tokens(self) -> TokenCache:
         s, where = self._settings, self._target.where
-        issuer = Issuer(s.applicant(s.username), s.token_ca_file, s.timeout, where)
-        return TokenCache(issuer.issue, str(issuer.endpoint), where)
+        # Imported here: h11 comes with the extra [oauth], and few need it.
+        from aad.senders.smtp.oauth.http_client import TokenClient  # noqa: PLC0415
+
+        client = TokenClient(
+            s.oauth_client(s.username), where, timeout=s.timeout, ca_file=s.token_ca_file, proxy=s.token_proxy
+        )
+        return TokenCache(client.fetch, str(client.endpoint), where)
 
     async def __aenter__(self) -> Self:
         """Read the authorities, if they are needed, and begin to fetch a token. Unavailable: they can't be read."""

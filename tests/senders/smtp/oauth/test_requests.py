@@ -7,7 +7,7 @@ import pytest
 
 from aad.core.secret import Secret
 from aad.ports import Unavailable
-from aad.senders.smtp.oauth.requests import Applicant, GrantRefusedError, Token, endpoint, form, read
+from aad.senders.smtp.oauth.requests import GrantRefusedError, OAuthClient, Token, endpoint, form, read
 
 URL = "https://login.example.com/token"
 HUSH = Secret("hush Azure.hush")
@@ -20,8 +20,8 @@ class Clear:
         return json.dumps(claims)
 
 
-def applicant(**changes: Any) -> Applicant:
-    return Applicant(**{"url": URL, "client_id": "the-app", "scope": "mail", **changes})
+def oauth_client(**changes: Any) -> OAuthClient:
+    return OAuthClient(**{"url": URL, "client_id": "the-app", "scope": "mail", **changes})
 
 
 def answer(**said: Any) -> bytes:
@@ -29,7 +29,7 @@ def answer(**said: Any) -> bytes:
 
 
 def test_an_application_asks_in_its_own_name() -> None:
-    assert form(applicant(client_secret=Secret("hüsh")), 1000.0, "n") == {
+    assert form(oauth_client(client_secret=Secret("hüsh")), 1000.0, "n") == {
         "grant_type": "client_credentials",
         "client_id": "the-app",
         "client_secret": "hüsh",
@@ -38,16 +38,16 @@ def test_an_application_asks_in_its_own_name() -> None:
 
 
 def test_an_application_asks_in_a_user_s_name() -> None:
-    asked = form(applicant(scope="", client_secret=HUSH, refresh_token=Secret("1//x")), 1000.0, "n")
+    asked = form(oauth_client(scope="", client_secret=HUSH, refresh_token=Secret("1//x")), 1000.0, "n")
     assert (asked["grant_type"], asked["refresh_token"]) == ("refresh_token", "1//x")
     assert "scope" not in asked
-    assert form(applicant(refresh_token=Secret("1//x")), 1000.0, "n").keys() == {
+    assert form(oauth_client(refresh_token=Secret("1//x")), 1000.0, "n").keys() == {
         *("grant_type", "refresh_token", "client_id", "scope")
     }
 
 
 def test_a_certificate_signs_for_the_application() -> None:
-    asked = form(applicant(signer=Clear()), 1000.9, "once")
+    asked = form(oauth_client(signer=Clear()), 1000.9, "once")
     assert asked["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     assert json.loads(asked["client_assertion"]) == {
         "iss": "the-app",
@@ -61,7 +61,7 @@ def test_a_certificate_signs_for_the_application() -> None:
 
 
 def test_a_service_account_signs_for_a_mailbox() -> None:
-    asked = form(applicant(signer=Clear(), mailbox="noreply@example.com"), 1000.0, "n")
+    asked = form(oauth_client(signer=Clear(), mailbox="noreply@example.com"), 1000.0, "n")
     assert asked.keys() == {"grant_type", "assertion"}
     assert json.loads(asked["assertion"]) == {
         "iss": "the-app",
@@ -118,8 +118,8 @@ def test_how_long_a_token_lives(expires_in: Any, life: float) -> None:
 def test_a_refresh_token_may_be_followed_by_another() -> None:
     token = read(200, answer(refresh_token="2//y"), ())
     assert token.refresh_token == Secret("2//y")
-    assert applicant(refresh_token=Secret("1//x")).after(token).refresh_token == Secret("2//y")
-    assert applicant().after(token).refresh_token is None
+    assert oauth_client(refresh_token=Secret("1//x")).after(token).refresh_token == Secret("2//y")
+    assert oauth_client().after(token).refresh_token is None
     for nothing in (None, 5, "", "ü"):
         assert read(200, answer(refresh_token=nothing), ()).refresh_token is None
 
@@ -181,5 +181,5 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 
 def test_nothing_prints() -> None:
     token = read(200, answer(access_token="shown", refresh_token="told"), ())
-    asks = applicant(client_secret=Secret("shown"), refresh_token=Secret("told"))
+    asks = oauth_client(client_secret=Secret("shown"), refresh_token=Secret("told"))
     assert not any(word in repr(token) + repr(asks) for word in ("shown", "told"))

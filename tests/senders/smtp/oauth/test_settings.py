@@ -51,6 +51,7 @@ def faults(changes: dict[str, Any]) -> dict[str, str]:
             "https://outlook.office.com/SMTP.Send offline_access",
         ),
         ({**GOOGLE, "refresh_token": HUSH}, GOOGLE["token_url"], ""),
+        ({**GOOGLE, "refresh_token": HUSH, "token_proxy": "http://[::1]:3128"}, GOOGLE["token_url"], ""),
         ({**GOOGLE, "token_url": "https://id.example.com/t", "scope": "a b"}, "https://id.example.com/t", "a b"),
         ({**GOOGLE, "token_url": "http://127.0.0.1/t"}, "http://127.0.0.1/t", ""),
         ({**GOOGLE, "token_url": "https://id.example.com/t", "authentication_required": True}, None, None),
@@ -58,7 +59,7 @@ def faults(changes: dict[str, Any]) -> dict[str, str]:
 )
 def test_what_is_right(changes: dict[str, Any], url: str | None, scope: str | None) -> None:
     assert faults(changes) == {}
-    asks = settings(changes).applicant("noreply@company.com")
+    asks = settings(changes).oauth_client("noreply@company.com")
     assert (asks.url, asks.scope) == (url or asks.url, asks.scope if scope is None else scope)
     assert (asks.client_id, asks.mailbox) == ("the-app", "")
 
@@ -94,6 +95,10 @@ def test_what_is_right(changes: dict[str, Any], url: str | None, scope: str | No
         ({**GOOGLE, "client_secret": None, "refresh_token": HUSH}, {"client_secret": "missing"}),
         ({**GOOGLE, "token_url": "http://id.example.com/t"}, {"token_url": "should begin with https"}),
         ({**GOOGLE, "token_url": "id.example.com"}, {"token_url": "should be a URL"}),
+        *(
+            ({**MICROSOFT, "client_secret": HUSH, "token_proxy": url}, {"token_proxy": "should be a URL such as http:"})
+            for url in ("proxy:3128", "https://proxy:3128", "http://me:hush@proxy:3128", "http://proxy/x", "http://")
+        ),
         ({"service_account": HUSH}, {"service_account": "should be the JSON file"}),
         (
             {"service_account": HUSH, **MICROSOFT},
@@ -117,7 +122,7 @@ def test_a_certificate_and_its_key(identity: Identity, other: Identity, tmp_path
     file.write_bytes(b"a heading\n" + identity.certificate + other.certificate)
     keys = {**MICROSOFT, "client_certificate": file, "client_key": Secret(identity.key)}
     assert faults(keys) == {}
-    assert settings(keys).applicant("").signer
+    assert settings(keys).oauth_client("").signer
     assert (
         "is not the certificate of client_key"
         in faults({**keys, "client_key": Secret(other.key)})["client_certificate"]
@@ -144,7 +149,7 @@ def test_a_service_account_says_it_all(identity: Identity) -> None:
     said = identity.service_account("https://oauth2.googleapis.com/token")
     keys = {"service_account": Secret(said)}
     assert faults(keys) == {}
-    asks = settings(keys).applicant("noreply@company.com")
+    asks = settings(keys).oauth_client("noreply@company.com")
     assert (asks.url, asks.mailbox) == ("https://oauth2.googleapis.com/token", "noreply@company.com")
     assert (asks.client_id, asks.scope) == ("aad@project.example.com", "https://mail.google.com/")
     clear = Secret(identity.service_account("http://evil.example.com/"))
@@ -153,6 +158,14 @@ def test_a_service_account_says_it_all(identity: Identity) -> None:
     }
     for change in ({"private_key": 5}, {"private_key": "x"}, {"client_email": None}):
         assert "service_account" in faults({"service_account": Secret(json.dumps({**json.loads(said), **change}))})
+
+
+def test_the_extra_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aad.senders.smtp.oauth.settings.NEEDS", ("h11", "no_such_module"))
+    assert faults({**MICROSOFT, "client_secret": HUSH}) == {
+        "authentication": "needs no_such_module: pip install 'aad[oauth]'"
+    }
+    assert faults({**MAIL, "authentication": "password", "username": "", "tenant": ""}) == {}
 
 
 def test_what_is_unwise() -> None:
