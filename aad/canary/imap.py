@@ -17,15 +17,15 @@ from aad.ports import Unavailable
 
 SECURITY = ("tls", "starttls", "none")
 PORTS = {"tls": 993, "starttls": 143, "none": 143}
-_NO_PLAIN = "it offers no AUTH=PLAIN, so nobody can log in with a password"
-_NO_UIDNEXT = "it doesn't say UIDNEXT, so nobody could tell new mails from old ones"
+_NO_PLAIN = "it offers no AUTH=PLAIN, so no login with a password is possible"
+_NO_UIDNEXT = "it doesn't send UIDNEXT, so new mails can't be told from old ones"
 _CLOSED = "not open"
 _GONE = (imaplib.IMAP4.error, OSError, ValueError)  # ValueError: an answer that imaplib can't read
 
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """Where the mailbox is, and who may read it."""
+    """An IMAP server, the login there, and the folder."""
 
     host: str
     port: int
@@ -37,12 +37,12 @@ class Account:
 
 
 class Imap:
-    """Asks the server twice a second; that needs no IDLE of it."""
+    """A mailbox.Mailbox that asks an IMAP server twice a second, which needs no IDLE (RFC 2177)."""
 
     pause = 0.5
 
     def __init__(self, account: Account) -> None:
-        """Remember where."""
+        """Open nothing yet."""
         self.where = f"imap {account.host}:{account.port}"
         self._account = account
         self._server: imaplib.IMAP4 | None = None
@@ -57,10 +57,10 @@ class Imap:
         with self._patience(end - time.monotonic()):
             if "AUTH=PLAIN" not in server.capabilities:  # RFC 4616; it takes any octets, LOGIN doesn't
                 raise Unavailable(_NO_PLAIN, where=self.where)
-            given = b"\0".join((b"", self._account.user.encode(), self._account.password.reveal()))
-            server.authenticate("PLAIN", lambda _: given)
-            able = _good(server.capability())[-1]  # it may do more now than before
-            self._uidplus = b"UIDPLUS" in able.upper().split()
+            credentials = b"\0".join((b"", self._account.user.encode(), self._account.password.reveal()))
+            server.authenticate("PLAIN", lambda _: credentials)
+            capabilities = _good(server.capability())[-1]  # after a login there may be others
+            self._uidplus = b"UIDPLUS" in capabilities.upper().split()
             folder = self._account.folder.replace("\\", "\\\\").replace('"', '\\"')
             _good(server.select(f'"{folder}"'))
             _, (uid,) = server.response("UIDNEXT")
@@ -70,14 +70,14 @@ class Imap:
             self._next = max(1, self._first_new - RECENT)
 
     def close(self) -> None:
-        """Log out, without expunging what others have marked as deleted."""
+        """Log out without CLOSE, which would expunge mails that others marked as deleted."""
         if self._server is not None:
             with suppress(*_GONE):
                 self._server.logout()
             self._server = None
 
     def mails(self, seconds: float) -> Sequence[Mail]:
-        """Fetch what wasn't fetched before; no mail becomes a seen one. Unavailable."""
+        """Fetch the mails not fetched yet, by PEEK, so that they stay unread. Unavailable."""
         with self._patience(seconds) as server:
             _good(server.noop())
             found = _good(server.uid("SEARCH", f"UID {self._next}:*"))[0] or b""
@@ -114,7 +114,7 @@ class Imap:
 
     @contextmanager
     def _patience(self, seconds: float) -> Iterator[imaplib.IMAP4]:
-        """Bound each step of what is done with the server."""
+        """Limit each read and write to `seconds`. Unavailable."""
         if self._server is None:
             raise Unavailable(_CLOSED, where=self.where)
         with self._gone():
@@ -130,15 +130,15 @@ class Imap:
 
 
 def _good(answer: tuple[str, list[Any]]) -> list[Any]:
-    """Return what a good answer holds; a NO becomes imaplib's own error."""
-    said, data = answer
-    if said != "OK":
-        raise imaplib.IMAP4.error(data[0].decode(errors="replace") if data and data[0] else said)
+    """Return the data of an OK answer; a NO becomes imaplib's own error."""
+    status, data = answer
+    if status != "OK":
+        raise imaplib.IMAP4.error(data[0].decode(errors="replace") if data and data[0] else status)
     return data
 
 
 def _words(error: BaseException) -> str:
-    """Say what is wrong in one line; what the server wrote is cut and made harmless."""
+    """Return what is wrong in one line; a server's text is cut, and its control characters are replaced."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate isn't trusted: {error.verify_message}"
     if isinstance(error, TimeoutError):

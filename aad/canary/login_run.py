@@ -19,87 +19,86 @@ from aad.radius_client.nas import Nas, message
 
 
 class StepFailedError(Exception):
-    """The login went wrong at a step. `unreachable`: nobody said no, a server just wasn't there."""
+    """A step failed, for the reason in one line. `unreachable`: a server didn't answer, rather than refuse."""
 
     def __init__(self, why: str, *, unreachable: bool = False) -> None:
-        """Say why, in one line."""
         super().__init__(why)
         self.unreachable = unreachable
 
 
 @dataclass
 class LoginRun:
-    """How far a login came. `seconds`: of each step done, in order; the total once there was a request."""
+    """The result of a login. `seconds`: of each finished step, then "total"; `failed_step`: empty if none did."""
 
     user: str
     seconds: dict[str, float] = field(default_factory=dict)
     reference: str = ""
     prompt: str = ""
-    fell_at: str = ""
+    failed_step: str = ""
     why: str = ""
     unreachable: bool = False
     remark: str = ""
 
     @property
     def accepted(self) -> bool:
-        """Whether it was a whole login."""
+        """Whether the login was accepted."""
         return not self.why
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Take a step's time."""
-        self.fell_at = name
+        """Time a step; while it runs, and if it raises, it is `failed_step`."""
+        self.failed_step = name
         began = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - began
-        self.fell_at = ""
+        self.failed_step = ""
 
 
-def fly(settings: CanarySettings) -> LoginRun:
-    """Log in. Nothing is raised for what may go wrong on the way: the flight says it."""
-    flight, mailbox = LoginRun(settings.user), settings.mailbox()
-    flight.fell_at = "mailbox"
+def log_in(settings: CanarySettings) -> LoginRun:
+    """Log in once. Failures are in the result; none is raised."""
+    run, mailbox = LoginRun(settings.user), settings.mailbox()
+    run.failed_step = "mailbox"
     try:
         mailbox.open(settings.timeout)
         began = time.monotonic()
         try:
-            _Login(settings, mailbox, flight, began + settings.timeout).whole()
+            _Login(settings, mailbox, run, began + settings.timeout).whole()
         finally:
-            flight.seconds["total"] = time.monotonic() - began
+            run.seconds["total"] = time.monotonic() - began
     except Unavailable as error:
-        flight.why, flight.unreachable = error.told, True
-    except StepFailedError as fallen:
-        flight.why, flight.unreachable = str(fallen), fallen.unreachable
+        run.why, run.unreachable = error.told, True
+    except StepFailedError as error:
+        run.why, run.unreachable = str(error), error.unreachable
     finally:
         mailbox.close()
-    return flight
+    return run
 
 
 @dataclass
 class _Login:
-    """The login on its way; `end`: when it has to be over."""
+    """A login in progress; `end`: its deadline, by time.monotonic(); `others`: new mails of other logins."""
 
     settings: CanarySettings
     mailbox: Mailbox
-    flight: LoginRun
+    run: LoginRun
     end: float
     others: int = 0
 
     def whole(self) -> None:
         nas = self.settings.nas()
-        with self.flight.step("password"):
+        with self.run.step("password"):
             challenge = self._challenged(nas)
-        self.flight.prompt = message(challenge)
-        self.flight.reference = reference_in(self.flight.prompt)
-        with self.flight.step("mail"):
-            mail, letter = self._mail()
-        ours = bool(self.flight.reference)
+        self.run.prompt = message(challenge)
+        self.run.reference = reference_in(self.run.prompt)
+        with self.run.step("mail"):
+            mail, text = self._mail()
+        ours = bool(self.run.reference)
         try:
-            with self.flight.step("code"):
-                self._accepted(nas, challenge, letter)
+            with self.run.step("code"):
+                self._accepted(nas, challenge, text)
             ours = True
         finally:
-            if ours and not self.settings.keep:  # no mail goes that may be somebody else's
+            if ours and not self.settings.keep:  # a mail that may belong to another login stays
                 self._remove(mail)
 
     def _challenged(self, nas: Nas) -> Reply:
@@ -111,9 +110,9 @@ class _Login:
             raise StepFailedError(_said("refused", reply))
         return reply
 
-    def _accepted(self, nas: Nas, challenge: Reply, letter: MailText) -> None:
+    def _accepted(self, nas: Nas, challenge: Reply, text: MailText) -> None:
         try:
-            code = letter.code(self.flight.reference, self.settings.code_pattern)
+            code = text.code(self.run.reference, self.settings.code_pattern)
         except NoCodeError as error:
             why = f"the mail arrived, but {error}"
             raise StepFailedError(why) from None
@@ -124,7 +123,7 @@ class _Login:
             raise StepFailedError(_said("refused", reply))
 
     def _ask(self, nas: Nas, answer: Secret, state: bytes | None, protocol: str) -> Reply:
-        """Ask in what is left of the time. StepFailedError."""
+        """Send a request, and wait within the time left. StepFailedError."""
         patience = min(nas.timeout, max(self.end - time.monotonic(), 0.5) / nas.tries)
         try:
             reply = replace(nas, timeout=patience).ask(self.settings.user, answer, state, protocol)
@@ -133,8 +132,8 @@ class _Login:
             why = f"{self.settings.server}: {reason}"
             raise StepFailedError(why, unreachable=isinstance(error, OSError)) from error
         if reply is None:
-            why = f"no answer of {self.settings.server} in {patience * nas.tries:.1f}s: nobody there, unknown client, "
-            why += "wrong secret, or LDAP or mail is out of order"
+            why = f"no answer of {self.settings.server} in {patience * nas.tries:.1f}s: not running, unknown client, "
+            why += "wrong secret, or LDAP or mail is unavailable"
             raise StepFailedError(why, unreachable=True)
         return reply
 
@@ -143,34 +142,34 @@ class _Login:
         while True:
             left = self.end - time.monotonic()
             for mail in self.mailbox.mails(left):
-                letter = MailText.parse(mail.octets)
-                if self._ours(mail, letter):
-                    return mail, letter
+                text = MailText.parse(mail.octets)
+                if self._ours(mail, text):
+                    return mail, text
                 self.others += mail.new
             if left <= 0:
                 break
             time.sleep(min(self.mailbox.pause, left))
-        which = f" with the reference {self.flight.reference}" if self.flight.reference else ""
+        which = f" with the reference {self.run.reference}" if self.run.reference else ""
         others = f" ({self.others} other new: does the mail show {{reference}}?)" if self.others else ""
         why = f"no mail{which} in {self.mailbox.where} within {spoken(self.settings.timeout)}{others}"
         raise StepFailedError(why)
 
-    def _ours(self, mail: Mail, letter: MailText) -> bool:
-        """Say whether it is the mail of this login.
+    def _ours(self, mail: Mail, text: MailText) -> bool:
+        """Return whether it is the mail of this login.
 
         By the reference, a mail that was there before counts too: a login begun again soon is asked for the code sent
         already. A prompt without one leaves little to go by: a new mail with a code in it.
         """
-        if self.flight.reference:
-            return letter.mentions(self.flight.reference)
-        return mail.new and letter.has_code(self.settings.code_pattern)
+        if self.run.reference:
+            return text.mentions(self.run.reference)
+        return mail.new and text.has_code(self.settings.code_pattern)
 
     def _remove(self, mail: Mail) -> None:
-        """Remove the mail; that this can't be done is no fault of the login."""
+        """Remove the mail; failing to is a remark, not a failed login."""
         try:
             self.mailbox.remove(mail)
         except Unavailable as error:
-            self.flight.remark = f"the mail can't be removed: {error.told}"
+            self.run.remark = f"the mail can't be removed: {error.told}"
 
 
 def _said(what: str, reply: Reply) -> str:

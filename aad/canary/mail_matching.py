@@ -1,4 +1,4 @@
-"""Which mail belongs to a login, and what its code is: by the reference that prompt and mail share."""
+"""Finds the mail of a login by the reference that prompt and mail share, and the code in it. PURE."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _LINE = re.compile(rf"^[^\S\n]*(\d{{{SHORTEST},{LONGEST}}})[^\S\n]*$", re.ASCII 
 
 
 class NoCodeError(ValueError):
-    """A mail in which the code can't be told; the text names no number of it, for one of them may be the code."""
+    """No code is recognized in a mail. The message holds no number of the mail, as one of them may be the code."""
 
 
 def reference_in(prompt: str) -> str:
-    """Return the reference that a prompt shows; empty: it shows none, or nobody could say which word it is."""
+    """Return the reference that a prompt shows; empty: it shows none, or it is ambiguous."""
     if announced := _ANNOUNCED.search(prompt):
         return announced[1]
     words = set(_ALONE.findall(prompt))
@@ -34,29 +34,29 @@ def reference_in(prompt: str) -> str:
 
 @dataclass(frozen=True)
 class MailText:
-    """What a reader sees of a mail."""
+    """Subject and plain text of a mail."""
 
     subject: str
     text: str
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:
-        """Decode a mail's subject and its plain text; whatever it is, something comes of it."""
-        letter = email.message_from_bytes(octets, policy=email.policy.default)
+        """Decode a mail. Never fails: what can't be decoded is left empty."""
+        mail = email.message_from_bytes(octets, policy=email.policy.default)
         try:
-            body = letter.get_body(("plain",))
+            body = mail.get_body(("plain",))
             text = str(body.get_content()) if body is not None else ""
-            subject = str(letter["Subject"] or "")
+            subject = str(mail["Subject"] or "")
         except (LookupError, ValueError, AttributeError, TypeError):  # an unknown charset, headers that are none
             subject, text = "", ""
         return cls(subject, text.replace("\r\n", "\n"))
 
     def mentions(self, reference: str) -> bool:
-        """Say whether the reference stands in it, alone."""
+        """Return whether the reference stands in it as a word of its own."""
         return any(re.search(rf"(?<![\w-]){re.escape(reference)}(?![\w-])", part) for part in (self.subject, self.text))
 
     def code(self, reference: str, pattern: str = "") -> Secret:
-        """Return the code; `pattern`: an expression whose first group it is, or that it matches whole. NoCodeError."""
+        """Return the code: the first group of `pattern`, or its whole match; without it a number. NoCodeError."""
         if pattern:
             found = re.search(pattern, f"{self.subject}\n{self.text}", re.MULTILINE)
             code = found[1 if found.re.groups else 0] if found is not None else ""
@@ -67,7 +67,7 @@ class MailText:
         return Secret(_only(self.subject, self.text, reference))
 
     def has_code(self, pattern: str) -> bool:
-        """Say whether a code can be told in it."""
+        """Return whether a code is recognized in it."""
         try:
             self.code("", pattern)
         except NoCodeError:
@@ -76,7 +76,7 @@ class MailText:
 
 
 def _only(subject: str, text: str, reference: str) -> str:
-    """Return the one number that can be meant. To guess would cost the user one of his tries.
+    """Return the one number that can be meant. A wrong guess would cost the user one of their tries.
 
     The clearest sign first: it has a line to itself; subject and text both have it; there is no other number.
     """

@@ -1,4 +1,4 @@
-"""What a mailbox is to the canary."""
+"""The protocol of the canary's mailboxes: imap.py and maildir.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 OCTETS = 65536  # of a mail, at most; ours have some 2,000
-RECENT = 20  # mails that were there before: a login begun again is answered by the mail of the first one
+RECENT = 20  # mails read that were there before: a login begun again may be answered by the first one's mail
 
 
 @dataclass(frozen=True)
@@ -20,20 +20,20 @@ class Mail:
 
 
 class Mailbox(Protocol):
-    """Open in a `with` block. Every call raises Unavailable, and none waits longer than its `seconds`."""
+    """Opened, polled and closed. Each call may raise Unavailable, and waits no longer than its `seconds`."""
 
     where: str
     pause: float
     """Seconds between two looks."""
 
     def open(self, seconds: float) -> None:
-        """Open it, and note what is there already."""
+        """Open it; mails that are there now are old ones."""
 
     def close(self) -> None:
-        """Close it; closing what isn't open is no error."""
+        """Close it, if it is open."""
 
     def mails(self, seconds: float) -> Sequence[Mail]:
-        """Return what wasn't returned before: the new mails, and at first the most recent of the others."""
+        """Return the mails not returned yet: new ones, and on the first call the most recent of the others."""
 
     def remove(self, mail: Mail) -> None:
         """Remove one mail, and no other."""

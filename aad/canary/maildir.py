@@ -1,4 +1,4 @@
-"""A mailbox in the file system: a Maildir, where each mail is a file."""
+"""A mailbox in the file system: a Maildir, in which each mail is a file of new/ or cur/."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from aad.ports import Unavailable
 
 
 class Maildir:
-    """Looks into new/ and, as another reader may have been faster, cur/."""
+    """A mailbox.Mailbox that reads new/ and, as another reader may have been faster, cur/."""
 
     pause = 0.05
 
     def __init__(self, folder: Path) -> None:
-        """Remember where."""
+        """Read nothing yet."""
         self.where = f"Maildir {folder}"
         self._folder = folder
         self._old: frozenset[str] = frozenset()
         self._seen: set[str] = set()
 
     def open(self, seconds: float) -> None:
-        """Note which mails are there. Unavailable."""
+        """List the mails that are there already. Unavailable."""
         del seconds  # a file system has no patience to set
         files = self._files()
         self._old = frozenset(files)
@@ -36,7 +36,7 @@ class Maildir:
         """Do nothing: nothing is open."""
 
     def mails(self, seconds: float) -> Sequence[Mail]:
-        """Read what wasn't read before. Unavailable."""
+        """Read the mails not read yet. Unavailable."""
         del seconds
         files = self._files()
         found = []
@@ -53,7 +53,7 @@ class Maildir:
         return found
 
     def remove(self, mail: Mail) -> None:
-        """Remove the mail's file, wherever it is by now. Unavailable."""
+        """Remove the mail's file, in new/ or cur/. Unavailable."""
         try:
             if file := self._files().get(mail.handle):
                 file.unlink(missing_ok=True)

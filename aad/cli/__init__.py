@@ -15,22 +15,22 @@ from aad.filesystem.privileges import PrivilegesError
 
 COMMANDS = {
     "serve": "run the daemon in the foreground until SIGTERM; SIGHUP reloads",
-    "check": "read the configuration as serve would, and print every fault",
+    "check": "check the configuration as serve would, and print every fault",
     "test-message": "send a test message through a configured sender",
     "login": "log in as a NAS would, following challenges",
-    "canary": "log a test user in, mail and all, and say how long each step took; for a monitoring system",
-    "explain": "say how a user would log in, and why so; sends nothing",
-    "log": "tell what happened to logins, from the journal or the log's file",
-    "locked": "list who is locked out",
+    "canary": "log a test user in, mail included, and report how long each step took; for monitoring",
+    "explain": "show which chain a user would get, and why (dry run)",
+    "log": "show what happened to logins, from the journal or the log file",
+    "locked": "list the users who are locked out",
     "unlock": "end a user's lockout",
-    "totp": "enrol users for an app or a key fob that shows codes (QR code), remove them, list or import them",
-    "recovery": "make a user's recovery codes, remove them, or list who has any",
-    "make-secret": "make a shared secret that nobody guesses",
+    "totp": "enrol users for an app or a key fob that shows codes (QR code); remove, list or import them",
+    "recovery": "make or remove a user's recovery codes, or list the users who have some",
+    "make-secret": "make a random shared secret",
     "make-key": "make an API key for a website, and the lines of aad.toml for it",
-    "hash-password": "make a password's hash for a users file",
-    "import": "print the aad.toml that another server's file comes to (Duo, FreeRADIUS)",
-    "plugins": "list the methods, repositories, senders and stores there are, and which package brings each",
-    "demo": "show one whole login, with users and mailbox of its own",
+    "hash-password": "hash a password for a users file",
+    "import": "print the aad.toml that replaces another server's configuration (Duo, FreeRADIUS)",
+    "plugins": "list the available methods, repositories, senders and stores, each with its package",
+    "demo": "show one whole login, with a user, a mailbox and a daemon of its own",
     "version": "print the versions of aad, Python and the libraries",
 }
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Layout(argparse.RawDescriptionHelpFormatter):
-    """Help in which what a command does stands beside its name, however long that is."""
+    """Help that puts a command's summary on the line of its name, even of the longest."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28)
@@ -67,7 +67,7 @@ class Layout(argparse.RawDescriptionHelpFormatter):
 
 
 def parser(wanted: Collection[str]) -> argparse.ArgumentParser:
-    """Make the parser; only the wanted commands' files are imported, and know their arguments."""
+    """Make the parser. Only the `wanted` commands' files are imported and add their arguments, as imports take time."""
     made = argparse.ArgumentParser(
         prog="aad",
         description="Advanced Authentication Daemon: a second factor by mail for everything that speaks RADIUS.",

@@ -1,4 +1,4 @@
-"""How a command of root's becomes the daemon's user: once the configuration is read, before anything else is opened."""
+"""Root's commands become the daemon's user: after the configuration is read, before anything else is opened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aad.filesystem.privileges import PrivilegesError
 
 
 def configured_for_daemon(options: argparse.Namespace) -> Config:
-    """Load the configuration and its secrets as who called; then root becomes the daemon's user. ConfigError.
+    """Load the configuration and its secrets as the calling user; then root becomes the daemon's user. ConfigError.
 
     PrivilegesError: root can't.
     """
@@ -23,7 +23,8 @@ def configured_for_daemon(options: argparse.Namespace) -> Config:
 def become_daemon(config: Config) -> None:
     """As root: become the owner of the store's folder, or `store.daemon_user` if there is none. PrivilegesError.
 
-    Secrets are in `config`. What is opened from now on, such as users files and authorities, the daemon opens too.
+    Secrets are in `config` by now. Files opened later, such as users files and authorities, are opened as the daemon
+    would open them.
     """
     logs = (config.log.file.parent,) if config.log.file and config.log.to in {"auto", "file"} else ()
     folder = config.state_folder

@@ -1,4 +1,4 @@
-"""`aad canary`."""
+"""`aad canary`: its options, which are the keys of canary.toml, and its report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from aad.canary import report
-from aad.canary.login_run import LoginRun, fly
+from aad.canary.login_run import LoginRun, log_in
 from aad.canary.settings import CanarySettings
 from aad.cli.exits import EX_USAGE, failed
 from aad.config.decode import Decoder
@@ -37,27 +37,29 @@ _METAVARS = {
 EXAMPLE = "aad canary --file /etc/aad/canary.toml --format nagios"
 ABOUT = """
 
-It logs in as a NAS would, waits for the mail, answers with its code, and removes the mail. The mail is known by the
-reference in the prompt; where a prompt shows none, it is the first new mail with a code. Every option is a key of the
-file too, in which secrets are { file = "PATH" }; options win. It is a file of its own because the canary had better
-run elsewhere than aad does, and mustn't read aad's secrets.
+It logs in as a NAS would, waits for the mail, answers with its code, and removes the mail. It finds the mail by the
+reference in the prompt; if the prompt shows none, it takes the first new mail with a code. Each option may also be a
+key of the file, where secrets are { file = "PATH" }; options win. The file is not aad.toml, because the canary should
+run on another host than aad and must not read aad's secrets.
 
-Give it a user of its own, who may do nothing else: two logins of one user at the same time are one login to aad, of
-which one is accepted. A mail that comes after the timeout stays in the mailbox.
+Give it a test user of its own without other rights: aad treats two simultaneous logins of one user as the same login,
+and accepts one of them. A mail that arrives after the timeout stays in the mailbox.
 
-Exit status: 0 accepted (a slow login too: that is said on stderr); 1 refused, no mail, or no code in it; 2 wrong usage;
-69 aad or the mailbox didn't answer; 78 the file is unusable. With --format nagios, that of a monitoring plugin: 0 OK,
-1 WARNING (accepted, but slower than --warn...), 2 CRITICAL, 3 UNKNOWN (wrong usage or file). An option that
-doesn't exist is always 2."""
+Exit status: 0 accepted, even if slow (stderr says so); 1 refused, no mail, or no code in it; 2 wrong usage; 69 aad or
+the mailbox didn't answer; 78 the file is unusable. With --format nagios the status of a monitoring plugin: 0 OK,
+1 WARNING (accepted, but slower than --warn...), 2 CRITICAL, 3 UNKNOWN (wrong usage or file). An unknown option is
+always 2."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take every key of canary.toml as an option; the file's reader checks the values of both."""
+    """Make an option of every key of canary.toml; the file's reader checks the values of both."""
     parser.description = f"{parser.description}{ABOUT}"
     parser.add_argument("user", metavar="USER", nargs="?", default=argparse.SUPPRESS, help="the test user's name")
-    parser.add_argument("--file", type=Path, metavar="FILE", help="holds what isn't given here (TOML)")
+    parser.add_argument(
+        "--file", type=Path, metavar="FILE", help="a TOML file with the keys that aren't given as options"
+    )
     hints = get_type_hints(CanarySettings)
-    for field in dataclasses.fields(CanarySettings)[1:]:  # but the user
+    for field in dataclasses.fields(CanarySettings)[1:]:  # all but the user
         kind, doc = _kind(hints[field.name]), str(field.metadata["doc"]).removesuffix(".")
         doc = f"{'holds ' if kind is Secret else ''}{doc[0].lower()}{doc[1:]}"
         option = "--" + field.name.replace("_", "-") + ("-file" if kind is Secret else "")
@@ -72,7 +74,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Log in once, and say what came of it."""
+    """Log in once, and report how that went."""
     findings = Findings()
     tree = read(options.file, findings) if options.file else Tree(COMMAND_LINE)
     tree.merge(COMMAND_LINE, _given(options))
@@ -87,32 +89,32 @@ def run(options: argparse.Namespace) -> int:
         raise
     for warning in findings.warnings:
         print(f"aad: {warning}", file=sys.stderr)
-    return _told(fly(settings), settings)
+    return _report(log_in(settings), settings)
 
 
-def _told(flight: LoginRun, settings: CanarySettings) -> int:
+def _report(result: LoginRun, settings: CanarySettings) -> int:
     limits, form = settings.limits(), settings.format
-    said = report.report(flight, form, limits, settings.timeout, time.time())
+    text = report.report(result, form, limits, settings.timeout, time.time())
     if settings.output is None:
-        print(said, end="", flush=True)
+        print(text, end="", flush=True)
     else:
         try:
-            _replace(settings.output, said)
+            _replace(settings.output, text)
         except OSError as error:
             failed(f"{settings.output} can't be written: {error.strerror}")
             return report.UNKNOWN if form == "nagios" else 1
     if form != "nagios":
-        for line in report.slow(flight, limits):
+        for line in report.slow(result, limits):
             failed(f"slow: {line}")
-        if not flight.accepted:
-            failed(report.failure(flight))
-    if flight.remark:
-        failed(flight.remark)
-    return report.status(flight, form, limits)
+        if not result.accepted:
+            failed(report.failure(result))
+    if result.remark:
+        failed(result.remark)
+    return report.status(result, form, limits)
 
 
 def _settings(tree: Tree, findings: Findings) -> CanarySettings:
-    """Decode options and file. ConfigError: everything that is wrong with them."""
+    """Decode options and file. ConfigError: every fault in them."""
     settings = None if findings.faults else Decoder(tree, findings).settings(CanarySettings, tree.tables, ())
     findings.judge(secure_path.owners())
     if settings is None or findings.faults:
@@ -121,7 +123,7 @@ def _settings(tree: Tree, findings: Findings) -> CanarySettings:
 
 
 def _given(options: argparse.Namespace) -> Table:
-    """Return the options as the file would have them."""
+    """Return the options that were given, as a table of the file."""
     table: Table = {}
     for name, hint in get_type_hints(CanarySettings).items():
         if (value := getattr(options, name, None)) is None:
@@ -139,7 +141,7 @@ def _kind(hint: Any) -> Any:
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write the file beside itself, then put it in its place: nobody ever reads half of it. OSError."""
+    """Replace a file in one step, so that a reader never sees half of it. OSError."""
     number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(number, "w", encoding="utf-8") as new:

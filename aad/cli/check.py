@@ -1,4 +1,4 @@
-"""`aad check`."""
+"""`aad check`: every fault of the configuration; with --online also whether its servers answer."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ EXAMPLE = "aad check -c /etc/aad/aad.toml --online"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file, and whether to try it out."""
+    """Add -c and --online."""
     takes_config(parser)
-    online = "also try each repository, each sender and the store, and look every group up"
+    online = "also connect to each repository, each sender and the store, and look up every group"
     parser.add_argument("--online", action="store_true", help=online)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every fault (by way of ConfigError), the warnings, and what became of trying."""
+    """Print the warnings, and with --online a line for each part. ConfigError: every fault."""
     config = configured(options)
-    _made(config)
+    _construct(config)
     for warning in (*config.warnings, *prompts.warnings(config)):
         print(f"warning: {warning}", file=sys.stderr)
     if options.online:
@@ -45,35 +45,35 @@ def run(options: argparse.Namespace) -> int:
     return EX_FINE
 
 
-def _made(config: Config) -> None:
-    """Make every plugin, as serve would, and open none. ConfigError: one can't be made."""
-    outages = Outages(_nothing_written)
+def _construct(config: Config) -> None:
+    """Construct every plugin, as serve would, and open none. ConfigError: one can't be constructed."""
+    outages = Outages(_no_record)
     store = assembly.built(config.store, Wiring(name="store", key=Secret(b"")), outages)
-    assembly.made(config, assembly.Lasting(_nothing_written, store, outages), KEY)
+    assembly.made(config, assembly.Lasting(_no_record, store, outages), KEY)
 
 
-def _nothing_written(name: str, /, **fields: object) -> None:
-    """Write no record: nothing is at work."""
+def _no_record(name: str, /, **fields: object) -> None:
+    """Write no record: no daemon is running here."""
 
 
 async def _online(config: Config) -> int:
     parts: list[tuple[str, Any]] = [("store", assembly.opened_store(config))]
     parts += [(f"repository {name}", part) for name, part in assembly.repositories(config, KEY).items()]
     parts += [(f"sender {name}", part) for name, part in assembly.senders(config, KEY).items()]
-    worked = [await _tried(where, part) for where, part in parts]
+    worked = [await _try(where, part) for where, part in parts]
     worked.append(await groups_found(config, KEY))
     return EX_FINE if all(worked) else EX_FAILED
 
 
-async def _tried(where: str, part: Any) -> bool:
-    """Open one part, try it, and print a line with its time."""
+async def _try(where: str, part: Any) -> bool:
+    """Open and probe one part; print a line with the time that took. False: it failed."""
     began = time.monotonic()
-    said, worked = await _said(part)
-    say(f"{where}: {'fine' if worked else 'FAILED'}, {said} ({(time.monotonic() - began) * 1000:.0f} ms)")
+    outcome, worked = await _probe(part)
+    say(f"{where}: {'fine' if worked else 'FAILED'}, {outcome} ({(time.monotonic() - began) * 1000:.0f} ms)")
     return worked
 
 
-async def _said(part: Any) -> tuple[str, bool]:
+async def _probe(part: Any) -> tuple[str, bool]:
     try:
         async with AsyncExitStack() as stack:
             probe: Callable[[], Awaitable[str]] = (await stack.enter_async_context(part)).probe

@@ -1,4 +1,4 @@
-"""`aad demo`: one whole login, with users, mailbox and RADIUS client of its own."""
+"""`aad demo`: one whole login, with a daemon, a user, a mailbox and a RADIUS client of its own."""
 
 from __future__ import annotations
 
@@ -62,11 +62,13 @@ email = "alice@example.com"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take who plays the user."""
+    """Add --auto, --portal and --serve."""
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--auto", action="store_true", help="play both sides; exit 0 only if the login was accepted")
-    how.add_argument("--portal", action="store_true", help="stay up with the self-service portal, for a browser")
-    how.add_argument("--serve", action="store_true", help="stay up, and print the radclient lines to try")
+    how.add_argument(
+        "--auto", action="store_true", help="answer for the user too; exit 0 only if the login was accepted"
+    )
+    how.add_argument("--portal", action="store_true", help="keep running, with the self-service portal for a browser")
+    how.add_argument("--serve", action="store_true", help="keep running, and print radclient commands to try")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -85,12 +87,12 @@ def run(options: argparse.Namespace) -> int:
     except ImportError:
         return failed("the demo's mailbox needs aiosmtpd: pip install 'aad[demo]', or apt install python3-aiosmtpd")
     except EOFError:
-        return failed("nobody answered")
+        return failed("no answer was typed")
 
 
 @dataclass
 class Demo:
-    """Everything that takes part; the daemon is a process of its own, as it always is."""
+    """A running demo: the daemon (a process of its own, as always), the mailbox and the NAS."""
 
     nas: Nas
     mailbox: Mailbox
@@ -99,7 +101,7 @@ class Demo:
     portal: int = 0  # its port
 
     def login(self, *, auto: bool) -> bool:
-        """Log in, on a terminal by the user, else by itself; say whether that was accepted."""
+        """Log in, asking on the terminal unless `auto`; return whether the login was accepted."""
         name, password = USER, PASSWORD
         if not auto:
             print(f"You are at a VPN gateway. Its only user is {USER}, with the password {PASSWORD!r}.\n")
@@ -116,7 +118,7 @@ class Demo:
         return accepted
 
     def serve(self) -> int:
-        """Stay up; show each mail that arrives."""
+        """Print each mail that arrives, until the daemon ends. Return the exit code."""
         secret, at = self.nas.secret.text(), f"127.0.0.1:{self.nas.port}"
         print(f"aad listens on {at}. Try, in another terminal:\n")
         for attributes in (f'User-Password = "{PASSWORD}"', 'User-Password = "CODE", State = STATE'):
@@ -131,7 +133,7 @@ class Demo:
         return failed("the daemon has ended")
 
     def serve_portal(self) -> int:
-        """Stay up; show each mail that arrives on a page."""
+        """Show each mail that arrives on a page, until the daemon ends. Return the exit code."""
         inbox, port = demo_portal.Inbox(), _free_port(socket.SOCK_STREAM)
         with inbox.served(port):
             print(f"The portal: https://127.0.0.1:{self.portal}/ (let your browser trust the demo's certificate)")
@@ -153,22 +155,22 @@ class Demo:
         if not auto:
             return Secret(input(f"{prompt}: "))
         code = re.search(r"\b\d{6}\b", text)
-        typed = code[0] if code else ""
-        print(f"-> Access-Request    User-Name = {USER!r}, User-Password = {typed!r}, State")
-        return Secret(typed)
+        answer = code[0] if code else ""
+        print(f"-> Access-Request    User-Name = {USER!r}, User-Password = {answer!r}, State")
+        return Secret(answer)
 
     def _show_mail(self, patience: float) -> str:
-        letter = self.mailbox.letters.get(timeout=patience)
-        print(f"   Mail to {letter.recipient}: {letter.subject}")
-        print("".join(f"   | {line}\n" for line in letter.text.splitlines()), flush=True)
-        return letter.text
+        mail = self.mailbox.mails.get(timeout=patience)
+        print(f"   Mail to {mail.recipient}: {mail.subject}")
+        print("".join(f"   | {line}\n" for line in mail.text.splitlines()), flush=True)
+        return mail.text
 
 
 @contextmanager
 def _demo(*, portal: bool = False) -> Iterator[Demo]:
-    """Put everything into a folder that is gone afterwards, and start it.
+    """Start everything in a temporary folder.
 
-    ImportError: no aiosmtpd. FileNotFoundError: no openssl, and it was to be with the `portal`.
+    ImportError: no aiosmtpd. FileNotFoundError: no openssl, which `portal` needs.
     """
     from aad.cli.mailbox import Mailbox  # noqa: PLC0415
 
@@ -194,11 +196,11 @@ def _demo(*, portal: bool = False) -> Iterator[Demo]:
 
 @contextmanager
 def _daemon(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `aad serve`, ready when it says so in its log."""
+    """Run `aad serve`; yield once its log says that it has started."""
     command = [sys.executable, "-m", "aad", "serve", "-c", str(folder / "aad.toml")]
-    found = {**os.environ, "PYTHONPATH": str(Path(aad.__file__).parent.parent)}  # wherever aad is installed
+    environment = {**os.environ, "PYTHONPATH": str(Path(aad.__file__).parent.parent)}  # wherever aad is installed
     with (folder / "log").open("wb") as log:
-        daemon = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL, env=found)  # noqa: S603
+        daemon = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL, env=environment)  # noqa: S603
     try:
         end = time.monotonic() + PATIENCE
         while "daemon.started" not in (folder / "log").read_text():

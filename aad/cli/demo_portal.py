@@ -1,4 +1,4 @@
-"""What `aad demo --portal` has besides: the portal's configuration, a certificate made on the fly, mails on a page."""
+"""Additions of `aad demo --portal`: the portal's configuration, a certificate made on the fly, mails on a page."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv=
 <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>Mails</title>
 <style>body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem }}
 pre {{ white-space: pre-wrap; border: 1px solid; border-radius: .5rem; padding: 1rem }}</style>
-<h1>Mails</h1><p>The latest comes first. This page looks for new ones every three seconds.</p>{letters}</html>"""
+<h1>Mails</h1><p>The latest comes first. This page looks for new ones every three seconds.</p>{mails}</html>"""
 
 
 def prepare(folder: Path, users: tuple[str, ...], password: str, port: int) -> None:
@@ -75,32 +75,31 @@ def prepare(folder: Path, users: tuple[str, ...], password: str, port: int) -> N
 
 
 class Inbox:
-    """Every mail of the demo, as a page."""
+    """All mails of the demo, as a web page."""
 
     def __init__(self) -> None:
-        """Be empty."""
-        self._letters: list[ReceivedMail] = []
+        self._mails: list[ReceivedMail] = []
 
     def gather(self, mailbox: Mailbox, patience: float) -> None:
-        """Take the next mail, if there is one so soon."""
+        """Take one mail, if one arrives within `patience` seconds."""
         try:
-            self._letters.insert(0, mailbox.letters.get(timeout=patience))
+            self._mails.insert(0, mailbox.mails.get(timeout=patience))
         except queue.Empty:
             return
-        print(f"   A mail to {self._letters[0].recipient}: {self._letters[0].subject}", flush=True)
+        print(f"   A mail to {self._mails[0].recipient}: {self._mails[0].subject}", flush=True)
 
     def page(self) -> bytes:
-        """Return the page."""
+        """Return the page, HTML in UTF-8."""
         shown = [
             f"<h2>{html.escape(each.subject)}</h2><p>To {html.escape(each.recipient)}</p>"
             f"<pre>{html.escape(each.text.strip())}</pre>"
-            for each in self._letters
+            for each in self._mails
         ]
-        return PAGE.format(letters="".join(shown) or "<p>None so far.</p>").encode()
+        return PAGE.format(mails="".join(shown) or "<p>None so far.</p>").encode()
 
     @contextmanager
     def served(self, port: int) -> Iterator[None]:
-        """Serve the page, in a thread."""
+        """Serve the page on a port of 127.0.0.1, in a thread."""
         inbox = self
 
         class Handler(BaseHTTPRequestHandler):

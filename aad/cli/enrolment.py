@@ -1,4 +1,4 @@
-"""What `aad totp` and `aad recovery` have in common: which user, for which method, and where that is held."""
+"""Shared by `aad totp` and `aad recovery`: finding the user and the method, opening the vault, telling the user."""
 
 from __future__ import annotations
 
@@ -30,21 +30,20 @@ PATIENCE = 15.0  # seconds
 
 
 class CommandRefusedError(Exception):
-    """Says so in one line; `code` is the exit code."""
+    """The command can't be done: one line for stderr, and `code`, the exit code."""
 
     def __init__(self, what: str, code: int = EX_FAILED) -> None:
-        """Say why."""
         super().__init__(what)
         self.code = code
 
 
 def takes_enrolment(parser: argparse.ArgumentParser) -> None:
-    """Take the file, the method, and where to look for the user."""
+    """Add -c, --event, --repository and --method."""
     takes_config(parser)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--event", metavar="NAME", help="look where this of [events.*] does, realms and all")
+    where.add_argument("--event", metavar="NAME", help="find the user as this one of [events.*] does, realms included")
     where.add_argument(
-        "--repository", metavar="NAME", help="look in this of [repositories.*]; default: in all, in order"
+        "--repository", metavar="NAME", help="find the user in this one of [repositories.*]; default: in all, in order"
     )
     parser.add_argument("--method", metavar="NAME", help="which of [methods.*], if there are several")
 
@@ -53,7 +52,7 @@ Action = Callable[[Config, Plugin, argparse.Namespace], Coroutine[Any, Any, int]
 
 
 def done(action: Action, options: argparse.Namespace, types: Collection[str]) -> int:
-    """Do what was asked for with the method that was asked for; say on stderr what went wrong; return the exit code."""
+    """Run an action on the wanted method of one of these types; print failures on stderr. Return the exit code."""
     config = configured_for_daemon(options)
     try:
         return asyncio.run(action(config, _method(config, options.method, types), options))
@@ -64,7 +63,7 @@ def done(action: Action, options: argparse.Namespace, types: Collection[str]) ->
 
 
 def _method(config: Config, wanted: str | None, types: Collection[str]) -> Plugin:
-    """Return the method that was asked for, or the only one of these types. Refusal."""
+    """Return the wanted method, or the only one of these types. CommandRefusedError."""
     known = {name: plugin for name, plugin in config.methods.items() if plugin.type in types}
     kinds = " or ".join(sorted(types))
     if not known:
@@ -81,15 +80,15 @@ def _method(config: Config, wanted: str | None, types: Collection[str]) -> Plugi
 
 
 class Directory:
-    """The repositories that may hold the user, opened."""
+    """Open repositories in which users are found by name."""
 
     def __init__(self, config: Config, event: str | None, opened: dict[str, Repository]) -> None:
-        """Look as an event does, or as they stand here."""
+        """With an `event`, names are read and repositories chosen as it does; else they are tried in order."""
         self._event = assembly.events(config)[event] if event else None
         self._opened = opened
 
     async def user(self, name: str) -> User:
-        """Return the one user of this name, as it would be typed at the NAS. Refusal, Unavailable."""
+        """Return the one user of this name, as typed at the NAS. CommandRefusedError, Unavailable."""
         named = self._event.named(name) if self._event else None
         places = [named.repository] if named and named.repository else list(self._opened)
         for place in places:
@@ -107,7 +106,7 @@ class Directory:
 
 @asynccontextmanager
 async def directory(config: Config, options: argparse.Namespace) -> AsyncIterator[Directory]:
-    """Open the repositories that `options` name. Refusal, Unavailable."""
+    """Open the repositories that `options` name. CommandRefusedError, Unavailable."""
     for kind, name, known in (
         ("event", options.event, config.events),
         ("repository", options.repository, config.repositories),
@@ -126,7 +125,7 @@ async def directory(config: Config, options: argparse.Namespace) -> AsyncIterato
 
 @dataclass(frozen=True)
 class Enrolled:
-    """What is held for a method's users, and what they are told of it: a running daemon mails it, or the next one.
+    """A method's enrolments, and the notices to their users, which a running daemon mails, or the next one.
 
     `sessions`: those of the portal, which a change ends; None: there is no portal.
     """
@@ -137,11 +136,11 @@ class Enrolled:
 
     @asynccontextmanager
     async def telling(self, user: User, what: What, *, telling: bool = True) -> AsyncIterator[None]:
-        """Write that something is about to change, and take it back if nothing came of it (Refusal). Unavailable."""
+        """Write a notice of a change; withdraw it if that ends in CommandRefusedError. Unavailable."""
         method, kind, row = self.enrolment.name, self.enrolment.type, ""
         if telling:
             row = await self.notices.add(user, what, by=By.ADMINISTRATOR, method=method, type=kind)
-        if self.sessions:  # first: were the store to go now, whoever is signed in would stay
+        if self.sessions:  # first: were the store to go after the change, a stolen session would stay signed in
             await self.sessions.end_all(user.repository, user.key)
         try:
             yield
@@ -153,7 +152,7 @@ class Enrolled:
 
 @asynccontextmanager
 async def enrolled(config: Config, plugin: Plugin) -> AsyncIterator[Enrolled]:
-    """Open what is held for a method's users. Unavailable."""
+    """Open a method's enrolments in the store. Unavailable."""
     async with assembly.opened_store(config) as store:
         key = assembly.installation_key(config)
         yield Enrolled(assembly.enrolment(plugin, store, key), Notices(store), _sessions(config, store, key))
@@ -168,7 +167,7 @@ def _sessions(config: Config, store: Store, key: Secret) -> Sessions | None:
 
 
 def told(config: Config, name: str, **fields: object) -> None:
-    """Write a record where the daemon writes its own. Refusal: done, but it can't be written."""
+    """Write a record to the daemon's log. CommandRefusedError: the change is done, but the log can't be written."""
     try:
         with closing(Log(to=config.log.to, layout=config.log.format, file=config.log.file)) as log:
             log.record(name, **fields)
@@ -178,7 +177,7 @@ def told(config: Config, name: str, **fields: object) -> None:
 
 
 async def remove(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
-    """Remove what is held for `options.user`. Refusal: there is nothing."""
+    """Remove the enrolment of `options.user`. CommandRefusedError: there is none."""
     async with directory(config, options) as users:
         user = await users.user(options.user)
     async with enrolled(config, plugin) as known, known.telling(user, What.REMOVED):

@@ -1,4 +1,4 @@
-"""The exit codes of every command, how it says a line, and how it ends with one on stderr."""
+"""What every command shares: exit codes, -c, and lines on stdout and stderr without control characters."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ DEFAULT_FILE = Path("/etc/aad/aad.toml")
 
 
 def takes_config(parser: argparse.ArgumentParser) -> None:
-    """Give a command its -c."""
+    """Add -c to a command."""
     says = "the configuration; default: %(default)s"
     parser.add_argument("-c", "--config", type=Path, default=DEFAULT_FILE, metavar="FILE", help=says)
 
 
 def configured(options: argparse.Namespace) -> Config:
-    """Load the configuration that was asked for. ConfigError."""
+    """Load the file that -c names. ConfigError."""
     return load(options.config, plugin_registry)
 
 
 def say(line: str) -> None:
-    """Print one line, in which what a directory or a store holds moves no cursor and begins no line of its own."""
+    """Print one line. Control characters are replaced, so that stored values can't move a terminal's cursor."""
     print(clean(line))
 
 
 def failed(what: str, code: int = EX_FAILED) -> int:
-    """Say on stderr, in one line, what went wrong; return the exit code."""
+    """Print one line on stderr, and return the exit code."""
     print(f"aad: {clean(what)}", file=sys.stderr)
     return code
 
 
 def unavailable(what: str) -> int:
-    """Say that a server could not be reached."""
+    """Print on stderr that a server could not be reached, and return that exit code."""
     return failed(what, os.EX_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""`aad explain`."""
+"""`aad explain`: repository, user, chain, prompts and reply attributes of a login, each with the rule behind it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ PATIENCE = 15.0  # seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take who, and for what."""
+    """Add the user, the event and what a chain may depend on."""
     takes_config(parser)
     parser.add_argument("user", metavar="USER", help="the name, as typed at the NAS")
-    parser.add_argument("--event", required=True, metavar="NAME", help="which of [events.*]")
-    parser.add_argument("--client", metavar="NAME", help="which of [clients.*] or [https.keys.*] asks")
-    parser.add_argument("--address", default="", metavar="IP", help="where the user is, as the client would tell it")
-    parser.add_argument("--show-address", action="store_true", help="show addresses whole")
+    parser.add_argument("--event", required=True, metavar="NAME", help="one of [events.*]")
+    parser.add_argument("--client", metavar="NAME", help="the client that asks: one of [clients.*] or [https.keys.*]")
+    parser.add_argument("--address", default="", metavar="IP", help="the user's address, as the client would send it")
+    parser.add_argument("--show-address", action="store_true", help="don't mask mail addresses")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -85,7 +85,7 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
         name=options.user,
         answer=NOTHING,
         deadline=0.0,
-        user_address=_place(options.address),
+        user_address=_user_address(options.address),
     )
     try:
         chosen = await _chains(config, event, user, attempt, named.chain)
@@ -99,14 +99,14 @@ async def _explain(config: Config, options: argparse.Namespace) -> int:
     return EX_FINE if chosen else EX_FAILED
 
 
-def _place(told: str) -> UserAddress:
-    """Read where the user is, as the daemon would, and say so where it can't."""
-    if not told:
+def _user_address(text: str) -> UserAddress:
+    """Read the user's address as the daemon would; print why where it can't be read."""
+    if not text:
         return UNKNOWN
-    place = read(told)
-    if isinstance(place, Unknown):
-        say(f"address: unknown: what is given {place.told}")
-    return place
+    address = read(text)
+    if isinstance(address, Unknown):
+        say(f"address: unknown: what is given {address.told}")
+    return address
 
 
 def _asked(event: Event, named: Named) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ async def _found(config: Config, event: Event, named: Named) -> User | None:
 
 
 async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wanted: str) -> tuple[Chain, ...]:
-    """Print which chains are asked, and why the ones before are not; return them. Unavailable."""
+    """Print and return the chains that the user may take, and why not the ones before. Unavailable."""
     for chain, why in event.misfits(user, attempt, wanted):
         say(f"chain {chain.name}: {why}")
     fits = event.chains_for(user, attempt, wanted)
@@ -150,14 +150,14 @@ async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wa
 
 
 def _stronger(config: Config, event: Event, asked: Sequence[Chain]) -> Iterator[Chain]:
-    """Return the chains that stand before the one that is asked, and ask for more."""
+    """Yield the chains that stand before the first of `asked`, and ask for more than it."""
     for chain in event.chains[: event.chains.index(asked[0])] if asked else ():
         if asks_less(asked[0].methods, chain.methods, config.traits):
             yield chain
 
 
 def _unfit(chain: Chain, user: User, attempt: Attempt) -> str:
-    """Say why a chain isn't asked; and where nothing is known of the user's groups, that it may be for this."""
+    """Return why a chain isn't asked, with a remark if the reason may be that no group of the user is known."""
     why = chain.misfit(user, attempt) or "not the one whose short name was typed"
     elsewhere = chain.clients and attempt.client not in chain.clients
     unknown = chain.groups and not user.groups and not elsewhere
@@ -165,7 +165,7 @@ def _unfit(chain: Chain, user: User, attempt: Attempt) -> str:
 
 
 def _open(config: Config, user: User, chains: tuple[Chain, ...]) -> tuple[Chain, ...]:
-    """Print which chains the account's state closes, and return the others."""
+    """Print which chains the account's state rules out, and return the others."""
     left = open_to(user, chains, partial(assembly.asks_repository, config))
     if user.barred and (left != chains or user.barred.reason == Reason.ACCOUNT_BARRED):
         say(f"account: {user.barred.reason}: {user.barred.because}")
@@ -189,7 +189,7 @@ def _for_whom(chain: Chain) -> str:
 
 
 def _prompts(config: Config, chain: Chain, user: User, client: str) -> None:
-    """Print what the user would be asked by each method, in which language and why, as the client would get it."""
+    """Print each method's prompt as the client would get it, and its language with the reason for it."""
     for one in asking(config, chain.methods):
         name, language, values = one.where.partition(".")[2], one.language(user), one.values(user)
         if one.senders and not values:
@@ -208,27 +208,27 @@ def _quoted(text: str) -> str:
 
 
 def _replies(config: Config, user: User, event: str, client: str) -> None:
-    """Print what the client would be told of the user, by which table, and what not, and why."""
-    said = granting(config)
-    if said is None:
+    """Print the reply attributes for the client, each with its table, and those left out with the reason."""
+    grants = granting(config)
+    if grants is None:
         say("reply attributes: none")
         return
-    for table in said.tables:
+    for table in grants.tables:
         if why := table.misfit(user, event, client):
             say(f"replies.{table.name}: {why}")
-    grant = said.of(user, event, client)
+    grant = grants.of(user, event, client)
     say(f"reply attributes:{'' if grant.given else ' none'}")
     for given in grant.given:
         say(f"  {given.name} = {given.text} (replies.{given.table})")
     for why in grant.left_out:
         say(f"  left out: {why}")
     try:
-        said.encoded(grant)
+        grants.encoded(grant)
     except ValueError as error:
         say(f"  that can't be said, so the user is refused: {error}")
 
 
 async def _standings(config: Config, store: Store, user: User | None) -> list[str]:
-    """Say how a user stands in each row of failures."""
+    """Return a sentence for each row of failures of the user."""
     found = await assembly.lockout(config, store, Secret(b"")).standings(user) if user else []
     return [described(each, store.now(), time.time()) for each in found] or ["no failures"]

@@ -1,4 +1,4 @@
-"""Every group that aad.toml names, looked up in the repositories of its users; for `aad check --online`."""
+"""Looks up every group that aad.toml names, in the repositories of its users; for `aad check --online`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORSE = (
 
 
 async def groups_found(config: Config, key: Secret) -> bool:
-    """Look them up; print a line for each that isn't found or not known by its members, and one for all together."""
+    """Print a line for each group that isn't found, or not known by its members, and a total. False: one is missing."""
     groups = list(configured_groups(vars(config)))
     if not groups:
         return True
@@ -31,11 +31,11 @@ async def groups_found(config: Config, key: Secret) -> bool:
     used = {name for group in groups for name in group.repositories}
     async with AsyncExitStack() as stack:
         opened = {name: await _opened(stack, repositories[name]) for name in sorted(used)}
-        said = [await _looked_up(group, opened) for group in groups]
-    right = sum(found is True for found in said)
-    word = "FAILED" if False in said else "not all known" if None in said else "fine"
+        results = [await _look_up(group, opened) for group in groups]
+    right = sum(found is True for found in results)
+    word = "FAILED" if False in results else "not all known" if None in results else "fine"
     say(f"groups: {word}, {right} of {len(groups)} found ({(time.monotonic() - began) * 1000:.0f} ms)")
-    return False not in said
+    return False not in results
 
 
 async def _opened(stack: AsyncExitStack, repository: Repository) -> Repository | Unavailable:
@@ -45,20 +45,20 @@ async def _opened(stack: AsyncExitStack, repository: Repository) -> Repository |
         return error
 
 
-async def _looked_up(group: ConfiguredGroup, opened: Mapping[str, Repository | Unavailable]) -> bool | None:
-    """Say whether a group is in one of the repositories, and known by its members; None: that can't be told."""
-    said = {name: await _asked(opened[name], group.name) for name in group.repositories}
-    if not said:
-        return _told(group, None, "can't be looked up: no event asks for it")
-    if any(each == GroupLookup(found=True) for each in said.values()):
+async def _look_up(group: ConfiguredGroup, opened: Mapping[str, Repository | Unavailable]) -> bool | None:
+    """Return whether a group is in one of the repositories, and known by its members; None: that can't be known."""
+    answers = {name: await _asked(opened[name], group.name) for name in group.repositories}
+    if not answers:
+        return _print(group, None, "can't be looked up: no event asks for it")
+    if any(each == GroupLookup(found=True) for each in answers.values()):
         return True
     for found, verdict, words in _WORSE:
-        if told := [words.format(name, each.note) for name, each in said.items() if each.found is found]:
-            return _told(group, verdict, "; ".join(told))
+        if lines := [words.format(name, each.note) for name, each in answers.items() if each.found is found]:
+            return _print(group, verdict, "; ".join(lines))
     raise AssertionError  # there is no fourth answer
 
 
-def _told(group: ConfiguredGroup, verdict: bool | None, words: str) -> bool | None:  # noqa: FBT001 - what it returns
+def _print(group: ConfiguredGroup, verdict: bool | None, words: str) -> bool | None:  # noqa: FBT001 - what it returns
     failed = "FAILED, " if verdict is False else ""
     say(f'{group.key}: {failed}"{presentable(group.name)}" {words}')
     return verdict

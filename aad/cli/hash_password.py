@@ -1,4 +1,4 @@
-"""`aad hash-password`."""
+"""`aad hash-password`: the scrypt hash of a password, for users.toml."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ EXAMPLE = 'aad hash-password   # then in users.toml: [users.alice] password = ".
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take nothing: a password in the arguments could be read by everybody (ps)."""
+    """Add none: every user of the host could read a password in the arguments (ps)."""
     del parser
 
 
 def run(_options: argparse.Namespace) -> int:
     """Ask for the password, twice on a terminal, and print its hash."""
     if sys.stdin.isatty():
-        typed = getpass.getpass("Password: ")
-        if getpass.getpass("Once more: ") != typed:
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Once more: ") != password:
             return failed("the two are not the same", EX_FAILED)
     else:
-        typed = sys.stdin.readline().removesuffix("\n")
-    password = Secret(typed)
+        password = sys.stdin.readline().removesuffix("\n")
     if not password:
         return failed("an empty password is never accepted", EX_FAILED)
-    print(hash_password(password, secrets.token_bytes(SALT_OCTETS)))
+    print(hash_password(Secret(password), secrets.token_bytes(SALT_OCTETS)))
     return EX_FINE

@@ -1,4 +1,4 @@
-"""`aad import`."""
+"""`aad import`: reads another server's file and those it includes, prints the TOML, writes the secrets."""
 
 from __future__ import annotations
 
@@ -21,18 +21,20 @@ _FREERADIUS = re.compile(r"(?m)^\s*(clients?\b(?!\s*=)|\$-?INCLUDE\s)")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file, whose it is, and what becomes of its secrets."""
+    """Add the file, its format, and how secrets are written."""
     parser.add_argument("file", type=Path, metavar="FILE", help="authproxy.cfg (Duo) or clients.conf (FreeRADIUS)")
-    parser.add_argument("--from", dest="origin", choices=("duo", "freeradius"), help="default: as the file looks")
+    parser.add_argument(
+        "--from", dest="origin", choices=("duo", "freeradius"), help="the file's format; default: detected"
+    )
     secrets = parser.add_mutually_exclusive_group()
     secrets.add_argument(
-        "--secrets-dir", type=Path, metavar="DIR", help="write each secret into a file there; default: leave them out"
+        "--secrets-dir", type=Path, metavar="DIR", help="write each secret into a file in DIR; default: leave them out"
     )
-    secrets.add_argument("--show-secrets", action="store_true", help="print the secrets, for all to see, in the TOML")
+    secrets.add_argument("--show-secrets", action="store_true", help="print the secrets in the TOML, readable")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the TOML; say on stderr what became of the file."""
+    """Print the TOML, and on stderr a summary."""
     keeping, folder = Secrets.SHOWN if options.show_secrets else Secrets.LEFT_OUT, ""
     if options.secrets_dir:
         keeping, folder = Secrets.FILES, str(options.secrets_dir.absolute())
@@ -41,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
         text = _read(options.file)
         origin = options.origin or ("duo" if _DUO.search(text) else "freeradius" if _FREERADIUS.search(text) else "")
         if not origin:
-            return failed(f"{options.file}: looks like neither; say --from duo or --from freeradius", EX_USAGE)
+            return failed(f"{options.file}: not recognized; say --from duo or --from freeradius", EX_USAGE)
         if origin == "duo":
             duo.imported(str(options.file), text, page)
         else:
@@ -58,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class _Files:
-    """Finds what $INCLUDE names: a file, or all files of a folder; relative to the file that names it."""
+    """Reads what $INCLUDE names: a file, or all files of a folder; relative to the including file."""
 
     def __init__(self, main: Path) -> None:
         self._folder = str(main.parent)
@@ -80,7 +82,7 @@ def _read(file: Path) -> str:
 
 
 def _write(folder: Path, secrets: Mapping[str, Secret]) -> None:
-    """Write each secret into a file of its own, which nobody else may read; one that is there stays. OSError."""
+    """Write each secret into a file of its own, mode 0600. OSError, also if a file is there with another secret."""
     if not secrets:
         return
     with folders.made(folder, 0o700) as held:

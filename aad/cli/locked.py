@@ -1,4 +1,4 @@
-"""`aad locked`."""
+"""`aad locked`: the rows of failures by which users are locked out."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ EXAMPLE = "aad locked --all"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file, and whether rows that lock nobody yet are wanted."""
+    """Add -c and --all."""
     takes_config(parser)
-    parser.add_argument("--all", action="store_true", help="also rows of failures that lock nobody yet")
+    parser.add_argument("--all", action="store_true", help="also users with failures who are not locked out yet")
 
 
 def run(options: argparse.Namespace) -> int:

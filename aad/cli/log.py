@@ -1,4 +1,4 @@
-"""`aad log`."""
+"""`aad log`: logins as stories, or records as lines or JSON, from the journal or the log file."""
 
 from __future__ import annotations
 
@@ -27,42 +27,48 @@ LOGINS = 50  # shown when nothing says how many
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take what is wanted, since when, and how it is shown."""
+    """Add filters, the time to begin at, and the form of the output."""
     takes_config(parser)
-    parser.add_argument("-f", "--follow", action="store_true", help="show records as they come, a line each")
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="print new records as they are written, a line each"
+    )
     parser.add_argument("-n", "--number", type=_number, metavar="N", help=f"the last N logins; default: {LOGINS}")
-    parser.add_argument("--login", default="", metavar="REF", help="one login, by the reference in prompt and mail")
+    parser.add_argument(
+        "--login", default="", metavar="REF", help="one login, by the reference that prompt and mail show"
+    )
     parser.add_argument("--user", default="", help="logins of this user")
-    parser.add_argument("--client", default="", metavar="NAME", help="logins by way of this client")
+    parser.add_argument("--client", default="", metavar="NAME", help="logins through this client")
     parser.add_argument("--event", default="", metavar="NAME", help="logins for this event")
     parser.add_argument(
         "--since",
-        type=_moment,
+        type=_begin,
         metavar="T",
         help='"10m", "2h", "2d", "today", "yesterday", "09:00", "2026-11-24 09:00"',
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    parser.add_argument("--file", type=Path, metavar="PATH", help="read this file; default: as aad.toml says")
+    parser.add_argument(
+        "--file", type=Path, metavar="PATH", help="read this file; default: the log that aad.toml names"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tell the records that are wanted, oldest first. Nothing found is a failure."""
+    """Print the wanted records, oldest first. If there are none, the exit code is 1."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal has not
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name may have characters that the terminal can't show
     wanted = Wanted(user=options.user, login=options.login, client=options.client, login_event=options.event)
     try:
-        book = _book(options)
+        reader = _reader(options)
         found = False
-        for line in _lines(options, _entries(options, book, wanted)):
+        for line in _lines(options, _entries(options, reader, wanted)):
             print(line, flush=options.follow)
             found = True
     except UnreadableLogError as error:
         return failed(str(error))
-    return EX_FINE if found else failed(f"nothing found in {book.name}")
+    return EX_FINE if found else failed(f"nothing found in {reader.name}")
 
 
-def _book(options: argparse.Namespace) -> LogReader:
-    """Return the journal or the file, wherever `serve` writes to."""
+def _reader(options: argparse.Namespace) -> LogReader:
+    """Return the reader of the journal or file that `serve` writes to. ConfigError, UnreadableLogError."""
     if options.file is not None:
         return _file(options.file)
     there = journal_writer.SOCKET.exists()
@@ -71,7 +77,7 @@ def _book(options: argparse.Namespace) -> LogReader:
     except ConfigError:
         if not there:
             raise
-        return _journal()  # who may read the journal need not be allowed to read the configuration
+        return _journal()  # a reader of the journal may not be allowed to read the configuration
     if log.to == "journal" or (log.to == "auto" and there):
         return _journal()
     if log.to == "stderr" or log.file is None:
@@ -81,7 +87,7 @@ def _book(options: argparse.Namespace) -> LogReader:
 
 
 def _file(path: Path) -> LogReader:
-    """Return a file's records, which root reads as the owner of its folder. UnreadableLogError."""
+    """Return a file's reader; root becomes the owner of its folder first. UnreadableLogError."""
     try:
         privileges.become_owner(path.parent, shared=True)  # in a folder such as /tmp links aren't followed
     except PrivilegesError as error:
@@ -92,26 +98,26 @@ def _file(path: Path) -> LogReader:
 
 def _journal() -> LogReader:
     try:
-        book: LogReader = import_module("aad.logs.journal_reader").JournalReader()
+        reader: LogReader = import_module("aad.logs.journal_reader").JournalReader()
     except ImportError:
         message = "the journal can't be read without systemd-python: pip install aad[journal], or journalctl -t aad"
         raise UnreadableLogError(message) from None
-    return book
+    return reader
 
 
-def _entries(options: argparse.Namespace, book: LogReader, wanted: Wanted) -> Iterable[Entry]:
-    moment = options.since.timestamp() if options.since else 0.0
+def _entries(options: argparse.Namespace, reader: LogReader, wanted: Wanted) -> Iterable[Entry]:
+    begin = options.since.timestamp() if options.since else 0.0
     number = options.number
     if number is None and not (options.since or options.login or options.user or options.json or options.follow):
         number = LOGINS
     if number is not None:
-        entries = last(takewhile(lambda one: one.time >= moment, book.latest(wanted)), number)
+        entries = last(takewhile(lambda one: one.time >= begin, reader.latest(wanted)), number)
         if not options.follow:
             return entries
-        moment = entries[0].time if entries else _now().timestamp()
+        begin = entries[0].time if entries else _now().timestamp()
     elif options.follow and not options.since:
-        moment = _now().timestamp()
-    return book.records(moment, wanted, follow=options.follow)
+        begin = _now().timestamp()
+    return reader.records(begin, wanted, follow=options.follow)
 
 
 def _lines(options: argparse.Namespace, entries: Iterable[Entry]) -> Iterator[str]:
@@ -119,13 +125,13 @@ def _lines(options: argparse.Namespace, entries: Iterable[Entry]) -> Iterator[st
     if options.json or options.follow:
         yield from (one.as_json() if options.json else telling.line(one) for one in entries)
         return
-    for number, told in enumerate(stories(entries)):
-        if isinstance(told, Story):
+    for number, part in enumerate(stories(entries)):
+        if isinstance(part, Story):
             if number:
                 yield ""
-            yield from telling.story(told)
+            yield from telling.story(part)
         else:
-            yield telling.single(told)
+            yield telling.single(part)
 
 
 def _coloured() -> bool:
@@ -136,7 +142,7 @@ def _now() -> datetime:
     return datetime.now(UTC).astimezone()
 
 
-def _moment(text: str) -> datetime:
+def _begin(text: str) -> datetime:
     try:
         return since(text, _now())
     except ValueError as error:

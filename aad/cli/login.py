@@ -1,4 +1,4 @@
-"""`aad login`."""
+"""`aad login`: a login over RADIUS as a NAS would do it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,30 @@ EX_NO_ANSWER = 2
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take who, where, and how to answer without a terminal."""
+    """Add user and server, and the files and commands that answer without a terminal."""
     parser.add_argument("user", metavar="USER", help="the name to log in with")
-    parser.add_argument("--server", required=True, metavar="HOST[:PORT]", help="whom to ask; port: 1812")
-    parser.add_argument("--secret-file", required=True, type=Path, metavar="FILE", help="holds the shared secret")
-    parser.add_argument("--password-file", type=Path, metavar="FILE", help="holds the password; default: ask")
+    parser.add_argument("--server", required=True, metavar="HOST[:PORT]", help="the RADIUS server; default port: 1812")
+    parser.add_argument("--secret-file", required=True, type=Path, metavar="FILE", help="contains the shared secret")
+    parser.add_argument("--password-file", type=Path, metavar="FILE", help="contains the password; default: ask for it")
     parser.add_argument(
-        "--code-command", metavar="CMD", help="a shell command that gets the prompt as $1 and prints the code"
+        "--code-command",
+        metavar="CMD",
+        help="a shell command that gets the prompt as $1 and prints the code; default: ask for it",
     )
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="pap", help="for the code; default: %(default)s")
     parser.add_argument(
-        "--timeout", type=float, default=5.0, metavar="SECONDS", help="for one try of three; default: %(default)s"
+        "--protocol", choices=PROTOCOLS, default="pap", help="how the code is sent; default: %(default)s"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="how long each of three tries may take; default: %(default)s",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Log in, and say what came of it: 0 accepted, 1 rejected, 2 no answer."""
+    """Log in, and print the outcome. Exit code: 0 accepted, 1 rejected, 2 no answer."""
     try:
         host, port = host_and_port(options.server)
         secret = _read(options.secret_file)

@@ -1,4 +1,4 @@
-"""`aad make-key`."""
+"""`aad make-key`: an API key for a website, and the table of aad.toml that admits it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from aad.cli.exits import EX_FINE
 
 EXAMPLE = "aad make-key shop --event web"
 OCTETS = 32  # of randomness: what makes a quick hash good enough
-PREFIX = "aad_"  # by which it is known for what it is, where it shouldn't be: in a repository, in a log
+PREFIX = "aad_"  # lets scanners find a key that leaked into a repository or a log
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the website's name, and its event."""
-    parser.add_argument("name", metavar="NAME", help="what the log, chains and limits call the website")
-    parser.add_argument("--event", default="web", metavar="EVENT", help="the event its users log in for; %(default)s")
+    """Add the website's name and its event."""
+    parser.add_argument("name", metavar="NAME", help="the website's name in the log, in chains and limits")
+    parser.add_argument(
+        "--event", default="web", metavar="EVENT", help="the event that its users log in for; default: %(default)s"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a key, once, and what aad.toml needs of it."""
+    """Print a new key, and the table with its hash."""
     key = PREFIX + secrets.token_urlsafe(OCTETS)
     name = options.name if _BARE.fullmatch(options.name) else json.dumps(options.name)
     print(f"""# For the website: its key, which is shown this once.

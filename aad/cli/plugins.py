@@ -1,4 +1,4 @@
-"""`aad plugins`."""
+"""`aad plugins`: every type that aad.toml can name, and the package it comes from."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ EXAMPLE = "aad plugins"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take how to write it."""
+    """Add --json."""
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every type, a line each; what can't be used says why. None of them is opened."""
+    """Print a line for each type, and why if it can't be used. None of them is opened."""
     rows = list(_rows())
     if options.json:
         for row in rows:
@@ -37,40 +37,40 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Row:
-    """One type, and what came of loading it: `fault`, why it can't be used; empty: it can."""
+    """One type. `fault`: why it can't be loaded; empty: it can."""
 
     brought: Brought
     fault: str
 
     @property
     def kind(self) -> str:
-        """The table of aad.toml that it is for."""
+        """Name the table of aad.toml: "methods", ..., "store"."""
         return "store" if self.brought.kind == "stores" else self.brought.kind
 
     @property
     def type(self) -> str:
-        """Its name in aad.toml."""
+        """Return its name in aad.toml."""
         return self.brought.type
 
     @property
     def place(self) -> str:
-        """Where its class is."""
+        """Return MODULE:CLASS."""
         return self.brought.place
 
     @property
     def whose(self) -> str:
-        """Who brings it."""
+        """Return the package and its version, or "built in"."""
         return f"{self.brought.package} {self.brought.version}".strip() or "built in"
 
     @property
     def trouble(self) -> str:
-        """What keeps it from being used, in a few words."""
+        """Say in a few words why it can't be used; empty: it can."""
         if self.fault:
             return f"can't be loaded: {self.fault}"
         return "" if self.brought.used else "not used: another one of this name goes before it"
 
     def fields(self) -> dict[str, object]:
-        """Return it for programs."""
+        """Return the row as a JSON object."""
         return {
             "kind": self.kind,
             "type": self.type,

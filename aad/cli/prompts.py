@@ -1,4 +1,4 @@
-"""What users will be asked: as each client would get it, and what it would cut; for `aad check` and `aad explain`."""
+"""Prompts as each client would get them, and what it would cut off; for `aad check` and `aad explain`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from aad.daemon import assembly
 from aad.ports import ChoosesAddress, DefaultsLanguage, Prompts, Sender, TellsMinutes, UsesSenders
 from aad.radius.prompt_encoding import Wording, unwritable
 
-REFERENCE = "K7QD2M"  # of nobody; as long as each is
+REFERENCE = "K7QD2M"  # an example, as long as each is
 _LONG_ADDRESS = "maximiliane.mustermann-oberhuber@correspondence.subsidiary-of-example.international"
 _LONG_NUMBER = "+123456789012345"  # E.164: at most 15 digits
 
 
 def wording(config: Config, client: str) -> Wording:
-    """Return how a client wants what the user reads; an empty name: as most do."""
+    """Return how a client wants its prompts; an empty name: the default."""
     known = config.clients.get(client)
     if known is None:  # none is named, or a website, which shows whatever there is
         return Wording()
@@ -30,7 +30,7 @@ def wording(config: Config, client: str) -> Wording:
 
 @dataclass(frozen=True)
 class Asking:
-    """What one table of aad.toml, a method's, tells users; `prompts`: language -> key -> text, as its settings say."""
+    """The prompts of one method; `where`: its table in aad.toml; `prompts`: language -> key -> text."""
 
     where: str
     settings: Any
@@ -39,11 +39,11 @@ class Asking:
 
     @property
     def attribute(self) -> str:
-        """Which of the user's attributes holds the address; empty: his mail address."""
+        """Name the user's attribute that holds the address; empty: the mail address."""
         return self.settings.address_attribute if isinstance(self.settings, ChoosesAddress) else ""
 
     def values(self, user: User) -> dict[str, str]:
-        """Return what fills the prompts for a user, his longest mask of all; nothing: they have no macros."""
+        """Return the macros' values for a user, with the longest masked address; empty: the prompts have no macros."""
         shown = [
             each.masked(address)
             for each in self.senders.values()
@@ -56,18 +56,18 @@ class Asking:
         return {"recipient": longest, "reference": REFERENCE, "user": macros.clean(user.name), "minutes": minutes}
 
     def text(self, language: str, key: str, values: Mapping[str, str]) -> str:
-        """Return one text, filled; without values it has no macros, and braces are braces."""
+        """Return one text with its macros filled; without `values` braces are literal."""
         text = self.prompts[language][key]
         return macros.filled(text, values) if values else text
 
     def language(self, user: User) -> str:
-        """Return which language a user is asked in; empty: there is but one."""
+        """Return the language of a user's prompts; empty: there is only one."""
         default = self.settings.language if isinstance(self.settings, DefaultsLanguage) else ""
         return lookup(user.language, self.prompts, default)
 
 
 def asking(config: Config, chain: tuple[str, ...]) -> Iterator[Asking]:
-    """Return the methods of a chain that ask; the password is only asked for where it isn't the first."""
+    """Yield the methods of a chain that prompt; the first method's password is never prompted for."""
     senders = assembly.senders(config, Secret(b""))
     for position, name in enumerate(chain):
         settings = config.methods[name].settings
@@ -77,7 +77,7 @@ def asking(config: Config, chain: tuple[str, ...]) -> Iterator[Asking]:
 
 
 def warnings(config: Config) -> Iterator[Fault]:
-    """Yield what each client would cut or couldn't show, and what would be right."""
+    """Yield the prompts that a client would cut off or couldn't show, and what would be right."""
     refused = Asking("radius", None, {"": {"reject_message": config.radius.reject_message}}, {})
     asked = {
         name: {one.where: one for chain in event.chains for one in asking(config, config.chains[chain].methods)}
@@ -89,8 +89,8 @@ def warnings(config: Config) -> Iterator[Fault]:
                 yield Fault(config.file, f"clients.{name}.{key}", what)
 
 
-def _nobody(attribute: str) -> User:
-    """Return a user whose name and addresses are as long as can be, whatever they are for."""
+def _longest_user(attribute: str) -> User:
+    """Return a user whose name and addresses are as long as possible."""
     addresses = (_LONG_ADDRESS, _LONG_NUMBER)
     return User(
         name="m" * macros.LONGEST_VALUE,
@@ -103,7 +103,7 @@ def _nobody(attribute: str) -> User:
 
 def _wrong(one: Asking, client: Wording, at: str) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a method's prompts for one client, by the client's key."""
-    values, longer, lost = one.values(_nobody(one.attribute)), dict[str, int](), dict[str, str]()
+    values, longer, lost = one.values(_longest_user(one.attribute)), dict[str, int](), dict[str, str]()
     own = client.prompt if values else ""
     fixed = own and "{prompt}" not in own
     for language, texts in one.prompts.items():

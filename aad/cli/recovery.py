@@ -1,4 +1,4 @@
-"""`aad recovery`: who has recovery codes."""
+"""`aad recovery`: makes, removes and lists users' recovery codes."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ TYPES = ("recovery_codes",)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take what to do, and with whom."""
+    """Add the action and the user."""
     parser.add_argument("action", choices=("make", "remove", "list"), help="what to do")
-    parser.add_argument("user", nargs="?", metavar="USER", help="whose codes; for list: nobody")
+    parser.add_argument("user", nargs="?", metavar="USER", help="whose codes; not with list")
     takes_enrolment(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it, beside a running daemon or without one."""
+    """Run the action; a daemon may be running."""
     if (options.user is None) != (options.action == "list"):
-        return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'a USER'}", EX_USAGE)
+        return failed(f"{options.action} takes {'no USER' if options.action == 'list' else 'a USER'}", EX_USAGE)
     return done(_ACTIONS[options.action], options, TYPES)
 
 
 async def _make(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
-    """Print new codes, once; those of before are good no longer."""
+    """Print new codes, which are shown only here; older ones are void."""
     async with directory(config, options) as users:
         user = await users.user(options.user)
     async with enrolled(config, plugin) as known, known.telling(user, What.CODES):
         made = await known.enrolment.make_codes(user)
         if made is None:
-            message = f"somebody else makes codes for {user.name} at this moment"
+            message = f"codes for {user.name} are being made elsewhere at this moment"
             raise CommandRefusedError(message)
     codes, before = made
     print(*(code.text() for code in codes), sep="\n")

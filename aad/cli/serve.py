@@ -1,4 +1,4 @@
-"""`aad serve`."""
+"""`aad serve`: runs the daemon, as one process or as several workers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ EXAMPLE = "aad serve -c /etc/aad/aad.toml"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the file."""
-    parser.description = f"{parser.description} Started by root, it becomes the owner of the store's folder first."
+    """Add -c and --workers."""
+    parser.description = f"{parser.description} If root starts it, it first becomes the owner of the store's folder."
     takes_config(parser)
     parser.add_argument(
         "--workers",
@@ -27,12 +27,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         choices=range(1, MOST_WORKERS + 1),
-        help="processes that share the work, one a core; default: %(default)s",
+        help="processes that share the work; one per core is enough; default: %(default)s",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM. Return the exit code."""
     try:
         keep_memory_private()  # every secret will be in it
         config = configured(options)

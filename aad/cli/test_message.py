@@ -1,4 +1,4 @@
-"""`aad test-message`."""
+"""`aad test-message`: one message through one sender."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ PATIENCE = 60.0  # seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take address, text and sender."""
+    """Add address, text and sender."""
     takes_config(parser)
-    parser.add_argument("--to", required=True, metavar="ADDRESS", help="who gets it")
-    parser.add_argument("--message", default="This is a test message of aad.", metavar="TEXT", help="what it says")
-    parser.add_argument("--sender", metavar="NAME", help="which of [senders.*]; default: the first")
+    parser.add_argument("--to", required=True, metavar="ADDRESS", help="the recipient")
+    parser.add_argument("--message", default="This is a test message of aad.", metavar="TEXT", help="its text")
+    parser.add_argument("--sender", metavar="NAME", help="one of [senders.*]; default: the first")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send, and say what the mail server said."""
+    """Probe the sender, send, and print the mail server's answers."""
     config = configured(options)
     name = options.sender or next(iter(config.senders), "")
     if name not in config.senders:

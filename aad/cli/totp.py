@@ -1,4 +1,4 @@
-"""`aad totp`: who has an app, or a key fob, that shows codes."""
+"""`aad totp`: enrols, removes, lists and imports users of apps and key fobs that show codes."""
 
 from __future__ import annotations
 
@@ -26,24 +26,29 @@ TRIES = 3
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take what to do, and with whom."""
+    """Add the action, and the user or file."""
     parser.add_argument("action", choices=("enroll", "remove", "list", "import"), help="what to do")
     parser.add_argument(
-        "user", nargs="?", metavar="USER|FILE", help="the user; for import a file: USER,SECRET[,COUNTER]"
+        "user",
+        nargs="?",
+        metavar="USER|FILE",
+        help="the user; with import a file with lines USER,SECRET[,COUNTER]; not with list",
     )
     takes_enrolment(parser)
-    parser.add_argument("--force", action="store_true", help="in the place of a secret that is held already")
-    parser.add_argument("--no-confirm", action="store_true", help="keep the secret without a first code (scripts)")
-    parser.add_argument("--notify", action="store_true", help="import: mail it to each user, as the others do always")
-    parser.add_argument("--qr", action="store_true", help="draw the QR code even where this is no terminal")
+    parser.add_argument("--force", action="store_true", help="replace the secret of a user who is enrolled already")
+    parser.add_argument("--no-confirm", action="store_true", help="enrol without asking for a first code (for scripts)")
+    parser.add_argument(
+        "--notify", action="store_true", help="with import: mail each user a notice, as the other actions always do"
+    )
+    parser.add_argument("--qr", action="store_true", help="draw the QR code even if stdout is no terminal")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do it, beside a running daemon or without one."""
+    """Run the action; a daemon may be running."""
     if (options.user is None) != (options.action == "list"):
-        return failed(f"{options.action} takes {'nobody' if options.action == 'list' else 'USER or FILE'}", EX_USAGE)
+        return failed(f"{options.action} takes {'no USER' if options.action == 'list' else 'USER or FILE'}", EX_USAGE)
     if options.notify and options.action != "import":
-        return failed("--notify is for import: the user is told of all others", EX_USAGE)
+        return failed("--notify is only for import: the other actions always notify the user", EX_USAGE)
     try:
         # The caller's own file: read before root becomes another user.
         options.rows = list(_rows(Path(options.user))) if options.action == "import" else []
@@ -63,17 +68,19 @@ async def _enroll(config: Config, plugin: Plugin, options: argparse.Namespace) -
         token = enrolment.token()
         _shown(enrolment, token, user, draw=options.qr or sys.stdout.isatty())
     value = token.encoded() if options.no_confirm else _confirmed(enrolment, user, token)
-    async with enrolled(config, plugin) as known:  # anew: nobody's phone keeps the store open
-        await _held(known, user, value, options, f"{user.name} was enrolled by somebody else meanwhile")
+    async with enrolled(
+        config, plugin
+    ) as known:  # opened again: the store isn't kept open while the user fetches a phone
+        await _hold(known, user, value, options, f"{user.name} was enrolled elsewhere meanwhile")
     told(config, "user.enrolled", user=user.name, method=plugin.name, repository=user.repository)
     say(f"{user.name}: enrolled for {plugin.name}")
     return EX_FINE
 
 
-async def _held(
+async def _hold(
     known: Enrolled, user: User, value: Secret, options: argparse.Namespace, otherwise: str, *, telling: bool = True
 ) -> None:
-    """Hold a secret, and write the notice of it. Refusal, which says `otherwise`: there is one already. Unavailable."""
+    """Enrol with a secret, and write the notice. CommandRefusedError(otherwise): there is one already. Unavailable."""
     there = options.force and await known.enrolment.enrolled(user)
     async with known.telling(user, What.REPLACED if there else What.SET_UP, telling=telling):
         if not await known.enrolment.hold(user, value, instead=options.force):
@@ -81,7 +88,7 @@ async def _held(
 
 
 def _shown(enrolment: Enrolment, token: OtpToken, user: User, *, draw: bool) -> None:
-    """Print the secret: here and now, and never again."""
+    """Print the secret; it is never shown again."""
     address = enrolment.address(token, user)
     if draw:
         try:
@@ -92,11 +99,11 @@ def _shown(enrolment: Enrolment, token: OtpToken, user: User, *, draw: bool) -> 
 
 
 def _confirmed(enrolment: Enrolment, user: User, token: OtpToken) -> Secret:
-    """Ask for a code of the app, and return the token as it is behind that. Refusal: nothing is kept."""
+    """Ask for a code of the app; return the token with its counter behind that. CommandRefusedError: no right code."""
     for _ in range(TRIES):
         with contextlib.suppress(EOFError):
-            typed = Plain(Secret(input("A code that it shows now: ")))
-            if (after := enrolment.confirmed(token, user, typed)) is not None:
+            code = Plain(Secret(input("A code that it shows now: ")))
+            if (after := enrolment.confirmed(token, user, code)) is not None:
                 return after
             print("Wrong: is the clock of the phone right?")
     message = f"no right code, so {user.name} is not enrolled"
@@ -112,7 +119,7 @@ async def _list(config: Config, plugin: Plugin, options: argparse.Namespace) -> 
 
 
 async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -> int:
-    """Enrol everybody in a file, and say of each line that isn't right why; the others are enrolled."""
+    """Enrol the users in a file; print why for each line that is wrong, and go on."""
     path, wrong, count = Path(options.user), 0, 0
     async with directory(config, options) as users, enrolled(config, plugin) as known:
         for number, row in options.rows:
@@ -120,7 +127,7 @@ async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -
                 token = _token(row)
                 user = await users.user(row[0].strip())
                 there = f"{user.name} is enrolled already; --force ends that"
-                await _held(known, user, token.encoded(), options, there, telling=options.notify)
+                await _hold(known, user, token.encoded(), options, there, telling=options.notify)
             except (CommandRefusedError, ValueError) as error:
                 failed(f"{path}:{number}: {error}")
                 wrong += 1
@@ -132,7 +139,7 @@ async def _import(config: Config, plugin: Plugin, options: argparse.Namespace) -
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Return the lines of a file that say something. Refusal: it can't be read."""
+    """Yield number and fields of the lines that are no comment. CommandRefusedError: the file can't be read."""
     try:
         rows = list(csv.reader(path.read_text("utf-8").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

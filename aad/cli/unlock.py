@@ -1,4 +1,4 @@
-"""`aad unlock`."""
+"""`aad unlock`: ends a user's lockout and forgets their failures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ EXAMPLE = "aad unlock alice"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the name."""
+    """Add -c and the user."""
     takes_config(parser)
-    parser.add_argument("user", metavar="USER", help="as aad locked shows it")
+    parser.add_argument("user", metavar="USER", help="the name, as aad locked shows it")
 
 
 def run(options: argparse.Namespace) -> int:
-    """End all rows of failures of the user, in every repository, and write the record."""
+    """End the user's rows of failures in every repository, and write the record."""
     return asyncio.run(_unlock(configured_for_daemon(options), options.user))
 
 
@@ -34,7 +34,7 @@ async def _unlock(config: Config, user: str) -> int:
         async with assembly.opened_store(config) as store:
             lockout = assembly.lockout(config, store, Secret(b""))
             if not await lockout.unlock(config.repositories, name_key(user)):
-                return failed(f"{user} has no failures that count; aad locked lists who is locked out")
+                return failed(f"{user} has no failures that count; aad locked lists the users who are")
     except Unavailable as error:
         return unavailable(f"store: {error.what}")
     try:

@@ -1,4 +1,4 @@
-"""`aad version`."""
+"""`aad version`: the versions of aad, Python and the libraries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLE = "aad version"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Take none."""
+    """Add none."""
     del parser
 
 

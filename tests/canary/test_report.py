@@ -12,8 +12,10 @@ from aad.canary.report import failure, report, slow, status, unknown
 GOOD = LoginRun(
     "canary", {"password": 0.05, "mail": 1.5, "code": 0.01, "total": 1.56}, reference="K7QXM2", prompt="(ref K7QXM2)"
 )
-LATE = LoginRun("canary", {"password": 0.05, "total": 30.0}, reference="K7QXM2", fell_at="mail", why="no mail | none")
-MUTE = LoginRun("canary", {"total": 15.0}, fell_at="password", why="no answer", unreachable=True)
+LATE = LoginRun(
+    "canary", {"password": 0.05, "total": 30.0}, reference="K7QXM2", failed_step="mail", why="no mail | none"
+)
+MUTE = LoginRun("canary", {"total": 15.0}, failed_step="password", why="no answer", unreachable=True)
 LIMITS = {"password": 0.0, "mail": 1.0, "code": 0.5, "total": 5.0}
 
 
@@ -41,7 +43,7 @@ def test_a_plugin_s_line() -> None:
 def test_a_failure_says_where_to_look() -> None:
     assert failure(LATE).endswith("aad log --login K7QXM2")
     assert failure(MUTE).endswith("aad log --user canary")
-    assert failure(LoginRun("canary", fell_at="mailbox", why="gone")) == "mailbox: gone"
+    assert failure(LoginRun("canary", failed_step="mailbox", why="gone")) == "mailbox: gone"
 
 
 def test_programs_get_values() -> None:

@@ -267,7 +267,7 @@ def test_who_is_enrolled_stays_so_unless_forced(daemon: Daemon) -> None:
         (("totp", "enroll", "alice", "--method", "totp", "--event", "vpm"), 2, "vpn"),
         (("totp", "enroll", "alice", "--method", "totp", "--repository", "corp"), 2, "local"),
         (("totp", "enroll", "--method", "totp"), 2, "enroll takes USER"),
-        (("totp", "list", "alice", "--method", "totp"), 2, "list takes nobody"),
+        (("totp", "list", "alice", "--method", "totp"), 2, "list takes no USER"),
         (("totp", "import", "/nowhere.csv", "--method", "totp"), 1, "No such file"),
         (("recovery", "make"), 2, "make takes a USER"),
     ],
