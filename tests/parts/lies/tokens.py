@@ -77,7 +77,7 @@ HEAD = {
     "says a status of four digits": Lie(once(answer(token(), status="2000 OK")), NO_HTTP),
     "says 204": Lie(once(answer(b"", status="204 No Content")), "answers 204"),
     "says 101": Lie(once(answer(b"", status="101 Switching Protocols")), f"{NO_HTTP}|{SLOW}"),
-    "says HTTP/2.0": Lie(once(b"HTTP/2.0 200 OK\r\n\r\n"), NO_HTTP),
+    "says HTTP/2.0": Lie(once(b"HTTP/2.0 200 OK\r\n\r\n"), f"{NO_HTTP}|{UNUSABLE}"),
     "redirects": Lie(once(answer(b"", "Location: https://localhost:1/", status="307 Go")), "307, a redirect"),
     "goes on with 100 without end": Lie(endless(b"HTTP/1.1 100 Continue\r\n\r\n"), LONG),
     "says headers without end": Lie(then(begin(OK), endless(b"X: y\r\n")), f"{NO_HTTP}|{LONG}"),
@@ -125,7 +125,7 @@ BODY = {
     "refuses in one word of 60,000 letters": refuses(
         "invalid_grant$", error="invalid_grant", error_description="x" * 60_000
     ),
-    "refuses in line ends": refuses(GRANT, error="invalid_grant", error_description="\r\n" * 20_000),
+    "refuses in line ends": refuses(GRANT, error="invalid_grant", error_description="\r\n" * 10_000),
 }
 LIES = {**HEAD, **BODY}
 
