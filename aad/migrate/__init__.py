@@ -1,1 +1,1 @@
-"""Other servers' configurations -> aad.toml: text in, TOML and what couldn't be carried over out."""
+"""Other servers' configurations -> aad.toml: text in; TOML out, with comments on what isn't carried over."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from ipaddress import ip_address, ip_network, summarize_address_range
 
 from aad.core.secret import Secret
-from aad.migrate import duo_settings
 from aad.migrate.duo_syntax import Section, parse
 from aad.migrate.essentials import CHAIN, chain, users_and_mail
 from aad.migrate.toml_writer import Network, TomlWriter, address_text
@@ -16,7 +16,7 @@ _PORT = "1812"
 _ONE_FIELD = "radius_server_concat"
 _LDAP_PORTS = {"389", "636"}
 _READ = {"client", "port", "interface"}
-# What aad does anyway.
+# What aad does in any case.
 _SAME = {("failmode", "secure"), ("ssl_verify_hostname", "true"), ("pass_through_all", "false"), ("debug", "false")}
 _LDAP_READ = {
     "service_account_username",
@@ -30,42 +30,81 @@ _LDAP_READ = {
     "port",
     "ssl_ca_certs_file",
 }
+_OURS = "aad logs to the journal, with the reason of every refusal: aad log"
+_NOT_THERE = "there is no such thing in aad"
+# Keys that aren't carried over, as regular expressions, and why.
+_WHY = {
+    r"ikey|skey(_protected)?|api_.*|client_ip_attr|http_proxy.*": "no cloud is asked: aad makes the code and mails it",
+    r"failmode": "there is no letting in on the password alone: when mail or directory is unavailable, the NAS asks "
+    "its next server ([radius] on_unavailable)",
+    r"exempt_.*": "no user is exempt from the second factor; for other users make another chain, by groups",
+    r"pass_through_.*|pw_codec": "no attributes are passed on from the server that checks the password; [replies.*] "
+    "says what the NAS is told",
+    r"factors|prompt.*|delimi.*|allow_concat|concat.*|enroll.*": "the password is typed first, and the code as the "
+    "answer to a challenge",
+    r"minimum_tls.*|cipher_.*|ssl_.*": "TLS is always verified, chain and name, and never older than 1.2",
+    r"auth_type|ntlm.*|domain|workstation": "passwords are checked by a simple bind as the user",
+    r"debug|log_.*|test_connectivity.*|sensitive.*|interval.*": _OURS,
+    r"at_attribute|alias.*": "the user has the one name in user_filter; write an or-filter there: "
+    "(|(a={name})(b={name}))",
+    r"timeout|.*_timeout|retr(ies|y.*)": "how long a server may take: timeout of the repository, "
+    "deadline of the client",
+}
+_SECTIONS = {
+    "main": _OURS,
+    "cloud": "no directory is synchronized: the repository is asked at every login",
+    "sso": "single sign-on isn't served",
+    "http_proxy": "no HTTP is passed on",
+    "ldap_server_auto": "LDAP isn't served: let the application ask over RADIUS, or leave it with another server",
+    "radius_server_eap": "EAP isn't served: let the client use PAP (inside of TLS or IPsec) or MS-CHAPv2",
+    "radius_client": "not carried over: to have that server check the passwords, write [methods.radius] with its "
+    "address and secret, and radius in place of password in the chain; users still come from a repository: fill it in",
+    "duo_only_client": "the password is always checked: without it, any caller who knows a name could have mails sent",
+}
+_SERVERS = {
+    "radius_server_auto": "Duo called the user's telephone; aad mails a code, and the NAS has to ask for it",
+    "radius_server_challenge": "",
+    "radius_server_concat": "the first try, with the password alone, is refused and has the code mailed; the second "
+    "has password and code in one field",
+    "radius_server_duo_only": "Duo checked no password; aad does: without it, any caller who knows a name could have "
+    "mails sent",
+    "radius_server_iframe": "there is no page of Duo's in the NAS's own: it has to ask for the code (Access-Challenge)",
+}
 
 
 def imported(name: str, text: str, page: TomlWriter) -> None:
-    """Write what the file `name` says on `page`. BadFile."""
+    """Convert the file `name`. BadFileError."""
     sections = parse(name, text)
-    servers = [section for section in sections if section.kind in duo_settings.SERVERS]
-    directories = [section for section in sections if section.kind == "ad_client"]
+    servers = [section for section in sections if section.kind in _SERVERS]
+    directories = {section.name: section for section in sections if section.kind == "ad_client"}
     page.remark(f"From {name} of the Duo Authentication Proxy. After it is filled in: aad check")
     page.remark("A code comes by mail, and the NAS asks for it in an Access-Challenge.")
     _listen(servers, page)
-    for section in directories:
+    for section in directories.values():
         page.lines.append("")
         _directory(section, page)
     for section in servers:
         page.lines.append("")
-        _server(section, [each.name for each in directories], page)
+        _server(section, directories, page)
     for section in sections:
-        if section not in servers and section not in directories:
+        if section not in servers and section.name not in directories:
             page.lines.append("")
-            words = duo_settings.SECTIONS.get(section.kind, "there is no such thing in aad")
+            words = _SECTIONS.get(section.kind, _NOT_THERE)
             page.note(section.place, f"[{section.name}]: {words}", 1 + len(section.settings))
     page.lines.append("")
     users_and_mail(page, users=not directories)
-    if any(_asked(section, directories) is None for section in servers):
+    if any(not _asked(section, directories) for section in servers):
         chain(page, CHAIN)
 
 
-def _asked(section: Section, directories: Collection[Section | str]) -> str | None:
-    """Return the directory that a server asks."""
-    known = {each if isinstance(each, str) else each.name for each in directories}
+def _asked(section: Section, directories: Collection[str]) -> str:
+    """Return the name of the directory that a server asks; empty: it asks something else."""
     client = section.get("client").lower()
-    return client if client in known else None
+    return client if client in directories else ""
 
 
 def _listen(servers: list[Section], page: TomlWriter) -> None:
-    """Write where requests arrive, unless it is where they do by default."""
+    """Write the addresses that requests arrive at, unless they are aad's default."""
     found = []
     for section in servers:
         port = section.get("port", _PORT)
@@ -105,7 +144,7 @@ def _directory(section: Section, page: TomlWriter) -> None:
 
 
 def _filter(section: Section, page: TomlWriter) -> None:
-    """Write which user is meant, unless it is as Active Directory calls him."""
+    """Write the user_filter, unless it is the default for Active Directory."""
     if not {"username_attribute", "ldap_filter"} & section.settings.keys():
         return
     attribute, more = section.get("username_attribute", "sAMAccountName"), section.get("ldap_filter")
@@ -137,31 +176,30 @@ def _servers(section: Section, page: TomlWriter) -> set[str]:
 
 
 def _account(section: Section) -> str:
-    """Return who searches: a DN, or what Active Directory takes in its place, the account with its domain."""
+    """Return the account that searches, as a DN or as ACCOUNT@DOMAIN, which Active Directory takes too."""
     name = section.get("bind_dn") or section.get("service_account_username")
     parts = [part.strip().partition("=") for part in section.get("search_dn").split(",")]
     domain = ".".join(value for kind, _, value in parts if kind.lower() == "dc")
     return f"{name}@{domain}" if name and domain and not set("@\\=") & set(name) else name
 
 
-def _server(section: Section, directories: list[str], page: TomlWriter) -> None:
+def _server(section: Section, directories: Collection[str], page: TomlWriter) -> None:
     event, asked = _named(section.name), _asked(section, directories)
     page.table("events", event, section.place)
     if asked:
         page.key("repositories", [_named(asked)])
     page.key("chains", [_named(asked) if asked else CHAIN])
-    if words := duo_settings.SERVERS[section.kind]:
+    if words := _SERVERS[section.kind]:
         page.remark(f"{section.place}: {words}")
     if not asked and section.kind != "radius_server_duo_only":
         words = "another server checked the passwords; here all [repositories.*] are asked: name those that are meant"
+        if section.get("client").lower().startswith("radius_client"):
+            words += ", and for the passwords of a RADIUS server write [methods.radius]"
         page.note(section.at("client"), f"client = {section.get('client')}: {words}")
     read = _READ | ({"delimiter"} if section.kind == _ONE_FIELD else set())
     for number, written in section.numbered("radius_ip"):
-        keys = [
-            f"{key}_{number}" if number else key for key in ("radius_ip", "radius_secret", "radius_secret_protected")
-        ]
-        if number:
-            keys.append(f"radius_secret_protected_{number}")
+        first = ("radius_ip", "radius_secret", "radius_secret_protected")
+        keys = [f"{key}_{number}" if number else key for key in first]
         read |= set(keys)
         _client(section, keys, written, event, page)
     _rest(section, read, page)
@@ -172,10 +210,8 @@ def _client(section: Section, keys: list[str], written: str, event: str, page: T
     networks = []
     for network in _networks(written):
         if owner := page.taken(network, name):
-            words = (
-                f"{address_text(network)} is in [clients.{owner}] already: a client is known by address, not by port"
-            )
-            page.note(at, f"{keys[0]}: {words}")
+            where = f"{address_text(network)} is in [clients.{owner}] already"
+            page.note(at, f"{keys[0]}: {where}: a client is known by address, not by port")
         else:
             networks.append(address_text(network))
     if not networks:
@@ -185,13 +221,12 @@ def _client(section: Section, keys: list[str], written: str, event: str, page: T
     page.clients += 1
     page.table("clients", name, at)
     page.key("networks", networks)
-    secret = section.get(keys[1])
-    protected = next((key for key in keys[2:] if section.get(key)), "")
-    place = section.at(protected or keys[1])
+    secret, protected = section.get(keys[1]), section.get(keys[2])
+    place = section.at(keys[2] if protected else keys[1])
     page.secret("secret", f"{name}.secret", Secret(secret) if secret and not protected else None, place)
     if protected:
         page.note(
-            place, f"{protected}: only the old machine can read it: look at the NAS, or make a new one there and here"
+            place, f"{keys[2]}: only the old machine can read it: look at the NAS, or make a new one there and here"
         )
     page.key("event", event)
     if section.kind == _ONE_FIELD:
@@ -200,7 +235,7 @@ def _client(section: Section, keys: list[str], written: str, event: str, page: T
 
 
 def _networks(written: str) -> list[Network]:
-    """Read "192.0.2.10", "192.0.2.0/24" or "192.0.2.10-192.0.2.20"; nothing if it is none of them."""
+    """Read "192.0.2.10", "192.0.2.0/24" or "192.0.2.10-192.0.2.20"; empty: it is none of them."""
     first, dash, last = (part.strip() for part in written.partition("-"))
     try:
         if dash:
@@ -211,14 +246,18 @@ def _networks(written: str) -> list[Network]:
 
 
 def _rest(section: Section, read: set[str], page: TomlWriter) -> None:
-    """Say of all other keys why they aren't carried over, one comment for each reason."""
+    """Write why the other keys aren't carried over, one comment for each reason."""
     reasons = defaultdict(list)
     for key, setting in section.settings.items():
         if key not in read and (key, setting.value.lower()) not in _SAME:
-            reasons[duo_settings.why(key)].append(setting)
+            reasons[_why(key)].append(setting)
     for words, settings in reasons.items():
         lines = ",".join(str(setting.line) for setting in settings)
         page.note(f"{section.file}:{lines}", f"{', '.join(each.key for each in settings)}: {words}", len(settings))
+
+
+def _why(key: str) -> str:
+    return next((words for pattern, words in _WHY.items() if re.fullmatch(pattern, key)), _NOT_THERE)
 
 
 def _named(section: str) -> str:

@@ -1,4 +1,4 @@
-"""authproxy.cfg of the Duo Authentication Proxy -> sections of keys; an ini file without surprises."""
+"""Parser of authproxy.cfg, an ini file, of the Duo Authentication Proxy: sections of keys, with their lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEY = re.compile(r"([A-Za-z0-9_.-]+)\s*[=:]\s*(.*)")
 
 @dataclass(frozen=True)
 class Setting:
-    """One key: its line and value, which isn't printed."""
+    """One key: its line and value. repr() leaves the value out."""
 
     line: int
     key: str
@@ -22,7 +22,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Section:
-    """[name] and its keys; of a key that is there twice, the last counts."""
+    """[name] and its keys; of a repeated key the last counts."""
 
     file: str
     name: str
@@ -44,7 +44,7 @@ class Section:
         return f"{self.file}:{self.settings[key].line}" if key in self.settings else self.place
 
     def get(self, key: str, default: str = "") -> str:
-        """Return a value."""
+        """Return a key's value, or the default."""
         return self.settings[key].value if key in self.settings else default
 
     def numbered(self, key: str) -> list[tuple[str, str]]:

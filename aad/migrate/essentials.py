@@ -1,4 +1,4 @@
-"""What no other server's file says: how a code is mailed; and, where it doesn't, who the users are."""
+"""The tables of aad.toml that the other files don't have: chain and event; and, to be filled in, mail and users."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ CHAIN = "password-and-email"
 
 
 def users_and_mail(page: TomlWriter, *, users: bool = True) -> None:
-    """Write tables that have to be filled in: their lines begin with # and no space."""
+    """Write the tables that have to be filled in: their lines begin with # and no space."""
     what = "who the users are and how a code is mailed" if users else "how a code is mailed"
     page.remark(f"Fill in, and remove the # at the beginning: {what}.")
     page.off((f"{_USERS}\n" if users else "") + _MAIL)
 
 
 def chain_and_event(page: TomlWriter, event: str) -> None:
-    """Write the chain of methods that is asked of everybody, and the event."""
+    """Write an event with one chain, for all users."""
     chain(page, CHAIN)
     page.table("events", event)
     page.key("chains", [CHAIN])

@@ -18,42 +18,42 @@ _TRUE, _FALSE = {"yes", "true", "on", "1"}, {"no", "false", "off", "0"}
 _ENVIRONMENT = re.compile(r"\$ENV\{(\w+)\}")
 _CARRIED = {*_ADDRESSES, "netmask", "secret", "shortname", "proto", _SIGNED}
 _WHY = {
-    "nas_type": "checkrad is not there, so nobody asks what make the NAS is",
-    "nastype": "checkrad is not there, so nobody asks what make the NAS is",
-    "login": "checkrad is not there, so nobody logs in to the NAS",
-    "password": "checkrad is not there, so nobody logs in to the NAS",
-    "virtual_server": "what is asked of whom is chosen by `event`: make an [events.*] for it and name that",
-    "limit_proxy_state": "a request with Proxy-State but without Message-Authenticator is always discarded "
-    "(CVE-2024-3596)",
-    "limit": "it limits connections, and UDP has none; logins at the same time: [limits] at_work_per_client",
-    "response_window": "no requests are sent to clients; how long this one waits for an answer is `deadline`",
-    "coa_server": "no CoA or Disconnect is sent",
-    "coa_port": "no CoA or Disconnect is sent",
-    "coa_nat": "no CoA or Disconnect is sent",
-    "dynamic_clients": "clients are known beforehand: name its network here",
-    "lifetime": "clients are known beforehand: name its network here",
-    "rate_limit": "clients are known beforehand: name its network here",
-    "src_ipaddr": "a reply leaves from the address that was asked",
+    key: why
+    for keys, why in (
+        ("nas_type nastype", "checkrad isn't there, so the make of the NAS doesn't matter"),
+        ("login password", "checkrad isn't there, so there is no login to the NAS"),
+        ("virtual_server", "`event` chooses what is asked of the users: make an [events.*] for it and name that"),
+        (
+            "limit_proxy_state",
+            "a request with Proxy-State but without Message-Authenticator is always discarded (CVE-2024-3596)",
+        ),
+        ("limit", "it limits connections, and UDP has none; logins at the same time: [limits] at_work_per_client"),
+        ("response_window", "no requests are sent to clients; how long this one waits for an answer is `deadline`"),
+        ("coa_server coa_port coa_nat", "no CoA or Disconnect is sent"),
+        ("dynamic_clients lifetime rate_limit", "clients are known beforehand: name its network here"),
+        ("src_ipaddr", "a reply leaves from the address that was asked"),
+    )
+    for key in keys.split()
 }
 _TAKEN = "its network is in"
 _OTHERWISE = "there is no such thing in aad"
 
 
 def imported(name: str, text: str, include: Include, page: TomlWriter) -> None:
-    """Write what the file `name` says on `page`. BadFile."""
+    """Convert the file `name` and those it includes. BadFileError."""
     page.remark(f"From {name} of FreeRADIUS. After it is filled in: aad check")
     page.remark(
         "Unless a client says otherwise it has to send Message-Authenticator. A NAS that can't (pam_radius, ocserv, "
         "openvpn-auth-radius) needs require_message_authenticator = false, on a network you trust."
     )
     for item in parse(name, text, include):
-        _top(item, page)
+        _top_level(item, page)
     page.lines.append("")
     users_and_mail(page)
     chain_and_event(page, EVENT)
 
 
-def _top(item: Pair | Section, page: TomlWriter) -> None:
+def _top_level(item: Pair | Section, page: TomlWriter) -> None:
     if isinstance(item, Section) and item.kind == "client":
         page.lines.append("")
         _client(item, page)
@@ -61,7 +61,7 @@ def _top(item: Pair | Section, page: TomlWriter) -> None:
         page.lines.append("")
         page.note(item.place, f"clients {item.name}: lists for one port alone aren't there; its clients are for all")
         for each in item.items:
-            _top(each, page)
+            _top_level(each, page)
     else:
         what, lines = (item.kind, item.lines) if isinstance(item, Section) else (item.key, 1)
         page.lines.append("")
@@ -71,13 +71,13 @@ def _top(item: Pair | Section, page: TomlWriter) -> None:
 def _client(section: Section, page: TomlWriter) -> None:
     pairs = [item for item in section.items if isinstance(item, Pair)]
     first = {pair.key: pair for pair in reversed(pairs)}  # of two, FreeRADIUS takes the first
-    called = first["shortname"].value if "shortname" in first and _network(section.name) else section.name
+    wanted_name = first["shortname"].value if "shortname" in first and _network(section.name) else section.name
     proto = first["proto"].value if "proto" in first else "udp"
     if proto not in {"udp", "*"} or any(item.kind == "tls" for item in section.items if isinstance(item, Section)):
         what = "RADIUS over TCP or TLS isn't served: let it ask over UDP, and write a [clients.NAME] for it"
         page.note(section.place, f"client {section.name}: {what}", section.lines)
         return
-    name = page.client_name(called or section.name or "client")
+    name = page.client_name(wanted_name or section.name or "client")
     networks, doubts = _networks(section, first, page, name)
     if not networks and any(why.startswith(_TAKEN) for _, why in doubts):
         for place, why in doubts:
@@ -100,13 +100,13 @@ def _client(section: Section, page: TomlWriter) -> None:
 def _networks(
     section: Section, first: dict[str, Pair], page: TomlWriter, name: str
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the client's networks, and what is to be said of them: where, and what."""
+    """Return the client's networks, and remarks on them: place and words."""
     written = [first[key] for key in _ADDRESSES if key in first] or [Pair(section.place, "ipaddr", section.name)]
     found, doubts = [], []
     for pair in written:
         value = pair.value or ""
         if value == "*":
-            doubts.append((pair.place, f"{pair.key} = *: everybody could be this client; better name its networks"))
+            doubts.append((pair.place, f"{pair.key} = *: any host can be this client; better name its networks"))
         if "netmask" in first and "/" not in value:
             value = f"{value}/{first['netmask'].value}"
         network = _network(_ADDRESSES[pair.key] if value == "*" else value)
@@ -139,7 +139,7 @@ def _secret(pair: Pair | None, section: Section, name: str, page: TomlWriter) ->
 
 
 def _signed(pair: Pair | None, page: TomlWriter) -> list[tuple[str, str]]:
-    """Write whether the client has to send Message-Authenticator; return what is to be said of that."""
+    """Write whether the client has to send Message-Authenticator; return remarks: place and words."""
     value = (pair.value or "").lower() if pair else ""
     if pair is None:
         return []

@@ -26,7 +26,7 @@ Include = Callable[[str, str], Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Pair:
-    """`key = value`; `quoted` as '"' or "'" or not at all. A word alone has the value None. It isn't printed."""
+    """`key = value`. `quoted`: the quote, or empty. A word alone has the value None. repr() leaves the value out."""
 
     place: str
     key: str
@@ -36,7 +36,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Section:
-    """`kind name { ... }`, and on how many lines."""
+    """`kind name { ... }`; `lines`: how many it has."""
 
     place: str
     kind: str
@@ -53,7 +53,7 @@ class _Token:
 
 
 def parse(name: str, text: str, include: Include, depth: int = 0) -> tuple[Pair | Section, ...]:
-    """Parse the file `name`. BadFileError: FILE:LINE and what is wrong; nothing of the text is in it but names."""
+    """Parse the file `name`. BadFileError: FILE:LINE and what is wrong, without any value of the text."""
     reader = _Reader(name, list(_tokens(name, text)), include, depth)
     items = tuple(reader.items())
     if reader.at < len(reader.tokens):
@@ -86,7 +86,7 @@ class _Reader:
     at: int = 0
 
     def items(self) -> Iterator[Pair | Section]:
-        """Yield what there is until a } or the end."""
+        """Yield the items up to a } or the end."""
         while self.at < len(self.tokens) and self.tokens[self.at].text != "}":
             token = self.tokens[self.at]
             self.at += 1
@@ -110,7 +110,7 @@ class _Reader:
             self.at += 1
             last = self.peek()
             if last is not None and last.kind != "line" and last.text not in {";", ",", "}"}:
-                # What it is isn't said: it may be half a secret.
+                # Its text isn't repeated: it may be half a secret.
                 raise self.bad(last, f"something follows the value of {key}: if it belongs to it, it needs quotes")
             quoted = value.text[0] if value.kind == "quoted" else ""
             yield Pair(self.place(first), key, _unquoted(value), quoted)

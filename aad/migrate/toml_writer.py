@@ -1,4 +1,4 @@
-"""The TOML that an import writes: tables and keys, comments for what couldn't be carried over, secrets apart."""
+"""Writes the TOML of an import: tables, keys, comments on what isn't carried over; secrets are kept apart."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Network = IPv4Network | IPv6Network
 
 
 class BadFileError(ValueError):
-    """A file that isn't written as its server would read it: FILE:LINE, and what is wrong there."""
+    """A file that its server couldn't read: FILE:LINE, and what is wrong there."""
 
 
 class Secrets(Enum):
-    """What becomes of the secrets."""
+    """How secrets are written."""
 
-    LEFT_OUT = "a file is named, and where its secret is found; nobody sees it"
-    FILES = "each is in `Page.secrets`, to be written into the file that is named"
+    LEFT_OUT = "a file is named, and the place of its secret"
+    FILES = "each is in `TomlWriter.secrets`, to be written into the file that is named"
     SHOWN = "they stand in the TOML"
 
 
 @dataclass
 class TomlWriter:
-    """What is written so far. `folder`: where the files of the secrets are, for `Secrets.FILES`.
+    """The text so far. `folder`: the folder of the secrets' files, for `Secrets.FILES`.
 
     `left`: how many lines of the other server's files couldn't be carried over; `secrets`: by file name.
     """
@@ -60,7 +60,7 @@ class TomlWriter:
         self.lines.append(f"{key} = {_value(value)}" + (f"  # {clean(remark)}" if remark else ""))
 
     def secret(self, key: str, file: str, secret: Secret | None, place: str) -> None:
-        """Write a key that holds a secret, which stands at `place`; None: nobody can read it there."""
+        """Write a key whose secret stands at `place`; None: it is unreadable there."""
         if self.keeping is Secrets.SHOWN and secret is not None:
             # What isn't UTF-8 has no place in TOML.
             try:
@@ -78,7 +78,7 @@ class TomlWriter:
         self.lines.append(f"{key} = {{ file = {_quoted(file)} }}")
 
     def note(self, place: str, why: str, lines: int = 1) -> None:
-        """Say why `lines` lines at `place` are not carried over, and what to do instead."""
+        """Write why `lines` lines at `place` are not carried over, and what to do instead."""
         self.left += lines
         self.remark(f"{place}: {why}")
 
@@ -95,7 +95,7 @@ class TomlWriter:
         return self._unused(f"client {name}").removeprefix("client ")
 
     def taken(self, network: Network, client: str) -> str:
-        """Give a network to a client; return whose it is already, or nothing."""
+        """Give a network to a client; return the client that has it already, or an empty string."""
         owner = self._owners.setdefault(network, client)
         return "" if owner == client else owner
 
