@@ -101,7 +101,7 @@ class Enrolment:
         return False
 
     async def make_codes(self, user: User) -> tuple[list[Secret], bool] | None:
-        """Replace the user's recovery codes; return them, and whether there were any; None: another change won."""
+        """Replace the recovery codes; return them, and whether there were any. None: another change was first."""
         batch = self.batch()
         before = await self.identity(user)
         return (self.spelled(batch), bool(before)) if await self.exchange(user, before, batch.encoded()) else None

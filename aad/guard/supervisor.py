@@ -89,7 +89,7 @@ class Supervisor:
             await asyncio.wait({task}, timeout=WITHDRAWING)  # a message is withdrawn then, if that is still possible
             raise
         if done and task.cancelled():
-            raise self.misbehaved(call.name, "raised CancelledError, and nobody had cancelled it")
+            raise self.misbehaved(call.name, "raised CancelledError without being cancelled")
         if done and isinstance(error := task.exception(), GeneratorExit):
             raise self.misbehaved(call.name, f"raised {raised(error)}")
         if done:

@@ -14,7 +14,7 @@ from aad.ports import Vault as Port
 from tests.parts.fakes import KEY, MemoryStore, user
 
 ALICE, BOB = user("Alice"), user("bob")
-VALUE = Secret(b"a value that nobody reads")
+VALUE = Secret(b"a value that is read by no one")
 
 
 def vault(store: MemoryStore, key: Secret = KEY, method: str = "totp") -> Vault:
@@ -30,7 +30,7 @@ async def test_it_is_found_whatever_the_spelling_and_moved_once() -> None:
     assert held is not None
     assert held.value == VALUE
     assert await there.swap(ALICE, held, Secret(b"next"))
-    assert not await there.swap(ALICE, held, Secret(b"next")), "the same value is sealed anew"
+    assert not await there.swap(ALICE, held, Secret(b"next")), "the same value is sealed again"
     assert await there.find(BOB) is None
 
 

@@ -120,7 +120,7 @@ async def test_a_clock_set_back_makes_no_used_code_good_again() -> None:
     place.wall -= 90
     assert isinstance(await place.log_in(used), Asked)
     for later in (-30, 0, 30):
-        place.store.passing.clear()  # he would be locked out
+        place.store.passing.clear()  # they would be locked out
         assert not isinstance(await place.log_in(place.shown(later)), Accepted)
 
 
