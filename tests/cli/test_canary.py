@@ -20,13 +20,14 @@ from aad.canary.mail_matching import MailText
 from aad.canary.settings import CanarySettings
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
-from tests.end_to_end.conftest import sender
 from tests.parts.authority import Authority
+from tests.parts.corp import sender
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.dovecot import Dovecot
 from tests.parts.ports import free_port
 from tests.parts.postfix import Postfix
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 
 ROOT = Path(__file__).parent.parent.parent
 PASSWORD, IMAP_PASSWORD = "a canary's password", "imap secret"
@@ -91,8 +92,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def canary(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "aad", "canary", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = aad("canary", *arguments)
     said = done.stdout + done.stderr
     assert "Traceback" not in said
     assert not any(secret in said for secret in (PASSWORD, IMAP_PASSWORD, SECRET)), said

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from subprocess import run
 
 import pytest
 
 from aad.radius.protocol import client_packets, constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import Make
 from tests.parts.accounting import ALICE, SESSION, START, STOP, accounting_request, answers, number
+from tests.parts.corp import Make
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.freeradius import FreeradiusProxy
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.ports import free_port
 from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw
+from tests.parts.warm import aad
 
 RIGHT = "correct horse"
 Accounting = tuple[Daemon, int]
@@ -65,8 +64,7 @@ def test_a_session_has_the_reference_of_its_login(accounting: Accounting, mailbo
     assert sessions[0]["address"] == "10.8.0.6"
     assert sessions[2]["octets_out"] == str(2**32 + 1)
     log = daemon.folder / "daemon-1.log"
-    command = [sys.executable, "-m", "aad", "log", "-c", daemon.file, "--file", log, "--login", login["login"]]
-    told = run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    told = aad("log", "-c", daemon.file, "--file", log, "--login", login["login"]).stdout.splitlines()
     assert "accepted after" in told[0]
     assert "session of alice at gateway begins  (session=5EA1, address=10.8.0.6" in told[-3]
     assert "session of alice at gateway ends after 90 s" in told[-1]

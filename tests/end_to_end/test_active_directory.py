@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -20,13 +18,14 @@ from aad.radius.protocol import client_packets, constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
 from aad.repositories.ldap import Ldap, user_entry
 from aad.repositories.ldap.settings import LdapSettings
-from tests.end_to_end.conftest import sender
 from tests.parts.admission import everybody
 from tests.parts.authority import Authority
+from tests.parts.corp import sender
 from tests.parts.daemon import Daemon
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw
 from tests.parts.samba import Account, Samba, dn
+from tests.parts.warm import aad
 
 pytestmark = pytest.mark.timeout(400)  # the domain is made by whichever test comes first
 
@@ -349,8 +348,7 @@ def test_who_is_in_none_of_these_groups_gets_the_other_chain(daemon: Daemon, nam
 
 
 def test_explain_shows_nested_groups(daemon: Daemon) -> None:
-    command = [sys.executable, "-m", "aad", "explain", "alice.liddell@example.com", "--event", "vpn"]
-    done = subprocess.run([*command, "-c", daemon.file], capture_output=True, text=True, check=False)
+    done = aad("explain", "alice.liddell@example.com", "--event", "vpn", "-c", daemon.file)
     assert done.returncode == 0, done.stderr
     assert dn("Ring") in done.stdout
     assert "chain: members" in done.stdout

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT, REPLY_MESSAGE
-from tests.end_to_end.conftest import Make, repository, sender
-from tests.end_to_end.test_operation import aad
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import Make, repository, sender
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.radclient import Radclient, Reply
 from tests.parts.raw import Raw
+from tests.parts.warm import aad
 
 AGAIN = '[chains.again]\nmethods = ["password", "password", "email_otp"]\n'
 CODE_FIRST = '[chains.code-first]\nmethods = ["email_otp", "password"]\nshort_name = "code"\n'

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import Cook
 from tests.parts.authority import Authority
+from tests.parts.corp import Cook
 from tests.parts.daemon import Daemon
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.ocserv import Ocserv

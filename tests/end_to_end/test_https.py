@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import Make
 from tests.parts.authority import Authority, Certificate
+from tests.parts.corp import Make
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in

@@ -18,9 +18,9 @@ import pytest
 from aad.logs.journal_writer import MOST_RECORDS
 from aad.logs.records import message_id
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import repository, sender
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.journald import Journald, JournalDaemon

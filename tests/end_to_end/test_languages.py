@@ -14,15 +14,15 @@ from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT
-from tests.end_to_end.conftest import Make, repository, sender
-from tests.end_to_end.test_operation import aad
-from tests.end_to_end.test_radius import RIGHT, state
+from tests.parts.alice import RIGHT, state
 from tests.parts.authority import Authority
+from tests.parts.corp import Make, repository, sender
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw
+from tests.parts.warm import aad
 
 NARROW = 'prompt = "{prompt}: "\nprompt_charset = "ascii"\nprompt_limit = 60'
 PEOPLE = (

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT, REPLY_MESSAGE
-from tests.end_to_end.conftest import Make, repository, sender
-from tests.end_to_end.test_radius import RIGHT, state
+from tests.parts.alice import RIGHT, state
 from tests.parts.authority import Authority
+from tests.parts.corp import Make, repository, sender
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in

@@ -11,10 +11,9 @@ import pytest
 
 from aad import __version__
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import Make, repository, sender
-from tests.end_to_end.test_operation import aad
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import Make, repository, sender
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
@@ -22,6 +21,7 @@ from tests.parts.ports import free_port
 from tests.parts.raw import Raw, Request
 from tests.parts.scrape import got, scraped
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 
 LOGINS = "aad_logins_total"
 HERE = {"client": "gateway", "event": "vpn"}

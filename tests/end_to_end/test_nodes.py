@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import Make
-from tests.end_to_end.test_operation import aad
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
+from tests.parts.corp import Make
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw, Request
 from tests.parts.redis import Redis
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 
 STORE = """
 type = "valkey"

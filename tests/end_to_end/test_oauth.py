@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_CHALLENGE
-from tests.end_to_end.conftest import repository
 from tests.parts.authority import Authority
+from tests.parts.corp import repository
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
@@ -19,6 +17,7 @@ from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw, Request
 from tests.parts.tokens import Identity, TokenServer
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 
 RIGHT = "correct horse"
 
@@ -58,11 +57,6 @@ client_certificate = "{tmp_path}/app.pem"
 client_key = {{ file = "{tmp_path}/app.key" }}
 sender_email = "{issuer.mailbox}"
 """
-
-
-def aad(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "aad", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 
 def test_a_login_by_token(tmp_path: Path, parts: str, mailbox: Mailbox, issuer: TokenServer) -> None:

@@ -19,7 +19,7 @@ import pytest
 from aad.core.secret import Secret
 from aad.radius.protocol import constants
 from aad.radius.protocol.wire import hmac_md5
-from tests.end_to_end.conftest import Make
+from tests.parts.corp import Make
 from tests.parts.daemon import SECRET
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.ports import free_port

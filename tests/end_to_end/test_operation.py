@@ -14,9 +14,9 @@ import pytest
 from aad.cli import COMMANDS
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import PEOPLE, Make, repository, sender
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import PEOPLE, Make, repository, sender
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
@@ -24,11 +24,7 @@ from tests.parts.postfix import Postfix
 from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
-
-
-def aad(*arguments: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "aad", *map(str, arguments)]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=False)
+from tests.parts.warm import aad
 
 
 def test_lockout_outlives_a_restart_and_unlock_ends_it(daemon: Daemon) -> None:

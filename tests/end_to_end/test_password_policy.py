@@ -9,8 +9,8 @@ import pytest
 from aad.core.outcome import Reason
 from aad.radius.protocol import client_packets, constants
 from aad.radius.protocol.constants import ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import repository, sender
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import STRICT_POLICY, Directory, Person
 from tests.parts.mailbox import Mailbox

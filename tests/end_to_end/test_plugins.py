@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,15 +12,16 @@ import pytest
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT, REPLY_MESSAGE
-from tests.end_to_end.conftest import repository
-from tests.end_to_end.test_radius import RIGHT, state
+from tests.parts.alice import RIGHT, state
 from tests.parts.authority import Authority
+from tests.parts.corp import repository
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.gateway import TOKEN, Gateway
 from tests.parts.installed import installed
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
+from tests.parts.warm import AAD
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "tests" / "plugin"
@@ -74,7 +74,7 @@ def with_sms(folder: Path, gateway: Gateway, before: tuple[str, ...], more: str 
 
 
 def aad(before: tuple[str, ...], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [*before, sys.executable, "-m", "aad", *map(str, arguments)]
+    command = [*before, *AAD, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
 

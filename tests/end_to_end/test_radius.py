@@ -9,29 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from aad.radius.protocol import client_packets, constants
+from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import Make, repository, sender
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import Make, repository, sender
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.freeradius import FreeradiusProxy
-from tests.parts.mailbox import Mailbox, code_in
+from tests.parts.mailbox import Mailbox
 from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
-
-RIGHT = "correct horse"
-
-
-def state(reply: client_packets.Reply) -> tuple[int, bytes]:
-    found = reply.first(constants.STATE)
-    assert found is not None
-    return constants.STATE, found
-
-
-def code(mailbox: Mailbox, count: int = 1) -> str:
-    return code_in(mailbox.wait("alice@example.com", count))
 
 
 def test_what_a_challenge_holds(daemon: Daemon, mailbox: Mailbox) -> None:

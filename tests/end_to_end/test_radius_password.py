@@ -10,13 +10,13 @@ import pytest
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT, REPLY_MESSAGE
-from tests.end_to_end.test_operation import aad
-from tests.end_to_end.test_radius import state
+from tests.parts.alice import state
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.freeradius_home import FreeradiusHome
 from tests.parts.oracle import Oracle, silent
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 
 BARE = HEAD.replace('[chains.both]\nmethods = ["password", "email_otp"]\n', "")
 SHARED = "the secret of two servers"

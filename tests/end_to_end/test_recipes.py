@@ -8,9 +8,9 @@ import pytest
 
 from aad.config import load
 from aad.daemon import plugin_registry
-from tests.end_to_end.conftest import Cook
 from tests.parts import recipes
 from tests.parts.authority import Authority
+from tests.parts.corp import Cook
 from tests.parts.freeradius_recipe import FreeradiusByRecipe
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.openvpn import Openvpn

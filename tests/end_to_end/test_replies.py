@@ -9,9 +9,8 @@ import pytest
 
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_REJECT
-from tests.end_to_end.conftest import repository, sender
-from tests.end_to_end.test_operation import aad
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.freeradius import FreeradiusProxy
@@ -19,6 +18,7 @@ from tests.parts.ldif import group_dn
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.radclient import Radclient, Reply, quote
 from tests.parts.raw import Raw
+from tests.parts.warm import aad
 
 STAFF = {"description": "192.0.2.7", "departmentNumber": "Research & Development"}
 PEOPLE = (

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import repository, sender
-from tests.end_to_end.test_operation import aad
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.ldif import group_dn
@@ -20,6 +19,7 @@ from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.pam import Pamtester, pam_host
 from tests.parts.radclient import Radclient
 from tests.parts.recipes import Site
+from tests.parts.warm import aad
 
 LAPTOP, SWITCH = "127.0.0.2", "127.0.0.3"  # the VPN's gateway is 127.0.0.1
 PEOPLE = (

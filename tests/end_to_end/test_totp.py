@@ -18,6 +18,7 @@ import pytest
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT, REPLY_MESSAGE, STATE
+from tests.parts import warm
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw, Request
@@ -74,8 +75,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 def aad(daemon: Daemon, *words: str | Path, given: str = "", right: int = 0) -> str:
-    command = [sys.executable, "-m", "aad", *map(str, words), "-c", str(daemon.file)]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=False)
+    done = warm.aad(*words, "-c", daemon.file, given=given)
     assert done.returncode == right, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + "".join(line for line in done.stderr.splitlines(keepends=True) if line.startswith("aad: "))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,15 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.end_to_end.conftest import Make
 from tests.parts import recipes
 from tests.parts.authority import Authority
 from tests.parts.child import Child
+from tests.parts.corp import Make
 from tests.parts.daemon import Daemon
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.ports import free_port, listening
 from tests.parts.recipes import FOLDER
+from tests.parts.warm import aad
 
 SERVE = """
 import sys
@@ -34,13 +34,7 @@ make_server("127.0.0.1", int(sys.argv[2]), application).serve_forever()
 def started(make: Make, authority: Authority, tmp_path: Path) -> Iterator[tuple[Daemon, str]]:
     """Return the daemon, and the address of the website."""
     certificate, port, web = authority.certificate(), free_port(), free_port()
-    made = subprocess.run(
-        [sys.executable, "-m", "aad", "make-key", "website", "--event", "vpn"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=FOLDER.parents[1],
-    ).stdout
+    made = aad("make-key", "website", "--event", "vpn").stdout
     (key,) = re.findall("^aad_.{43}$", made, re.MULTILINE)
     (hashed,) = re.findall('^hash = "(.*)"$', made, re.MULTILINE)
     block = recipes.aad_block("website").replace("0" * 64, hashed).replace("192.0.2.10", "127.0.0.1")

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE
-from tests.end_to_end.conftest import repository, sender
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
 from tests.parts.child import Child
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
+from tests.parts.warm import AAD
 
 WORKERS = 3
 
@@ -126,12 +126,12 @@ def test_systemd_hears_of_all_of_them_and_one_that_hangs_is_replaced(
     tmp_path: Path, directory: Directory, authority: Authority
 ) -> None:
     daemon = Daemon(tmp_path / "aad", repository(directory) + sender(1, authority))
-    command = [sys.executable, "-m", "aad", "serve", "-c", str(daemon.file), "--workers", "2"]
+    command = [*AAD, "serve", "-c", str(daemon.file), "--workers", "2"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(15)
         environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"}
-        with Child(command, tmp_path / "log", env=environment) as child:
+        with Child(command, tmp_path / "log", env=environment, imported=True) as child:
 
             def hear(what: bytes) -> bytes:
                 while what not in (said := systemd.recv(4096)):

@@ -7,8 +7,10 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.parts import warm
 from tests.parts.part import Part
 from tests.parts.waiting import NotInTimeError, until
+from tests.parts.warm import Forked
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -23,33 +25,40 @@ class Child(Part):
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        imported: bool = False,
     ) -> None:
-        """Prepare the process; `env` is added to the test's own environment."""
+        """Prepare the process; `env` is added to the test's own environment. `imported`: see warm.py."""
         self.command = [str(word) for word in command]
         self.log = log
         self._cwd = cwd
         self._env = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{PATH}", **(env or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._imported = imported
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._group = 0
 
     def start(self) -> None:
         """Start it, with a new log, unless it runs."""
         if self.alive:
             return
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self._cwd,
-                env=self._env,
-                start_new_session=True,
-            )
+        with self.log.open("wb") as log, Path(os.devnull).open("rb") as nothing:
+            if self._imported and warm.fits(self.command, self._env):
+                self._process = warm.fork(
+                    self.command, stdin=nothing, stdout=log, stderr=log, cwd=self._cwd, env=self._env, session=True
+                )
+            else:
+                self._process = subprocess.Popen(
+                    self.command,
+                    stdin=nothing,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self._cwd,
+                    env=self._env,
+                    start_new_session=True,
+                )
         self._group = self._process.pid
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | Forked:
         """The running or ended process."""
         if self._process is None:
             msg = f"{self.command[0]} was never started"

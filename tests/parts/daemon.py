@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from tests.parts.namespace import private
 from tests.parts.part import Part
 from tests.parts.ports import free_port
 from tests.parts.waiting import until
+from tests.parts.warm import AAD
 
 # Every test that asks a daemon may be run against several processes: AAD_WORKERS=2 tools/test tests/requirements
 WORKERS = os.environ.get("AAD_WORKERS", "")
@@ -57,8 +57,10 @@ class Daemon(Part):
     host = "127.0.0.1"
     secret = SECRET
     options: Sequence[str] = ("--workers", WORKERS) if WORKERS else ()
-    patience = 10.0
+    patience = 30.0
     """Seconds that it may take to start."""
+    imported: ClassVar[bool] = True
+    """Whether it may be forked from a process that has imported it (warm.py)."""
     valkey: ClassVar[str] = ""
     """The url of what stands in the place of the usual head's store."""
 
@@ -108,8 +110,8 @@ class Daemon(Part):
         """Start, and wait until it listens."""
         self._starts += 1
         log = self.folder / f"daemon-{self._starts}.log"
-        command = [*self.within, sys.executable, "-m", "aad", "serve", "-c", str(self.file), *self.options]
-        self._child = Child(private(command, self._binds) if self._binds else command, log)
+        command = [*self.within, *AAD, "serve", "-c", str(self.file), *self.options]
+        self._child = Child(private(command, self._binds) if self._binds else command, log, imported=self.imported)
         self._child.start()
         self._child.ready(lambda: len(self.records("daemon.started")) >= self.workers, self.patience)
 

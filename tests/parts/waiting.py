@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = 30.0
+"""Seconds for what should come soon: a machine may be slow, and what comes in time costs nothing."""
 
 
 class NotInTimeError(AssertionError):
@@ -14,7 +16,7 @@ class NotInTimeError(AssertionError):
         super().__init__(f"{what}: not within {seconds:g} s")
 
 
-def until(condition: Callable[[], T], seconds: float = 10.0, what: str = "the condition") -> T:
+def until(condition: Callable[[], T], seconds: float = PATIENCE, what: str = "the condition") -> T:
     """Ask `condition` until its answer is true and return that answer; NotInTime when the deadline passes."""
     deadline = time.monotonic() + seconds
     pause = 0.005

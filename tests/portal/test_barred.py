@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import repository
 from tests.parts.authority import Authority, Certificate
+from tests.parts.corp import repository
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.mailbox import Mailbox

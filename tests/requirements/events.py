@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import repository, sender
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox

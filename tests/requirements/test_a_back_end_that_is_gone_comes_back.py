@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_CHALLENGE
-from tests.end_to_end.test_radius import RIGHT
+from tests.parts.alice import RIGHT
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
 from tests.parts.ports import free_port

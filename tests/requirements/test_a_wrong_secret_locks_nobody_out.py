@@ -9,8 +9,8 @@ from hashlib import md5
 
 import pytest
 
-from tests.end_to_end.conftest import ALICE, Make
-from tests.end_to_end.test_radius import RIGHT, code
+from tests.parts.alice import RIGHT, code
+from tests.parts.corp import ALICE, Make
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox

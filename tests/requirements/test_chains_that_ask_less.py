@@ -9,10 +9,10 @@ import pytest
 from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_REJECT
-from tests.end_to_end.test_operation import aad
 from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.raw import Raw
+from tests.parts.warm import aad
 
 FIRST = """
 [clients.gw]

@@ -11,15 +11,15 @@ import pytest
 
 from aad.core.identity import name_key
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import repository, sender
-from tests.end_to_end.test_operation import aad
-from tests.end_to_end.test_radius import RIGHT, state
+from tests.parts.alice import RIGHT, state
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.ports import free_port
 from tests.parts.raw import Raw
+from tests.parts.warm import aad
 from tests.portal.conftest import Place
 from tests.portal.visitor import Visitor
 from tests.repositories.ldap import crooked

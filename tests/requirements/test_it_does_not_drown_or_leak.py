@@ -16,9 +16,9 @@ from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import Make, repository, sender
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import Make, repository, sender
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
@@ -141,6 +141,7 @@ def test_27_when_a_million_counters_count_new_names_are_refused(tmp_path: Path, 
         assert client.ask("alice", code(mailbox), given).code == ACCESS_ACCEPT
 
 
+@pytest.mark.usefixtures("unshared")
 def test_27_distinct_names_leave_nothing_in_memory(tmp_path: Path, mailbox: Mailbox, authority: Authority) -> None:
     head = HEAD.replace('"50ms"', '"0s"')
     (tmp_path / "users.toml").write_text(f'[users.alice]\npassword = "{HASH}"\nemail = "alice@example.com"\n')
@@ -154,6 +155,7 @@ def test_27_distinct_names_leave_nothing_in_memory(tmp_path: Path, mailbox: Mail
         assert sum(map(memory, daemon.pids)) - before < 6_000 * 600 + (len(daemon.pids) - 1) * 1024 * 1024
 
 
+@pytest.mark.usefixtures("unshared")
 def test_27_clients_remembered_by_address_are_bounded(daemon: Daemon) -> None:
     many_sources(daemon, 1000)
     before = sum(map(memory, daemon.pids))

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_ACCEPT
-from tests.end_to_end.conftest import repository
-from tests.end_to_end.test_operation import aad
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
+from tests.parts.corp import repository
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 from tests.requirements.reading import (
     ROOT,
     crooked_plugins,
@@ -24,6 +24,8 @@ from tests.requirements.reading import (
     md5_uses,
     odd_logins,
 )
+
+pytestmark = pytest.mark.usefixtures("unshared")
 
 
 def test_30_no_secret_is_written(daemon: Daemon, mailbox: Mailbox, directory: Directory) -> None:

@@ -11,9 +11,9 @@ from subprocess import run
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import ALICE, Make, repository, sender
-from tests.end_to_end.test_radius import RIGHT
+from tests.parts.alice import RIGHT
 from tests.parts.authority import Authority, Certificate
+from tests.parts.corp import ALICE, Make, repository, sender
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox

@@ -9,14 +9,13 @@ import pytest
 
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import ALICE, Make, repository, sender
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import ALICE, ODD_NAMES, Make, repository, sender
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw
-from tests.requirements.conftest import ODD_NAMES
 from tests.requirements.machine import Machine
 
 FRESH = '[methods.email_otp]\nresend_after = "0s"\n'

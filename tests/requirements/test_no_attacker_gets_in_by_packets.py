@@ -13,9 +13,9 @@ from aad.core.secret import Secret
 from aad.radius.protocol import client_packets
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
 from aad.radius.protocol.wire import microsoft_attribute, split
-from tests.end_to_end.conftest import Make, repository, sender
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import Make, repository, sender
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in

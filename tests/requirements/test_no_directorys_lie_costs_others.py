@@ -23,6 +23,8 @@ from tests.requirements.beside import CROWD, Beside, logged_in, timed
 from tests.requirements.events import OTHER, Start, ldap
 from tests.requirements.ldap_lies import LIES, Lie, LyingDirectory
 
+pytestmark = pytest.mark.usefixtures("unshared")
+
 MIB = 1024 * 1024
 MOST, WALL = 100 * MIB, 0.05  # octets; seconds
 KEPT = 8 * MIB  # what C library and Python keep of large answers read at once; it doesn't grow with more of them

@@ -7,7 +7,6 @@ with the marks of OpenLDAP, 389, FreeIPA, eDirectory and Active Directory.
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,9 @@ from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol import client_packets, constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import repository, sender
+from tests.parts import warm
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.mailbox import Mailbox, code_in
@@ -104,8 +104,7 @@ def kept(file: Path, text: str) -> None:
 
 
 def aad(daemon: Daemon, *words: str, right: int = 0) -> str:
-    command = [sys.executable, "-m", "aad", *words, "-c", str(daemon.file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = warm.aad(*words, "-c", daemon.file)
     assert done.returncode == right, done.stdout + done.stderr
     return done.stdout
 

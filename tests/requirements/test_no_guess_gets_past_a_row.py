@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import ssl
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,10 +20,11 @@ from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import ALICE, Make
-from tests.end_to_end.test_radius import RIGHT, code, state
 from tests.end_to_end.test_totp import App, uri
+from tests.parts import warm
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import ALICE, Make
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
@@ -171,8 +170,7 @@ def site(tmp_path: Path, authority: Authority) -> Iterator[Callable[..., Site]]:
 
 
 def aad(daemon: Daemon, *words: str) -> str:
-    command = [sys.executable, "-m", "aad", *words, "-c", str(daemon.file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = warm.aad(*words, "-c", daemon.file)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -8,8 +8,8 @@ import pytest
 
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import Make
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
+from tests.parts.corp import Make
 from tests.parts.daemon import Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox

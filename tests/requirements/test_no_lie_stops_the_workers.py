@@ -15,6 +15,8 @@ from tests.requirements.test_no_radius_server_stops_it import test_40_a_radius_s
 from tests.requirements.test_no_valkey_stops_it import liar as valkey_liar
 from tests.requirements.test_no_valkey_stops_it import test_40_a_valkey_server_lies as valkey_server_lies
 
+pytestmark = pytest.mark.usefixtures("unshared")
+
 WORKERS = 2
 __all__ = ["mail_liar", "radius_liar", "valkey_liar"]
 

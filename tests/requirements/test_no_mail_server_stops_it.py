@@ -18,6 +18,8 @@ from tests.requirements.beside import challenged
 from tests.requirements.events import Start
 from tests.requirements.lied_to import unharmed
 
+pytestmark = pytest.mark.usefixtures("unshared")
+
 AT_ONCE = 6
 SENDER = """
 [senders.slow]

@@ -10,15 +10,15 @@ import pytest
 
 from aad.radius.protocol.client_packets import Reply
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import repository, sender
-from tests.end_to_end.test_operation import aad
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 from tests.requirements.machine import Machine
 from tests.requirements.octets import Attribute
 

@@ -16,6 +16,8 @@ from tests.requirements.beside import challenged
 from tests.requirements.events import Start
 from tests.requirements.lied_to import unharmed
 
+pytestmark = pytest.mark.usefixtures("unshared")
+
 AT_ONCE = 6
 RADIUS = HEAD.replace('methods = ["password", "email_otp"]', 'methods = ["radius", "email_otp"]').replace(
     "[radius]", '[radius]\non_unavailable = "reject"'

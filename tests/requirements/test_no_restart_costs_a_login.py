@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import Make, repository, sender
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
 from tests.parts.authority import Authority
+from tests.parts.corp import Make, repository, sender
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 from tests.requirements.beside import again, ask_status, only
 from tests.requirements.machine import Machine
 
@@ -127,8 +126,7 @@ def test_19_a_second_instance_on_the_same_port_refuses_to_start(daemon: Daemon, 
     text = daemon.file.read_text().replace("127.0.0.1:", address.format(host=daemon.host) + ":")
     file.touch(mode=0o600)
     file.write_text(text.replace(f"{daemon.folder}/state.db", f"{tmp_path}/second.db"))
-    command = [sys.executable, "-m", "aad", "serve", "-c", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = aad("serve", "-c", file)
     assert done.returncode == 1
     errors = [line for line in done.stderr.splitlines() if not line.startswith("{")]
     assert len(errors) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from aad.radius.protocol.constants import ACCESS_ACCEPT
 from aad.radius.protocol.wire import Attribute
-from tests.end_to_end.test_radius import state
+from tests.parts.alice import state
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.lies.liar import Liar
 from tests.parts.lies.valkey import LIES
@@ -20,6 +20,8 @@ from tests.parts.waiting import until
 from tests.requirements.beside import all_challenge
 from tests.requirements.events import Start
 from tests.requirements.lied_to import unharmed
+
+pytestmark = pytest.mark.usefixtures("unshared")
 
 AT_ONCE, PATIENCE = 6, 5.0
 REJECTING = HEAD.replace("[radius]", '[radius]\non_unavailable = "reject"')

@@ -14,9 +14,9 @@ import pytest
 
 from aad.radius.protocol import constants as names
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.conftest import repository, sender
-from tests.end_to_end.test_radius import RIGHT, state
+from tests.parts.alice import RIGHT, state
 from tests.parts.authority import Authority
+from tests.parts.corp import repository, sender
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.letter import Letter

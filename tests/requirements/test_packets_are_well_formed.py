@@ -12,8 +12,8 @@ import pytest
 from aad.radius.protocol import client_packets, constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
 from aad.radius.protocol.wire import Attribute, split
-from tests.end_to_end.conftest import Make
-from tests.end_to_end.test_radius import RIGHT, code, state
+from tests.parts.alice import RIGHT, code, state
+from tests.parts.corp import Make
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.freeradius import FreeradiusProxy
 from tests.parts.mailbox import Mailbox

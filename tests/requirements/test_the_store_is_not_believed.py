@@ -17,13 +17,13 @@ import pytest
 
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.test_operation import aad
 from tests.parts.authority import Authority
 from tests.parts.daemon import Daemon
 from tests.parts.ports import free_port
 from tests.parts.raw import Raw
 from tests.parts.redis import Redis
 from tests.parts.waiting import until
+from tests.parts.warm import aad
 from tests.portal.conftest import PASSWORD, Place, serving
 from tests.portal.visitor import SESSION, Visitor
 from tests.requirements.beside import once, only

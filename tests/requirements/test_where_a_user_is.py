@@ -12,9 +12,9 @@ import pytest
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, CALLING_STATION_ID
 from aad.radius.protocol.wire import Attribute, vendor_attribute
-from tests.end_to_end.conftest import Make
-from tests.end_to_end.test_radius import RIGHT
+from tests.parts.alice import RIGHT
 from tests.parts.authority import Authority, Certificate
+from tests.parts.corp import Make
 from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.mailbox import Mailbox
 from tests.parts.ports import free_port

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ from pathlib import Path
 import pyotp
 import pytest
 
+from tests.parts import warm
 from tests.parts.authority import Certificate
 from tests.parts.waiting import until
 from tests.portal.conftest import PASSWORD, Place, certificate, serving
@@ -44,8 +43,8 @@ def signed_in(place: Place, name: str) -> Visitor:
 
 
 def aad(place: Place, *words: str, given: str = "") -> str:
-    command = [sys.executable, "-m", "aad", *words, "-c", str(place.daemon.file)]
-    done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=True)
+    done = warm.aad(*words, "-c", place.daemon.file, given=given)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 

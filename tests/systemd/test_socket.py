@@ -11,7 +11,7 @@ import pytest
 from aad.radius.protocol import constants
 from aad.radius.protocol.client_packets import Reply
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE
-from tests.end_to_end.test_radius import state
+from tests.parts.alice import state
 from tests.parts.mailbox import code_in
 from tests.parts.raw import Raw, Request
 from tests.parts.waiting import until

@@ -8,7 +8,7 @@ import signal
 
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE
-from tests.end_to_end.test_radius import state
+from tests.parts.alice import state
 from tests.parts.daemon import SECRET
 from tests.parts.mailbox import code_in
 from tests.parts.raw import Raw
