@@ -1,4 +1,4 @@
-"""The house rules: imports point inward, and a dependency has one door."""
+"""The house rules: imports point inward, a dependency has one door, tests share parts and not each other."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from aad.daemon import plugin_registry
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "aad"
 FILES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # Room -> the rooms it may know. A file at the top is a room of its own, and so is what stands in ROOMS_WITHIN.
 ROOMS_WITHIN = {"radius": {"protocol"}}
@@ -149,14 +150,10 @@ def test_pure_files_know_no_world(file: Path) -> None:
     assert not any(isinstance(node, asynchronous) for node in ast.walk(ast.parse(file.read_text("utf-8"))))
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_files_and_functions_keep_their_measure(file: Path) -> None:
-    text = file.read_text("utf-8")
-    assert text.count("\n") <= 500
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < 40, f"{node.name} is too long"
+def test_no_test_module_imports_another() -> None:
+    """What several of them use lives in tests/parts, or beside them in a file that holds no tests."""
+    for file in TESTS:
+        assert not [name for name in imports(file) if name.startswith("tests.") and ".test_" in name], file
 
 
 def test_no_vague_names() -> None:

@@ -25,7 +25,7 @@ from aad.methods.email_otp import EmailOtp
 from aad.methods.file_password import FilePassword
 from aad.methods.password import Password
 from aad.methods.totp import Totp
-from tests.core.test_conversation import login
+from tests.parts.values import login
 
 T = TypeVar("T")
 TRAITS = {

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from aad.config.groups import configured_groups
-from tests.config.test_load import faults, loaded
 from tests.parts.authority import Authority
+from tests.parts.configuration import faults, loaded
 
 VPN = "cn=vpn, ou=groups,dc=example,dc=com"
 SITE = """

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from aad.cli import main
-from tests.config.test_load import SMALLEST, faults, loaded
 from tests.parts.authority import Authority
+from tests.parts.configuration import SMALLEST, faults, loaded
 
 HASH = hashlib.sha256(b"key").hexdigest()
 

@@ -11,45 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aad.config import Config, ConfigError, load
+from aad.config import ConfigError, load
 from aad.core.secret import Secret
 from aad.core.settings import Rate
 from aad.daemon import plugin_registry
-
-SMALLEST = """
-[clients.gw]
-networks = ["192.0.2.10"]
-secret = "a shared secret of this test"
-event = "vpn"
-[repositories.local]
-[senders.mail]
-host = "localhost"
-sender_email = "noreply@example.com"
-[chains.both]
-methods = ["password", "email_otp"]
-[events.vpn]
-"""
-
-
-def written(folder: Path, text: str, name: str = "aad.toml", mode: int = 0o600) -> Path:
-    file = folder / name
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text)
-    file.chmod(mode)
-    return file
-
-
-def loaded(folder: Path, text: str) -> Config:
-    users = folder / "users.toml"
-    users.write_text("")
-    users.chmod(0o600)
-    return load(written(folder, text), plugin_registry)
-
-
-def faults(folder: Path, text: str) -> list[str]:
-    with pytest.raises(ConfigError) as raised:
-        loaded(folder, text)
-    return [f"{fault.key}: {fault.what}" for fault in raised.value.faults]
+from tests.parts.configuration import SMALLEST, faults, loaded, written
 
 
 def test_the_smallest_file_gets_every_default(tmp_path: Path) -> None:

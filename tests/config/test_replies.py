@@ -10,7 +10,7 @@ from aad.config.replies import asked_for
 from aad.daemon.assembly import granting
 from aad.daemon.radius_clients import clients
 from aad.radius.protocol.user_address import UserAddressAttribute
-from tests.config.test_load import SMALLEST, faults, loaded
+from tests.parts.configuration import SMALLEST, faults, loaded
 
 REPLIES = """
 [replies.one]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.test_load import SMALLEST, faults, loaded
 from tests.parts.authority import Authority
+from tests.parts.configuration import SMALLEST, faults, loaded
 
 OTHER = '[repositories.other]\npath = "users.toml"\n'
 CLIENT = '[clients.other]\nnetworks = ["192.0.2.11"]\nsecret = "another secret of this test"\n'

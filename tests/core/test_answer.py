@@ -6,16 +6,7 @@ import pytest
 
 from aad.core.answer import NOTHING, Plain, mangled
 from aad.core.secret import Secret
-
-
-class Unreadable:
-    """As CHAP's: it can be checked and not read."""
-
-    text = None
-    empty = False
-
-    def matches(self, expected: Secret) -> bool:
-        return expected == Secret("123456")
+from tests.parts.values import Unreadable
 
 
 @pytest.mark.parametrize(("octets", "empty"), [(b"", True), (b"\0" * 16, True), (b"\0x", False), (b" ", False)])

@@ -13,7 +13,7 @@ from aad.core.conversation import Rejected, Running, Waiting
 from aad.core.outcome import Challenge, Failure, Reason
 from aad.core.policy import Chain
 from aad.core.secret import Secret
-from tests.core.test_conversation import login
+from tests.parts.values import login
 
 MAIL, APP, SAME, SHORT, OTHER = (
     Chain("by mail", ("password", "email_otp"), short_name="mail"),

@@ -13,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aad.core.answer import NOTHING, Plain
-from aad.core.conversation import TRANSITIONS, Accepted, Login, Rejected, Running, State, Waiting
+from aad.core.conversation import TRANSITIONS, Accepted, Rejected, Running, State, Waiting
 from aad.core.identity import Attempt, User
 from aad.core.outcome import UNCOUNTED, Challenge, Failure, Outcome, Reason, Success, guessed
-from aad.core.policy import Chain
 from aad.core.secret import Secret
+from tests.parts.values import ALICE, login
 
-ALICE = User(name="alice", repository="corp", handle="uid=alice")
 METHODS = ("password", "email_otp", "sms", "smartcard")
 ASKED: Challenge[str] = Challenge(prompt="Code: ", memo="memo", expires=120.0, fresh_until=30.0)
 ANSWER = Plain(Secret("123456"))
@@ -40,11 +39,6 @@ ANSWERS = {
     "other client": replace(RIGHT, client="printer"),
     "other event": replace(RIGHT, event="wifi"),
 }
-
-
-def login(*methods: str, **changes: Any) -> Login:
-    known: dict[str, Any] = {"name": "Alice", "event": "vpn", "client": "gateway", "chain": Chain("chain", methods)}
-    return Login(reference="ABC234", nonce=bytes(16), user=ALICE, **(known | changes))
 
 
 @dataclass

@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 
 from aad.core.answer import NOTHING
 from aad.core.identity import Attempt, User, name_key
-
-# Where normalization is likely to go wrong: joined letters, marks, invisible characters, cases of two letters.
-AWKWARD = (
-    "aAiI\u00df\u1e9e\u017f\u212a\u00c5\u00e9\u03a3\u03c2\u0130\u0131\u0149\u01f0\ufb03\u338f\u2460"
-    "\u0301\u0302\u0327\u0345\u034f\u1100\u1161\u11a8\uffb1\uffcf\u3131"
-    "\xad\u200b\u200d\u2066\ufe0f\u3000 \t\n\x1c\x85\0"
-)
+from tests.parts.values import AWKWARD
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from aad.core.identity import Named, name_key, named
-from tests.core.test_identity import AWKWARD
+from tests.parts.values import AWKWARD
 
 REALMS = {name_key(realm): realm for realm in ("CORP", "corp.example.com", "Straße", "İstanbul", "Zoë.example")}
 SHORT = {name_key(each) for each in ("mail", "App", "groß", "ï")}

@@ -12,7 +12,7 @@ from aad.core import one_time_code
 from aad.core.answer import Plain
 from aad.core.otp_token import Form, OtpToken, bare, base32, from_base32, shown_at, uri
 from aad.core.secret import Secret
-from tests.core.test_answer import Unreadable
+from tests.parts.values import Unreadable
 
 RFC_SECRET = b"12345678901234567890"
 # RFC 4226, Appendix D

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aad.core.string_preparation import prepared
-from tests.core.test_identity import AWKWARD
+from tests.parts.values import AWKWARD
 
 SPACES = (9, 10, 11, 12, 13, 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
 NOTHING = (

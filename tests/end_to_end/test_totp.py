@@ -5,12 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pexpect
 import pytest
@@ -19,6 +17,7 @@ from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT, REPLY_MESSAGE, STATE
 from tests.parts import warm
+from tests.parts.app import App, uri
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.radclient import Radclient
 from tests.parts.raw import Raw, Request
@@ -44,25 +43,6 @@ _HASH = hash_password(Secret(PASSWORD), b"s" * 16)
 PEOPLE = "\n".join(f'[users.{name}]\npassword = "{_HASH}"' for name in ("alice", "bob"))
 
 
-class App:
-    """An authenticator app that has read the URI: oathtool."""
-
-    def __init__(self, uri: str) -> None:
-        parts = urlsplit(uri)
-        self.kind = parts.netloc
-        self.told = {key: values[0] for key, values in parse_qs(parts.query, strict_parsing=True).items()}
-
-    def code(self, seconds: int = 0, counter: int = 0) -> str:
-        """Return what it shows, now or in so many seconds; or at a counter."""
-        how = ["-c", str(counter)]
-        if self.kind == "totp":
-            how = [f"--totp={self.told['algorithm']}", f"--time-step-size={self.told['period']}s"]
-            how.append(f"--now=now + {seconds} seconds")
-        command = ["oathtool", *how, f"--digits={self.told['digits']}", "--base32", "-"]
-        done = subprocess.run(command, input=self.told["secret"], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     folder = tmp_path / "aad"
@@ -79,12 +59,6 @@ def aad(daemon: Daemon, *words: str | Path, given: str = "", right: int = 0) -> 
     assert done.returncode == right, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout + "".join(line for line in done.stderr.splitlines(keepends=True) if line.startswith("aad: "))
-
-
-def uri(output: str) -> App:
-    found = re.search(r"otpauth://\S+", output)
-    assert found, output
-    return App(found[0])
 
 
 def answered(daemon: Daemon, code: str, name: str = "alice") -> int:

@@ -10,14 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.https.test_document import authority, made
 from tests.parts.authority import Authority
 from tests.parts.daemon import Daemon
 from tests.parts.ports import free_port
 from tests.parts.waiting import until
-from tests.parts.website import KEY, Website, head
-
-__all__ = ["authority"]
+from tests.parts.website import KEY, Website, head, made
 
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = (

@@ -12,9 +12,9 @@ import pytest
 
 from aad.https.api import OPERATIONS
 from tests.parts.authority import Authority
-from tests.parts.daemon import HEAD, Daemon
+from tests.parts.daemon import HEAD
 from tests.parts.ports import free_port
-from tests.parts.website import KEY, Website, head
+from tests.parts.website import KEY, Website, head, made
 
 ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
@@ -22,26 +22,6 @@ REFUSED = """
 [checks.negative_data_rejection]
 expected-statuses = [400, 401, 403, 404, 405, 409, 413, 415, 422]
 """
-PARTS = """
-[repositories.local]
-type = "file"
-path = "users.toml"
-[senders.mail]
-host = "127.0.0.1"
-security = "none"
-sender_email = "noreply@example.com"
-"""
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-def made(folder: Path, head_: str) -> Daemon:
-    daemon = Daemon(folder, PARTS, head=head_.replace('"50ms"', '"0s"'))
-    (folder / "users.toml").touch(mode=0o600)
-    return daemon
 
 
 @pytest.fixture

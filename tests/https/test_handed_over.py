@@ -5,14 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.https.test_document import authority, made
 from tests.parts.authority import Authority
 from tests.parts.child import Child
 from tests.parts.ports import free_port
 from tests.parts.waiting import until
-from tests.parts.website import Website, head
-
-__all__ = ["authority"]
+from tests.parts.website import Website, head, made
 
 
 def test_it_serves_the_socket_it_is_handed(tmp_path: Path, authority: Authority) -> None:

@@ -3,47 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 
 from aad.core.outcome import Reason
-from aad.metrics.counters import BUCKETS, Counters, Names
-from aad.metrics.families import families
-from aad.metrics.gauges import Gauges, Reloads
-from tests.parts.scrape import Scrape
-
-BACK_ENDS = (("store", "store"), ("repository", "corp"), ("server", "ldaps://dc1"), ("sender", "mail"))
-NAMES = Names(clients={"gw": "vpn"}, senders=("mail",), proofs=frozenset({"password", "code"}), back_ends=BACK_ENDS)
-KNOWN: dict[str, Any] = {"login": "AB23CD", "user": "alice", "client": "gw", "login_event": "vpn"}
-
-
-class Kept(list[tuple[str, dict[str, object]]]):
-    """A `ports.Record` that keeps."""
-
-    def __call__(self, name: str, /, **fields: object) -> None:
-        self.append((name, fields))
-
-
-def counting(kept: Kept | None = None) -> Counters:
-    counts = Counters(Kept() if kept is None else kept)
-    counts.follow(NAMES)
-    return counts
-
-
-def page(counts: Counters, waiting: int | None = 0, discarded: dict[tuple[str, str], int] | None = None) -> Scrape:
-    gauges = Gauges(
-        waiting=waiting,
-        queued={"mail": 3},
-        at_work=1,
-        discarded=discarded or {},
-        answered_again=0,
-        passed_over=0,
-        records_dropped=0,
-        records_queued=0,
-        reloads=Reloads(last=1.0),
-    )
-    return Scrape("".join(line for family in families(counts, gauges) for line in family.lines()))
+from aad.metrics.counters import BUCKETS, Names
+from tests.parts.counting import BACK_ENDS, KNOWN, Kept, counting, page
 
 
 def test_every_record_is_passed_on_as_it_is() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aad.core.outcome import Reason
-from tests.metrics.test_counters import KNOWN, counting, page
+from tests.parts.counting import KNOWN, counting, page
 from tests.parts.scrape import Scrape
 
 CONF = Path(__file__).parent.parent.parent / "conf"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from aad.metrics.http_server import CONNECTIONS, HEAD_OCTETS, HttpServer, Response
 from aad.metrics.listen_address import ListenAddress
-from tests.metrics.test_counters import Kept
+from tests.parts.counting import Kept
 from tests.parts.ports import free_port
 
 RIGHT = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"

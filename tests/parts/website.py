@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.parts.authority import Authority, Certificate
-from tests.parts.daemon import HEAD
+from tests.parts.daemon import HEAD, Daemon
 
 KEY, OTHER_KEY = "aad_the-key-of-the-shop", "aad_the-key-of-somebody-else"
 
@@ -99,3 +99,20 @@ def exchange(certificate: Certificate, other: Certificate) -> None:
     """Put another certificate and key in the place of one."""
     for old, new in ((certificate.cert_file, other.cert_file), (certificate.key_file, other.key_file)):
         Path(old).write_bytes(Path(new).read_bytes())
+
+
+PARTS = """
+[repositories.local]
+type = "file"
+path = "users.toml"
+[senders.mail]
+host = "127.0.0.1"
+security = "none"
+sender_email = "noreply@example.com"
+"""
+
+
+def made(folder: Path, head_: str) -> Daemon:
+    daemon = Daemon(folder, PARTS, head=head_.replace('"50ms"', '"0s"'))
+    (folder / "users.toml").touch(mode=0o600)
+    return daemon

@@ -21,17 +21,22 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
         yield running
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once more in each surrounding that its mark `also` names: what rests on the store, or on one process.
+
+    `--workers 2 --store valkey` runs all of them so.
+    """
+    if mark := metafunc.definition.get_closest_marker("also"):
+        metafunc.parametrize("surrounding", ["", *mark.args], indirect=True, ids=["usual", *mark.args])
+
+
 @pytest.fixture(autouse=True)
-def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `--store valkey`, or in a module that says so, every daemon keeps its state there."""
-    if "valkey" in (request.config.getoption("--store"), getattr(request.module, "STORE", "")):
+def surrounding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every daemon keep its state in Valkey, or be several processes, if the test or the command line says so."""
+    asked = getattr(request, "param", "")
+    if "valkey" in asked or request.config.getoption("--store") == "valkey":
         monkeypatch.setattr(Daemon, "valkey", f"valkey://localhost:{request.getfixturevalue('redis').port}")
-
-
-@pytest.fixture(autouse=True)
-def workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `--workers N`, or in a module that says so, so many processes serve."""
-    count = max(request.config.getoption("--workers"), getattr(request.module, "WORKERS", 1))
+    count = max(request.config.getoption("--workers"), 2 if "two workers" in asked else 1)
     monkeypatch.setattr(Daemon, "options", ("--workers", str(count)) if count > 1 else ())
 
 

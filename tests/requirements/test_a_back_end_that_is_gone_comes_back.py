@@ -68,6 +68,7 @@ def test_15_a_directory_that_is_gone_fails_fast_and_is_back_within_seconds(start
     assert not daemon.records("user.locked")
 
 
+@pytest.mark.also("two workers, valkey")
 def test_15_a_mail_server_that_is_gone_fails_fast_and_is_back_within_seconds(start: Start, mailbox: Mailbox) -> None:
     daemon = start("")
     for outage in (1, 2):

@@ -96,6 +96,7 @@ def reasons(daemon: Daemon) -> list[str]:
     return [record["reason"] for record in daemon.records("login.rejected")]
 
 
+@pytest.mark.also("valkey", "two workers, valkey")
 def test_37_a_wrong_secret_costs_no_bind_and_locks_nobody_out(
     unsigned: Daemon, nas: Raw, directory: Directory, mailbox: Mailbox
 ) -> None:
@@ -129,6 +130,7 @@ def test_37_the_log_says_what_is_probably_wrong_and_seldom(unsigned: Daemon, nas
     assert RIGHT not in unsigned.child.output()
 
 
+@pytest.mark.also("valkey", "two workers, valkey")
 def test_37_an_unreadable_answer_leaves_the_login_waiting(
     unsigned: Daemon, nas: Raw, directory: Directory, mailbox: Mailbox
 ) -> None:

@@ -38,6 +38,7 @@ def parts(directory: Directory, mailbox: Mailbox, authority: Authority) -> str:
     return repository(directory) + sender(mailbox.port, authority)
 
 
+@pytest.mark.also("valkey")
 def test_25_mails_to_a_user_are_capped_and_his_state_still_passes(make: Make, mailbox: Mailbox) -> None:
     daemon = make('[limits]\nmails_per_user = "2 per 10m"\n' + AT_ONCE_AGAIN)
     with Raw(daemon.host, daemon.port) as client:
@@ -80,6 +81,7 @@ def test_25_a_flood_by_one_client_starves_neither_another_nor_the_owner(
     assert len(mailbox.messages) == 5
 
 
+@pytest.mark.also("two workers, valkey")
 def test_25_mails_altogether_are_capped(make: Make, mailbox: Mailbox) -> None:
     daemon = make('[limits]\nmails_total = "4 per 10m"\n')
     with Raw(daemon.host, daemon.port) as client:
@@ -100,6 +102,7 @@ def test_26_a_flood_gets_no_octet_and_starves_nobody(tmp_path: Path) -> None:
     assert figures.lines <= 2 * figures.workers, figures  # one for strangers, one for wrong authenticators
 
 
+@pytest.mark.also("valkey", "two workers, valkey")
 def test_27_when_all_places_are_waited_in_new_logins_are_refused(make: Make, mailbox: Mailbox) -> None:
     daemon = make("[limits]\nwaiting = 3\n")
     with Raw(daemon.host, daemon.port) as client:

@@ -58,6 +58,7 @@ def test_08_the_tries_of_a_challenge_are_limited(daemon: Daemon, mailbox: Mailbo
         assert client.ask("alice", code(mailbox), given).code == ACCESS_REJECT
 
 
+@pytest.mark.also("valkey", "two workers, valkey")
 def test_08_the_limit_of_a_user_survives_new_challenges_and_a_restart(make: Make, mailbox: Mailbox) -> None:
     daemon = make(FRESH)
     with Raw(daemon.host, daemon.port) as client:
@@ -75,6 +76,7 @@ def test_08_the_limit_of_a_user_survives_new_challenges_and_a_restart(make: Make
     assert len(mailbox.messages) == 3
 
 
+@pytest.mark.also("valkey")
 @pytest.mark.parametrize("seconds", [-86400.0, 86400.0], ids=["back", "forward"])
 def test_08_a_stepped_wall_clock_changes_no_life(
     machine: Machine, make: Make, mailbox: Mailbox, seconds: float

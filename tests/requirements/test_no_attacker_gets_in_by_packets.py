@@ -127,6 +127,7 @@ def test_05_every_reply_begins_with_message_authenticator(client: Raw, mailbox: 
     assert exchange(client, Datagram(SIGNATURE, PROXY, code=STATUS))[0] == ACCEPT
 
 
+@pytest.mark.also("valkey", "two workers, valkey")
 def test_06_a_code_works_once(tmp_path: Path, directory: Directory, mailbox: Mailbox, authority: Authority) -> None:
     """Fifty at once, over two processes that share a store."""
     parts = repository(directory) + sender(mailbox.port, authority)

@@ -20,9 +20,9 @@ from aad.core.scrypt import hash_password
 from aad.core.secret import Secret
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE, ACCESS_REJECT
-from tests.end_to_end.test_totp import App, uri
 from tests.parts import warm
 from tests.parts.alice import RIGHT, code, state
+from tests.parts.app import App, uri
 from tests.parts.authority import Authority
 from tests.parts.corp import ALICE, Make
 from tests.parts.daemon import HEAD, Daemon

@@ -25,6 +25,7 @@ def binds(directory: Directory, name: str) -> int:
     return sum("BIND" in line and f'dn="uid={name},' in line and "method=128" in line for line in lines)
 
 
+@pytest.mark.also("two workers, valkey")
 @pytest.mark.parametrize("typed", [RIGHT, "wrong"])
 def test_13_duplicates_get_the_stored_reply_whatever_the_port(
     daemon: Daemon, mailbox: Mailbox, directory: Directory, typed: str
@@ -40,6 +41,7 @@ def test_13_duplicates_get_the_stored_reply_whatever_the_port(
     assert binds(directory, "alice") - before == len(daemon.records("login.started")) == 2
 
 
+@pytest.mark.also("two workers, valkey")
 def test_13_duplicates_of_the_answer_are_accepted_again(daemon: Daemon, mailbox: Mailbox) -> None:
     with Raw(daemon.host, daemon.port) as one, Raw(daemon.host, daemon.port) as other:
         given = state(one.ask("alice", RIGHT))
@@ -50,6 +52,7 @@ def test_13_duplicates_of_the_answer_are_accepted_again(daemon: Daemon, mailbox:
     assert len(daemon.records("login.accepted")) == 1
 
 
+@pytest.mark.also("two workers, valkey")
 def test_13_duplicates_get_silence_while_the_first_is_at_work(
     daemon: Daemon, mailbox: Mailbox, directory: Directory
 ) -> None:
@@ -81,6 +84,7 @@ def test_13_duplicates_are_known_for_30_seconds(daemon: Daemon, mailbox: Mailbox
     assert len(daemon.records("login.started")) == len(mailbox.messages) == 1
 
 
+@pytest.mark.also("two workers, valkey")
 def test_13_another_authenticator_on_the_same_identifier_is_a_new_request(daemon: Daemon, mailbox: Mailbox) -> None:
     with Raw(daemon.host, daemon.port) as client:
         requests = [Request("alice", RIGHT, identifier=7) for _ in range(3)]

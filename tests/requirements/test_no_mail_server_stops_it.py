@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import product
 
 import pytest
 
@@ -20,6 +21,8 @@ from tests.requirements.lied_to import unharmed
 
 pytestmark = pytest.mark.usefixtures("unshared")
 
+WITH_WORKERS = ["takes the mail in lines without end, some at a time", "greets in lines without end"]
+"""Those that are told to several processes too."""
 AT_ONCE = 6
 SENDER = """
 [senders.slow]
@@ -63,7 +66,9 @@ def settled(daemon: Daemon) -> list[str]:
     return [each["user"] for each in records if each["login_event"] == "vpn"]
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize(
+    ("name", "surrounding"), [*product(LIES, [""]), *product(WITH_WORKERS, ["two workers"])], indirect=["surrounding"]
+)
 def test_40_a_mail_server_lies(name: str, start: Start, liar: Liar, authority: Authority) -> None:
     lie = LIES[name]
     values = {"port": liar.port, "security": lie.security, "login": str(lie.login).lower()}

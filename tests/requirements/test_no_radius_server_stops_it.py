@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import product
 
 import pytest
 
@@ -18,6 +19,8 @@ from tests.requirements.lied_to import unharmed
 
 pytestmark = pytest.mark.usefixtures("unshared")
 
+WITH_WORKERS = ["an accept without Message-Authenticator", "thousands of large wrong accepts"]
+"""Those that are told to several processes too."""
 AT_ONCE = 6
 RADIUS = HEAD.replace('methods = ["password", "email_otp"]', 'methods = ["radius", "email_otp"]').replace(
     "[radius]", '[radius]\non_unavailable = "reject"'
@@ -52,7 +55,9 @@ def tried(daemon: Daemon) -> None:
             request.reply(client.receive())
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize(
+    ("name", "surrounding"), [*product(LIES, [""]), *product(WITH_WORKERS, ["two workers"])], indirect=["surrounding"]
+)
 def test_40_a_radius_server_lies(name: str, start: Start, liar: RadiusLiar) -> None:
     daemon = start(METHOD.format(name=liar.name, secret=SHARED.text()), head=RADIUS)
 

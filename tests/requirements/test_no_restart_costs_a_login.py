@@ -24,6 +24,7 @@ from tests.requirements.machine import Machine
 WRONG_CODE = "00000"  # never right: five digits
 
 
+@pytest.mark.also("valkey", "two workers, valkey")
 def test_18_after_kill_9_amid_a_login_it_is_ready_within_2_seconds(
     daemon: Daemon, mailbox: Mailbox, directory: Directory
 ) -> None:
@@ -52,6 +53,7 @@ def started(daemon: Daemon, client: Raw) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.also("valkey", "two workers, valkey")
 def test_18_after_kill_9_limits_are_kept(machine: Machine, make: Make, mailbox: Mailbox) -> None:
     daemon = make('[limits]\nmails_per_user = "1 per 10m"\n[lockout]\nattempts = 2\n[methods.email_otp]\nattempts = 2')
 
@@ -78,6 +80,7 @@ def test_18_after_kill_9_limits_are_kept(machine: Machine, make: Make, mailbox: 
     assert len(mailbox.messages) == 1
 
 
+@pytest.mark.also("two workers, valkey")
 def test_18_sigterm_sends_the_replies_in_flight(
     tmp_path: Path, directory: Directory, mailbox: Mailbox, authority: Authority
 ) -> None:

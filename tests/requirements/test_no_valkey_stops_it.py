@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import product
 
 import pytest
 
@@ -23,6 +24,8 @@ from tests.requirements.lied_to import unharmed
 
 pytestmark = pytest.mark.usefixtures("unshared")
 
+WITH_WORKERS = ["announces two thousand million values", "says nothing to all", "pushes without end"]
+"""Those that are told to several processes too."""
 AT_ONCE, PATIENCE = 6, 5.0
 REJECTING = HEAD.replace("[radius]", '[radius]\non_unavailable = "reject"')
 
@@ -52,7 +55,9 @@ def told(daemon: Daemon, pattern: str) -> bool:
     return any(re.search(pattern, what) for what in said)
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize(
+    ("name", "surrounding"), [*product(LIES, [""]), *product(WITH_WORKERS, ["two workers"])], indirect=["surrounding"]
+)
 def test_40_a_valkey_server_lies(name: str, start: Start, liar: Liar) -> None:
     daemon = start("", head=REJECTING)
     with Raw(daemon.host, daemon.port) as client:

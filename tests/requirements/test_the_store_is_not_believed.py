@@ -128,6 +128,7 @@ def signed_out(visitor: Visitor, what: str = "") -> None:
     assert (seen.status, seen.header("Location")) == (303, "/sign-in"), what
 
 
+@pytest.mark.also("valkey")
 def test_38_a_login_under_another_ticket_is_none(place: Place, rows: Rows) -> None:
     hers, mail = begin(place, "alice")
     his, typed = begin(place, "bob")
@@ -143,6 +144,7 @@ def test_38_a_login_under_another_ticket_is_none(place: Place, rows: Rows) -> No
     assert answer(place, "alice", mail, hers) == ACCESS_ACCEPT
 
 
+@pytest.mark.also("valkey")
 def test_38_a_login_that_was_changed_is_none(place: Place, rows: Rows) -> None:
     beside, mail = begin(place, "alice")
     his, typed = begin(place, "bob")
@@ -159,6 +161,7 @@ def test_38_a_login_that_was_changed_is_none(place: Place, rows: Rows) -> None:
     assert answer(place, "bob", typed, his) == ACCESS_ACCEPT
 
 
+@pytest.mark.also("valkey")
 def test_38_no_octet_of_a_login_may_be_another(place: Place, rows: Rows) -> None:
     his, typed = begin(place, "bob")
     kept = row(rows, his)
@@ -171,6 +174,7 @@ def test_38_no_octet_of_a_login_may_be_another(place: Place, rows: Rows) -> None
     assert answer(place, "bob", typed, his) == ACCESS_ACCEPT
 
 
+@pytest.mark.also("valkey")
 def test_38_a_login_planted_for_another_user_is_not_gone_on_with(place: Place, rows: Rows) -> None:
     """Else whoever planted it would know State and code of the login that the user begins."""
     known, typed = begin(place, "bob")
@@ -184,6 +188,7 @@ def test_38_a_login_planted_for_another_user_is_not_gone_on_with(place: Place, r
     assert answer(place, "alice", mail, ticket) == ACCESS_ACCEPT
 
 
+@pytest.mark.also("valkey")
 def test_38_an_end_that_the_store_was_told_is_not_the_end(place: Place, rows: Rows, machine: Machine) -> None:
     his, typed = begin(place, "bob")
     visitor = Visitor(place)
@@ -201,6 +206,7 @@ def test_38_an_end_that_the_store_was_told_is_not_the_end(place: Place, rows: Ro
     assert answer(place, "bob", mail, ticket) == ACCESS_ACCEPT
 
 
+@pytest.mark.also("valkey")
 def test_38_an_expired_login_is_told_from_none_for_a_minute(place: Place, rows: Rows, machine: Machine) -> None:
     ticket, typed = begin(place, "bob")
     machine.step("boot", 120 + 30)
@@ -222,6 +228,7 @@ def test_38_a_login_of_before_the_machine_was_started_anew_is_none(
     assert answer(place, "bob", typed, ticket) == ACCESS_ACCEPT
 
 
+@pytest.mark.also("valkey")
 def test_38_a_session_under_another_token_is_none(place: Place, rows: Rows) -> None:
     bob, attacker = Visitor(place), Visitor(place, {SESSION: "A" * 44})
     bob.sign_in("bob")
@@ -230,6 +237,7 @@ def test_38_a_session_under_another_token_is_none(place: Place, rows: Rows) -> N
     assert "bob" in bob.get("/").words
 
 
+@pytest.mark.also("valkey")
 def test_38_a_session_that_was_changed_is_none(place: Place, rows: Rows) -> None:
     bob, beside = Visitor(place), Visitor(place)
     bob.sign_in("bob")
@@ -253,6 +261,7 @@ def test_38_a_session_that_was_changed_is_none(place: Place, rows: Rows) -> None
     assert "bob" in bob.get("/").words
 
 
+@pytest.mark.also("valkey")
 def test_38_a_session_without_its_mark_is_none(place: Place, rows: Rows) -> None:
     bob = Visitor(place)
     bob.sign_in("bob")
@@ -266,6 +275,7 @@ def test_38_a_session_without_its_mark_is_none(place: Place, rows: Rows) -> None
     signed_out(bob)
 
 
+@pytest.mark.also("valkey")
 def test_38_what_was_signed_for_one_purpose_is_nothing_for_another(place: Place, rows: Rows) -> None:
     bob, attacker = Visitor(place), Visitor(place, {SESSION: "A" * 44})
     bob.sign_in("bob")
@@ -279,6 +289,7 @@ def test_38_what_was_signed_for_one_purpose_is_nothing_for_another(place: Place,
     assert answer(place, "bob", typed, his) == ACCESS_ACCEPT
 
 
+@pytest.mark.also("valkey")
 def test_38_whatever_the_store_holds_nothing_crashes(place: Place, rows: Rows) -> None:
     hers, mail = begin(place, "alice")
     alice, bob = Visitor(place), Visitor(place)
@@ -305,6 +316,7 @@ def test_38_whatever_the_store_holds_nothing_crashes(place: Place, rows: Rows) -
     assert "alice" in alice.get("/").words
 
 
+@pytest.mark.also("valkey")
 def test_38_what_a_store_calls_a_user_moves_no_cursor_of_root(place: Place, rows: Rows) -> None:
     name = "al\x1b[2Jice\n  mallory"
     for kept in (b'{"count": 1, "since": 0}', b"no row", b"\xff", b"[]", b'{"count": -1}'):
@@ -328,6 +340,7 @@ def other_node(place: Place, folder: Path) -> Daemon:
     return node
 
 
+@pytest.mark.also("valkey")
 def test_38_a_node_with_another_key_refuses_and_says_so_once(place: Place, rows: Rows, tmp_path: Path) -> None:
     with other_node(place, tmp_path / "other") as node:
         port = int(re.findall(r'listen = \["127.0.0.1:(\d+)"\]', node.file.read_text())[-1])
@@ -353,6 +366,7 @@ def test_38_a_node_with_another_key_refuses_and_says_so_once(place: Place, rows:
         assert not node.records("fault")
 
 
+@pytest.mark.also("valkey")
 def test_38_what_strangers_bring_is_unknown_and_no_outage(place: Place, rows: Rows) -> None:
     begin(place, "bob")
     with Raw(place.daemon.host, place.daemon.port) as client:
@@ -363,6 +377,7 @@ def test_38_what_strangers_bring_is_unknown_and_no_outage(place: Place, rows: Ro
     assert not place.daemon.records("store.foreign")
 
 
+@pytest.mark.also("valkey")
 def test_38_what_an_older_version_kept_ends_once_and_is_said(place: Place, rows: Rows) -> None:
     bob = Visitor(place)
     bob.sign_in("bob")

@@ -1,6 +1,7 @@
 """The fixtures that the tests of the senders share."""
 
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -54,3 +55,9 @@ def message() -> Callable[..., Message]:
 def within() -> Callable[[float], float]:
     """Return a deadline so many seconds from now."""
     return lambda seconds: time.monotonic() + seconds
+
+
+def nothing_leaks(error: BaseException, *secrets: str) -> None:
+    shown = "".join(traceback.format_exception(error)) + repr(error) + repr(error.__context__) + repr(error.__cause__)
+    for secret in ("alice", "example.com", "123456", PASSWORD, *secrets):
+        assert secret not in shown

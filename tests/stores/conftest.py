@@ -15,7 +15,7 @@ from aad.stores import sqlite
 from aad.stores.valkey import Valkey
 from aad.stores.valkey.settings import ValkeySettings
 from tests.parts.redis import Redis
-from tests.stores.sqlite.test_sqlite import store_at
+from tests.stores.kept import store_at
 
 
 @pytest.fixture(scope="session")

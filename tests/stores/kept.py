@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
-from aad.ports import Kept, Store, Tally
+from aad.core.secret import Secret
+from aad.ports import Kept, Store, Tally, Wiring
+from aad.stores.sqlite import Sqlite, SqliteSettings
 
 OWNER = "vpn\0gateway\0corp\0alice"
 
@@ -24,3 +29,13 @@ async def taken(store: Store, ticket: bytes) -> bytes | None:
     found = await store.take_login(ticket)
     assert found is None or not found.refused
     return found.login if found else None
+
+
+def store_at(path: Path) -> Sqlite:
+    return Sqlite(SqliteSettings(path=path), Wiring(name="store", key=Secret(b"")))
+
+
+def rows(path: Path, table: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        count: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        return count

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from aad.core.scrypt import Hash
+from aad.radius.protocol.constants import ACCESS_CHALLENGE
+from tests.parts.alice import state
 from tests.parts.daemon import SECRET
-from tests.parts.mailbox import Mailbox
+from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.raw import Raw
 from tests.parts.systemd import Systemd
 
@@ -113,3 +115,10 @@ def home(tmp_path: Path) -> Iterator[Home]:
         made.users("alice", "bob")
         yield made
         made.mailbox.stop()
+
+
+def challenged(home: Home, client: Raw, name: str = "alice") -> tuple[str, tuple[int, bytes]]:
+    """Ask for a challenge; return the code that came by mail, and its State."""
+    reply = client.ask(name, PASSWORD)
+    assert reply.code == ACCESS_CHALLENGE
+    return code_in(home.mailbox.wait(f"{name}@example.com")), state(reply)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from tests.parts.waiting import until
-from tests.systemd.conftest import Home
-from tests.systemd.test_unit import challenged
+from tests.systemd.conftest import Home, challenged
 
 PLUGIN = """\
 from dataclasses import dataclass

@@ -7,22 +7,12 @@ import re
 import signal
 
 from aad.radius.protocol import constants
-from aad.radius.protocol.constants import ACCESS_ACCEPT, ACCESS_CHALLENGE
-from tests.parts.alice import state
+from aad.radius.protocol.constants import ACCESS_ACCEPT
 from tests.parts.daemon import SECRET
-from tests.parts.mailbox import code_in
-from tests.parts.raw import Raw
 from tests.parts.waiting import until
-from tests.systemd.conftest import CONFIGURATION, PASSWORD, Home
+from tests.systemd.conftest import CONFIGURATION, PASSWORD, Home, challenged
 
 CREDENTIAL = "/run/credentials/aad.service/aad_gateway.secret"
-
-
-def challenged(home: Home, client: Raw, name: str = "alice") -> tuple[str, tuple[int, bytes]]:
-    """Ask for a challenge; return the code that came by mail, and its State."""
-    reply = client.ask(name, PASSWORD)
-    assert reply.code == ACCESS_CHALLENGE
-    return code_in(home.mailbox.wait(f"{name}@example.com")), state(reply)
 
 
 def test_a_login_of_the_installed_unit(home: Home) -> None:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from aad.radius.protocol import mschap
-
-NAME, PASSWORD = b"User", "clientPass"
-CHALLENGE = bytes.fromhex("5B5D7C7D7B3F2F3E3C2C602132262628")
-PEER_CHALLENGE = bytes.fromhex("21402324255E262A28295F2B3A337C7E")
-RESPONSE = bytes.fromhex("82309ECD8D708B5EA08FAA3981CD83544233114A3D85D6DF")
+from tests.parts.mschap import CHALLENGE, NAME, PASSWORD, PEER_CHALLENGE, RESPONSE
 
 
 def test_hash() -> None:

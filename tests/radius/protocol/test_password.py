@@ -34,8 +34,8 @@ from aad.radius.protocol.constants import (
 from aad.radius.protocol.packet import decode
 from aad.radius.protocol.password import Chap, MsChap2, UnusablePassword, _is_text, answer_of, encrypt
 from aad.radius.protocol.wire import Attribute, microsoft_attribute
+from tests.parts.mschap import CHALLENGE, NAME, PASSWORD, PEER_CHALLENGE, RESPONSE
 from tests.radius.datagrams import SECRET, VECTOR, unsigned
-from tests.radius.protocol.test_mschap import CHALLENGE, NAME, PASSWORD, PEER_CHALLENGE, RESPONSE
 
 passwords = st.binary(max_size=128)
 challenges = st.binary(min_size=16, max_size=16)

@@ -1,7 +1,6 @@
 """Mail over real connections: none, STARTTLS, TLS; with the right certificate and password, and the wrong ones."""
 
 import asyncio
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from aad.senders.smtp import Smtp
 from tests.parts.authority import Authority
 from tests.parts.mailbox import Mailbox, Security, code_in
 from tests.parts.postfix import Postfix
-from tests.senders.conftest import PASSWORD, account
+from tests.senders.conftest import PASSWORD, account, nothing_leaks
 from tests.senders.script import HANG_UP, Script
 
 NewSmtp = Callable[..., Smtp]
@@ -27,12 +26,6 @@ _: type[Sender] = Smtp  # it keeps the port's promises, says mypy
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
-
-
-def nothing_leaks(error: BaseException, *secrets: str) -> None:
-    shown = "".join(traceback.format_exception(error)) + repr(error) + repr(error.__context__) + repr(error.__cause__)
-    for secret in ("alice", "example.com", "123456", PASSWORD, *secrets):
-        assert secret not in shown
 
 
 @pytest.mark.parametrize("security", ["none", "starttls", "tls"])

@@ -13,8 +13,7 @@ import pytest
 
 from aad.ports import Unavailable
 from aad.stores.sqlite import file as statefile
-from tests.stores.kept import OWNER, keep
-from tests.stores.sqlite.test_sqlite import store_at
+from tests.stores.kept import OWNER, keep, store_at
 
 
 @pytest.fixture

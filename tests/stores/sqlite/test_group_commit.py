@@ -13,8 +13,7 @@ import pytest
 from aad.ports import Unavailable
 from aad.stores import sqlite
 from aad.stores.sqlite import Sqlite, file
-from tests.stores.kept import OWNER, keep, taken, tally
-from tests.stores.sqlite.test_sqlite import rows, store_at
+from tests.stores.kept import OWNER, keep, rows, store_at, taken, tally
 
 
 @pytest.fixture

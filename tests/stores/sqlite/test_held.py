@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from aad.stores.sqlite import file
-from tests.stores.kept import OWNER, keep, taken
-from tests.stores.sqlite.test_sqlite import store_at
+from tests.stores.kept import OWNER, keep, store_at, taken
 
 
 @pytest.fixture

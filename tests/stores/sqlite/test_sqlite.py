@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from aad.core.secret import Secret
-from aad.ports import Wiring
 from aad.stores import sqlite
-from aad.stores.sqlite import Sqlite, SqliteSettings
+from aad.stores.sqlite import Sqlite
 from aad.stores.sqlite.file import rest
-from tests.stores.kept import OWNER, keep, taken, tally
-
-
-def store_at(path: Path) -> Sqlite:
-    return Sqlite(SqliteSettings(path=path), Wiring(name="store", key=Secret(b"")))
+from tests.stores.kept import OWNER, keep, rows, store_at, taken, tally
 
 
 @pytest.fixture
@@ -32,12 +24,6 @@ async def store(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sq
     monkeypatch.setattr(sqlite, "EVERY", 3600.0)  # tests tidy up themselves
     async with store_at(path) as opened:
         yield opened
-
-
-def rows(path: Path, table: str) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        count: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-        return count
 
 
 async def test_waiting_counts_at_once_and_not_the_expired(store: Sqlite) -> None:

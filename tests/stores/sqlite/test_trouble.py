@@ -16,8 +16,7 @@ import pytest
 from aad.ports import Unavailable
 from aad.stores import sqlite
 from aad.stores.sqlite import file, group_commit
-from tests.stores.kept import OWNER, keep, taken, tally
-from tests.stores.sqlite.test_sqlite import rows, store_at
+from tests.stores.kept import OWNER, keep, rows, store_at, taken, tally
 
 ROOT = Path(__file__).parents[3]
 PROLOGUE = """
@@ -25,7 +24,7 @@ import asyncio, os, sys
 from pathlib import Path
 from aad.ports import Unavailable
 from tests.stores.kept import keep, taken, tally
-from tests.stores.sqlite.test_sqlite import store_at
+from tests.stores.kept import store_at
 """
 KEEPER = """
 async def main():

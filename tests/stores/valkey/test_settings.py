@@ -8,7 +8,7 @@ import pytest
 
 from aad.core.secret import Secret
 from aad.stores.valkey.settings import Target, ValkeySettings
-from tests.config.test_load import SMALLEST, faults, loaded
+from tests.parts.configuration import SMALLEST, faults, loaded
 
 
 @pytest.mark.parametrize(

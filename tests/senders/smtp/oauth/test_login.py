@@ -17,8 +17,8 @@ from tests.parts.authority import Authority
 from tests.parts.connect_proxy import OPEN, ConnectProxy
 from tests.parts.mailbox import Mailbox, Security
 from tests.parts.tokens import Identity, TokenServer
+from tests.senders.conftest import nothing_leaks
 from tests.senders.script import HANG_UP, Script, eventually_sent
-from tests.senders.smtp.test_smtp import nothing_leaks
 
 Make = Callable[..., Smtp]
 Send = Callable[..., Awaitable[Receipt]]
