@@ -15,6 +15,7 @@ import atexit
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -72,7 +73,7 @@ class _Warm:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self.environment = _at_start(os.environ)
+            self.inherited = _inherited(os.environ)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.parts.warm_process", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -103,12 +104,15 @@ _warm: list[_Warm] = []
 
 
 def fits(command: Sequence[str | Path], environment: Mapping[str, str]) -> bool:
-    """Say whether a command is `python -m aad` in an environment in which Python would start as the warm one did."""
-    if tuple(map(str, command[:3])) != AAD:
+    """Say whether a command is `python -m aad`, and would inherit what the warm process did.
+
+    A test may have moved to another network or mount namespace, or lowered a limit of its own.
+    """
+    if tuple(map(str, command[:3])) != AAD or _namespaces() != _AT_HOME:
         return False
     if not _warm:
         _warm.append(_Warm())
-    return _warm[0].environment == _at_start(environment)
+    return _warm[0].inherited == _inherited(environment)
 
 
 def fork(  # noqa: PLR0913 - what Popen takes
@@ -171,5 +175,15 @@ def _umask() -> int:
     return mask
 
 
-def _at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(_AT_START)}
+def _inherited(environment: Mapping[str, str]) -> tuple[object, ...]:
+    """Return what a process inherits and a fork of the warm one would not, or too late."""
+    limits = [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")]
+    read = {name: value for name, value in environment.items() if name.startswith(_AT_START)}
+    return read, limits, os.getresuid(), os.getresgid(), os.getgroups(), os.sched_getaffinity(0), os.nice(0)
+
+
+def _namespaces() -> list[str]:
+    return [str(each.readlink()) for each in sorted(Path("/proc/thread-self/ns").iterdir())]
+
+
+_AT_HOME = _namespaces()
