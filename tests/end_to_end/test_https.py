@@ -23,6 +23,7 @@ from tests.parts.directory import Directory
 from tests.parts.mailbox import Mailbox, code_in
 from tests.parts.ports import free_port
 from tests.parts.raw import Raw
+from tests.parts.stopwatch import Stopwatch
 from tests.parts.waiting import until
 from tests.parts.website import KEY, OTHER_KEY, Website, exchange, hashed, head
 
@@ -345,10 +346,10 @@ def test_slow_and_silent_clients_hold_up_nobody(site: Site) -> None:
     body = site.website.tls.wrap_socket(socket.create_connection(port), server_hostname="localhost")
     body.sendall(b"POST /v1/logins HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     with Raw(site.daemon.host, site.daemon.port) as client:
-        began = time.monotonic()
+        watch = Stopwatch(site.daemon.child.pid)
         assert client.ask("alice", RIGHT).code == ACCESS_CHALLENGE
-        assert time.monotonic() - began < 2
-    body.settimeout(10)
+        assert watch.seconds < 2
+    body.settimeout(30)
     assert body.recv(100).startswith(b"HTTP/1.1 408 ")
     for each in (*silent, *slow):
         each.settimeout(10)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.parts import warm
 from tests.parts.part import Part
-from tests.parts.waiting import NotInTimeError, until
+from tests.parts.waiting import PATIENCE, NotInTimeError, until
 from tests.parts.warm import Forked
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -88,7 +88,16 @@ class Child(Part):
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def ready(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
+    def freeze(self) -> None:
+        """Stop it, as SIGSTOP does, and return once all its threads stand: on a busy machine that takes a while.
+
+        Until then one of them may still answer a request that comes after the signal.
+        """
+        self.signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.pid}/task")
+        until(lambda: all(_state(each) in "TtXZ" for each in tasks.iterdir()), what="a process frozen")
+
+    def ready(self, condition: Callable[[], object], seconds: float = PATIENCE) -> None:
         """Wait for `condition`; when the process ends first, or never fulfils it, fail with what it wrote."""
         name = " ".join(self.command)[-200:]
         try:
@@ -118,3 +127,11 @@ class Child(Part):
                 os.killpg(self._group, signal.SIGKILL)
             self._group = 0  # the number may be another's from now on
             self._process.wait()
+
+
+def _state(task: Path) -> str:
+    """Return the state of a thread, a letter of proc_pid_stat(5); X: it has ended."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"

@@ -120,7 +120,7 @@ class Directory(Part):
 
     def pause(self) -> None:
         """Let slapd hang: connections are taken but nothing is answered."""
-        self._slapd.signal(signal.SIGSTOP)
+        self._slapd.freeze()
 
     def resume(self) -> None:
         """Let a paused slapd go on."""

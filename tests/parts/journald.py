@@ -66,7 +66,7 @@ class Journald(Part):
     def pause(self) -> None:
         """Let it read nothing."""
         assert self._journald is not None
-        self._journald.signal(signal.SIGSTOP)
+        self._journald.freeze()
 
     def resume(self) -> None:
         """Let it read again."""

@@ -13,7 +13,7 @@ from tests.parts.letter import Letter, code_in
 from tests.parts.part import Part
 from tests.parts.ports import free_port
 from tests.parts.smtphooks import Hooks, Security, Stage
-from tests.parts.waiting import NotInTimeError
+from tests.parts.waiting import PATIENCE, NotInTimeError
 
 __all__ = ["Letter", "Mailbox", "Security", "Stage", "code_in"]
 
@@ -62,9 +62,9 @@ class Mailbox(Part):
         ready = threading.Event()
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), daemon=True)
         self._thread.start()
-        if not ready.wait(10):
+        if not ready.wait(PATIENCE):
             what = "the mail server"
-            raise NotInTimeError(what, 10)
+            raise NotInTimeError(what, PATIENCE)
 
     def stop(self) -> None:
         """Close the port and all connections."""
@@ -73,7 +73,7 @@ class Mailbox(Part):
             self._thread.join()
             self._thread = self._loop = None
 
-    def wait(self, recipient: str, count: int = 1, seconds: float = 10.0) -> Letter:
+    def wait(self, recipient: str, count: int = 1, seconds: float = PATIENCE) -> Letter:
         """Return the latest letter to this address, as soon as there are `count` of them."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.letters(recipient)) >= count, seconds):

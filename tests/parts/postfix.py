@@ -147,7 +147,7 @@ class Postfix(Part):
         self._master.stop()
         until(lambda: not listening(self.port), what="the end of Postfix")
 
-    def wait(self, recipient: str, count: int = 1, seconds: float = 20.0) -> Letter:
+    def wait(self, recipient: str, count: int = 1, seconds: float = 30.0) -> Letter:
         """Return the latest letter to this address, as soon as there are `count` of them."""
         what = f"{count} letters to {recipient}"
         return until(lambda: (found := self.letters(recipient))[count - 1 :] and found, seconds, what)[-1]

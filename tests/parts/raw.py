@@ -16,7 +16,7 @@ from tests.parts.part import Part
 class Raw(Part):
     """A UDP socket at `source`, connected to nobody: it sees who replies."""
 
-    def __init__(self, host: str, port: int, *, source: str = "", timeout: float = 5.0) -> None:
+    def __init__(self, host: str, port: int, *, source: str = "", timeout: float = 20.0) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((source, 0))

@@ -60,7 +60,7 @@ class Redis(Part):
 
     def pause(self) -> None:
         """Freeze it: it takes connections, and answers nothing."""
-        self._child.signal(signal.SIGSTOP)
+        self._child.freeze()
 
     def resume(self) -> None:
         """Let it go on."""

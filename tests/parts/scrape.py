@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 class _Unix(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=10)
+        super().__init__("localhost", timeout=30)
         self._path = path
 
     def connect(self) -> None:
@@ -31,7 +31,7 @@ class Answer:
 
 def got(where: int | str, path: str = "/metrics", method: str = "GET") -> Answer:
     """Ask a port of 127.0.0.1, or the unix socket of this path."""
-    connection = _Unix(where) if isinstance(where, str) else http.client.HTTPConnection("127.0.0.1", where, timeout=10)
+    connection = _Unix(where) if isinstance(where, str) else http.client.HTTPConnection("127.0.0.1", where, timeout=30)
     try:
         connection.request(method, path)
         response = connection.getresponse()

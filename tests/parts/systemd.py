@@ -147,7 +147,7 @@ class Systemd(Part):
         """Return a property of a unit, such as MainPID or ActiveState."""
         return self.systemctl("show", "--value", "-p", name, unit)
 
-    def becomes(self, unit: str, state: str, seconds: float = 15.0) -> None:
+    def becomes(self, unit: str, state: str, seconds: float = 30.0) -> None:
         """Wait until the unit's ActiveState is this one."""
         until(lambda: self.show(unit, "ActiveState") == state, seconds, f"{unit} {state}")
 

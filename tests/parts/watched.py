@@ -23,7 +23,7 @@ from aad.radius.worker_relay import turn
 from tests.parts.daemon import Daemon
 from tests.parts.part import Part
 from tests.parts.raw import status_server
-from tests.parts.waiting import NotInTimeError
+from tests.parts.waiting import PATIENCE, NotInTimeError
 from tools.watching import family, memory, peak, shared_once
 
 EVERY = 0.02  # seconds
@@ -66,16 +66,19 @@ class Watched(Part):
         command += [str(daemon.child.pid), str(daemon.workers)]
         self._process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], 10)[0] or self._process.stdout.readline() != b"begun\n":
+        if (
+            not select.select([self._process.stdout], [], [], PATIENCE)[0]
+            or self._process.stdout.readline() != b"begun\n"
+        ):
             what = "the first reply to a Status-Server"
-            raise NotInTimeError(what, 10)
+            raise NotInTimeError(what, PATIENCE)
 
     def stop(self) -> None:
         """Take in what was seen; it may have been stopped already."""
         process, self._process = self._process, None
         if process is None:
             return
-        said, _ = process.communicate(timeout=10)
+        said, _ = process.communicate(timeout=PATIENCE)
         if said.strip():
             self.seen = Seen(**json.loads(said))
         self.peak = self.before + max(0, peak(self._daemon.child.pid) - self._resident)

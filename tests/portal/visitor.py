@@ -117,7 +117,7 @@ class Visitor:
     def _connection(self) -> http.client.HTTPSConnection:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return http.client.HTTPSConnection("127.0.0.1", self.place.port, context=context, timeout=10)
+        return http.client.HTTPSConnection("127.0.0.1", self.place.port, context=context, timeout=30)
 
     def _headers(self) -> dict[str, str]:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from aad.radius.worker_relay import turn
 from tests.parts.daemon import Daemon
 from tests.parts.part import Part
 from tests.parts.raw import Raw, Request, status_server
-from tests.parts.waiting import NotInTimeError, until
+from tests.parts.waiting import PATIENCE, NotInTimeError, until
 
 S = TypeVar("S", bound=AbstractAsyncContextManager[Any])
 CROWD = 12  # more than there are connections
@@ -37,9 +36,9 @@ class Beside(Part, Generic[S]):
         ready, self._ended = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(ready),), daemon=True)
         self._thread.start()
-        if not ready.wait(10):
+        if not ready.wait(PATIENCE):
             what = "the server beside"
-            raise NotInTimeError(what, 10)
+            raise NotInTimeError(what, PATIENCE)
 
     def stop(self) -> None:
         """Close its port and every connection."""
@@ -95,11 +94,6 @@ def once(daemon: Daemon, name: str, times: int = 1) -> None:
 def again(client: Raw, request: Request) -> bytes:
     client.send(request.octets)
     return client.receive()
-
-
-def timed(ask: Callable[[], int]) -> tuple[int, float]:
-    began = time.monotonic()
-    return ask(), time.monotonic() - began
 
 
 def logged_in(client: Raw, number: int) -> int:
