@@ -16,6 +16,8 @@ from tests.parts.directory import Directory
 settings.register_profile("aad", deadline=None)  # no time is asserted: the machine may be busy
 settings.load_profile("aad")
 
+Daemon.imported = True
+
 LAST_LINES = 40  # of a daemon's log, shown with a test that failed
 
 # Whoever runs the tests in the background of a shell has SIGINT ignored, and so would each program they start.

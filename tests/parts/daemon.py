@@ -59,8 +59,8 @@ class Daemon(Part):
     options: Sequence[str] = ("--workers", WORKERS) if WORKERS else ()
     patience = 30.0
     """Seconds that it may take to start."""
-    imported: ClassVar[bool] = True
-    """Whether it may be forked from a process that has imported it (warm.py)."""
+    imported: ClassVar[bool] = False
+    """Whether it may be forked from a process that has imported it (warm.py), as in tests; tools measure it whole."""
     valkey: ClassVar[str] = ""
     """The url of what stands in the place of the usual head's store."""
 

@@ -73,7 +73,6 @@ class _Warm:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self.inherited = _inherited(os.environ)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.parts.warm_process", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -104,15 +103,11 @@ _warm: list[_Warm] = []
 
 
 def fits(command: Sequence[str | Path], environment: Mapping[str, str]) -> bool:
-    """Say whether a command is `python -m aad`, and would inherit what the warm process did.
+    """Say whether a command is `python -m aad`, and would inherit what the warm process does.
 
-    A test may have moved to another network or mount namespace, or lowered a limit of its own.
+    A test may have moved to another network or mount namespace, set a variable that Python reads, or lowered a limit.
     """
-    if tuple(map(str, command[:3])) != AAD or _namespaces() != _AT_HOME:
-        return False
-    if not _warm:
-        _warm.append(_Warm())
-    return _warm[0].inherited == _inherited(environment)
+    return tuple(map(str, command[:3])) == AAD and _inherited(environment) == _INHERITED
 
 
 def fork(  # noqa: PLR0913 - what Popen takes
@@ -134,6 +129,8 @@ def fork(  # noqa: PLR0913 - what Popen takes
         "umask": _umask(),
     }
     streams = [each if isinstance(each, int) else each.fileno() for each in (stdin, stdout, stderr)]
+    if not _warm:
+        _warm.append(_Warm())
     return Forked(_warm[0].fork(request, streams))
 
 
@@ -179,11 +176,9 @@ def _inherited(environment: Mapping[str, str]) -> tuple[object, ...]:
     """Return what a process inherits and a fork of the warm one would not, or too late."""
     limits = [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")]
     read = {name: value for name, value in environment.items() if name.startswith(_AT_START)}
-    return read, limits, os.getresuid(), os.getresgid(), os.getgroups(), os.sched_getaffinity(0), os.nice(0)
+    namespaces = [str(each.readlink()) for each in sorted(Path("/proc/thread-self/ns").iterdir())]
+    who = os.getresuid(), os.getresgid(), os.getgroups()
+    return read, limits, namespaces, who, os.sched_getaffinity(0), os.nice(0)
 
 
-def _namespaces() -> list[str]:
-    return [str(each.readlink()) for each in sorted(Path("/proc/thread-self/ns").iterdir())]
-
-
-_AT_HOME = _namespaces()
+_INHERITED = _inherited(os.environ)

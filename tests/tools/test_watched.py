@@ -13,6 +13,7 @@ from tests.parts.daemon import Daemon
 from tests.parts.watched import EVERY, Watched
 
 
+@pytest.mark.usefixtures("unshared")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_loop_that_stands_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
     monkeypatch.setattr(Daemon, "options", ("--workers", str(workers)) if workers > 1 else ())
