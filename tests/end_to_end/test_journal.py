@@ -67,7 +67,7 @@ def daemon(
 
 
 def aad_log(journald: Journald, daemon: Daemon, *options: str) -> subprocess.CompletedProcess[str]:
-    return journald.run(sys.executable, "-m", "aad", "log", "-c", daemon.file, *options)
+    return journald.aad("log", "-c", daemon.file, *options)
 
 
 def logged_in(daemon: Daemon, mailbox: Mailbox, user: str, password: str) -> None:

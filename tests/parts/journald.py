@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.parts import warm
 from tests.parts.child import Child
 from tests.parts.daemon import Daemon
 from tests.parts.part import Part
@@ -87,6 +88,10 @@ class Journald(Part):
             check=False,
             env={**os.environ, "LC_ALL": "C.UTF-8", **environment},
         )
+
+    def aad(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a command of `aad` there."""
+        return warm.aad(*words, mounts=self._house.pid)
 
     def entries(self, *matches: str) -> list[dict[str, Any]]:
         """Return what journalctl shows of `aad`."""

@@ -119,13 +119,18 @@ def fork(  # noqa: PLR0913 - what Popen takes
     env: Mapping[str, str],
     cwd: Path | None = None,
     session: bool = False,
+    mounts: int = 0,
 ) -> Forked:
-    """Start a command that fits. The streams are descriptors or files; `session`: it leads one of its own."""
+    """Start a command that fits. The streams are descriptors or files; `session`: it leads one of its own.
+
+    `mounts`: it sees files as the process of this id does, in its mount namespace; 0: as the test does.
+    """
     request = {
         "arguments": [str(word) for word in command[3:]],
         "cwd": str(cwd or Path.cwd()),
         "environment": dict(env),
         "session": session,
+        "mounts": mounts,
         "umask": _umask(),
     }
     streams = [each if isinstance(each, int) else each.fileno() for each in (stdin, stdout, stderr)]
@@ -140,18 +145,23 @@ def aad(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float = 60,
+    mounts: int = 0,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of `aad` until it ends; `given` is what it reads, `env` is added to the test's environment."""
+    """Run a command of `aad` until it ends; `given` is what it reads, `env` is added to the test's environment.
+
+    `mounts`: as for `fork`.
+    """
     command = [*AAD, *map(str, arguments)]
     environment = {**os.environ, **(env or {})}
     if not fits(command, environment):
+        command = ["nsenter", "--mount", "-t", str(mounts), *command] if mounts else command
         return subprocess.run(
             command, input=given, env=environment, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
         )
     with tempfile.TemporaryFile() as read, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         read.write(given.encode())
         read.seek(0)
-        process = fork(command, stdin=read, stdout=out, stderr=err, env=environment, cwd=cwd)
+        process = fork(command, stdin=read, stdout=out, stderr=err, env=environment, cwd=cwd, mounts=mounts)
         try:
             code = process.wait(timeout)
         except BaseException:

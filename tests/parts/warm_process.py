@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
 import os
@@ -9,11 +10,13 @@ import pkgutil
 import socket
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import aad
 from aad.cli import main
 
+_CLONE_NEWNS = 0x00020000
 LEFT_OUT = ("aad.__main__", "aad.cli.demo", "aad.cli.mailbox")
 """What is a program, or imports a mail server for the demonstration alone."""
 
@@ -54,6 +57,10 @@ def become(request: dict[str, Any], streams: list[int]) -> None:
     os.closerange(3, max(streams) + 1)
     if request["session"]:
         os.setsid()
+    if request["mounts"]:
+        with Path(f"/proc/{request['mounts']}/ns/mnt").open("rb") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNS):
+                raise OSError(ctypes.get_errno(), "setns")
     os.chdir(request["cwd"])
     os.umask(request["umask"])
     os.environ.clear()
