@@ -1,10 +1,13 @@
-"""The README says what is so."""
+"""README, docs and conf agree with the code: commands, diagram, examples, keys, paths and links."""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from pathlib import Path
+
+import pytest
 
 from aad.cli import COMMANDS
 from aad.config import load
@@ -18,6 +21,11 @@ from tools.generated_docs.diagram import diagram
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 EXAMPLE = (ROOT / "conf" / "aad.toml").read_text("utf-8")
+FOLDERS = ("aad", "conf", "docs", "systemd", "tests", "tools")
+TEXTS = {".catalog", ".md", ".py", ".service", ".sh", ".socket", ".timer", ".toml", ".txt", ".yml", ""}
+FILES = [*ROOT.glob("*.md"), *(file for folder in FOLDERS for file in (ROOT / folder).rglob("*") if file.is_file())]
+NAMED = re.compile(r"(?<![\w/.-])(?:aad|docs|tools|tests)/[\w/.-]+\.(?:py|md)\b")
+PAGES = [file for file in FILES if file.suffix == ".md"]
 
 
 def test_the_diagram_is_drawn_from_the_code() -> None:
@@ -25,7 +33,42 @@ def test_the_diagram_is_drawn_from_the_code() -> None:
 
 
 def test_every_command_is_there() -> None:
-    assert [name for name in COMMANDS if f"aad {name}" not in README] == []
+    table = (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert [name for name in COMMANDS if f"`aad {name}" not in table] == []
+
+
+def test_a_stranger_can_read_it_in_one_sitting() -> None:
+    assert README.count("\n") <= 200
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text("utf-8")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {page for page in pages if f"]({page})" not in index} == set()
+
+
+def anchors(text: str) -> set[str]:
+    """Return what the headings of a page may be linked by, as forges make it."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"(?ms)^```.*?^```$", "", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text("utf-8")):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), f"{page}: {target}"
+        assert not anchor or anchor in anchors(file.read_text("utf-8")), f"{page}: {target}"
+
+
+def test_every_file_that_is_named_somewhere_exists() -> None:
+    for file in FILES:
+        if file.suffix in TEXTS and "__pycache__" not in file.parts:
+            for path in re.findall(
+                r"(?<![\w/.-])(?:aad|docs|tools|tests)/[\w/.-]+\.(?:py|md)\b", file.read_text("utf-8")
+            ):
+                assert (ROOT / path).exists(), f"{file}: {path}"
 
 
 def written(folder: Path, text: str) -> Path:

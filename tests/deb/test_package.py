@@ -59,6 +59,9 @@ def content(package: Path, place: str) -> str:
         ("/usr/share/fish/vendor_completions.d/aad.fish", "-rw-r--r--"),
         ("/usr/share/doc/aad/copyright", "-rw-r--r--"),
         ("/usr/share/doc/aad/changelog.gz", "-rw-r--r--"),
+        ("/usr/share/doc/aad/README.md", "-rw-r--r--"),
+        ("/usr/share/doc/aad/docs/README.md", "-rw-r--r--"),
+        ("/usr/share/doc/aad/docs/store.md", "-rw-r--r--"),
         ("/usr/share/doc/aad/examples/aad.toml", "-rw-r--r--"),
     ],
 )

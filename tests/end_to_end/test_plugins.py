@@ -188,20 +188,20 @@ def test_the_commands_know_a_plugin(tmp_path: Path, gateway: Gateway, example: t
     assert "senders.other" in faults
 
 
-def readme() -> dict[str, str]:
+def documented() -> dict[str, str]:
     """Return the code blocks of "Add a method", each by the file that its first line names."""
-    text = (ROOT / "README.md").read_text("utf-8")
+    text = (ROOT / "docs" / "plugins.md").read_text("utf-8")
     section = text.partition("## Add a method\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```\w+\n# (?:a part of )?(\S+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     return dict(blocks)
 
 
-def test_the_method_of_the_readme_is_that_of_the_example_package() -> None:
-    assert readme()["aad_employee_number.py"] == (EXAMPLE / "aad_employee_number.py").read_text("utf-8")
+def test_the_method_of_the_docs_is_that_of_the_example_package() -> None:
+    assert documented()["aad_employee_number.py"] == (EXAMPLE / "aad_employee_number.py").read_text("utf-8")
 
 
-def test_the_readme_s_method_followed_word_by_word_logs_in(tmp_path: Path) -> None:
-    blocks = readme()
+def test_the_method_of_the_docs_followed_word_by_word_logs_in(tmp_path: Path) -> None:
+    blocks = documented()
     assert list(blocks) == ["pyproject.toml", "aad_employee_number.py", "aad.toml"]
     source = tmp_path / "written"
     source.mkdir()

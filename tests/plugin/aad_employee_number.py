@@ -1,4 +1,4 @@
-"""A method for aad: the user says a number that the directory holds for them."""
+"""A method for aad: the user types a number that the directory holds for them."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
