@@ -15,7 +15,7 @@ from typing import Any
 
 from tools.packaging.vendoring import CannotBuildError
 
-NOBODY = "Whoever built it <root@localhost.localdomain>"
+NOBODY = "Unnamed builder <root@localhost.localdomain>"
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,24 @@ def plain_version(root: Path) -> str:
 
 
 def changelog(root: Path, edition: Edition) -> str:
-    """Turn CHANGELOG.md into Debian's form."""
-    entries = []
-    for number, section in enumerate((root / "CHANGELOG.md").read_text("utf-8").split("\n## ")[1:]):
+    """Turn CHANGELOG.md into Debian's form; what is unreleased and what this version brought are one entry."""
+    entries: dict[str, tuple[str, list[str]]] = {}
+    for section in (root / "CHANGELOG.md").read_text("utf-8").split("\n## ")[1:]:
         heading, _, body = section.partition("\n")
-        version = heading.split()[0] if number else edition.version
-        points = [" ".join(point.split()) for point in re.split(r"^- ", body, flags=re.MULTILINE) if point.strip()]
-        lines = [textwrap.fill(one, 78, initial_indent="  * ", subsequent_indent="    ") for one in points]
-        dated = re.search(r"\d{4}-\d\d-\d\d", heading) if number else None
+        dated = re.search(r"\d{4}-\d\d-\d\d", heading)
         date = format_datetime(datetime.fromisoformat(dated[0]).replace(tzinfo=UTC)) if dated else edition.date
-        entries.append(
-            f"aad ({version}) stable; urgency=medium\n\n" + "\n".join(lines) + f"\n\n -- {edition.maintainer}  {date}\n"
-        )
-    return "\n".join(entries)
+        version = heading.split()[0].strip("[]")
+        own = version in {"Unreleased", plain_version(root)}
+        _, points = entries.setdefault(edition.version if own else version, (edition.date if own else date, []))
+        plain = re.sub(r"^### .*$", "", body, flags=re.MULTILINE)
+        points += [" ".join(point.split()) for point in re.split(r"^- ", plain, flags=re.MULTILINE) if point.strip()]
+    return "\n".join(_entry(version, date, points, edition) for version, (date, points) in entries.items())
+
+
+def _entry(version: str, date: str, points: list[str], edition: Edition) -> str:
+    lines = [textwrap.fill(one, 78, initial_indent="  * ", subsequent_indent="    ") for one in points]
+    text = "\n".join(lines)
+    return f"aad ({version}) stable; urgency=medium\n\n{text}\n\n -- {edition.maintainer}  {date}\n"
 
 
 def metadata(project: Mapping[str, Any], version: str) -> str:
