@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tools.failover_parts.main import KINDS, fail_over, parser
+from tools.failover_parts.main import KINDS, fail_over
+from tools.failover_parts.options import parser
 from tools.failover_parts.site import site
 
 RATE, SECONDS, CALM = 25, 1.5, 1.0

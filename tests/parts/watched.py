@@ -24,7 +24,7 @@ from tests.parts.daemon import Daemon
 from tests.parts.part import Part
 from tests.parts.raw import status_server
 from tests.parts.waiting import PATIENCE, NotInTimeError
-from tools.watching import family, memory, peak, shared_once
+from tools.parts.readings import family, memory, peak, shared_once
 
 EVERY = 0.02  # seconds
 _WAKE = 0.002  # seconds that the observer sleeps at most

@@ -28,8 +28,9 @@ from tests.parts.waiting import until
 from tests.requirements.reading import AT_ONCE_AGAIN, TWO_CLIENTS, password
 from tools.flood_parts.main import flood
 from tools.fuzz_parts.main import Fuzzer, target
-from tools.refusals import alike, daemon_for, distances, refusals
-from tools.watching import distinct_names, many_sources, memory, queued
+from tools.fuzz_parts.refusals import alike, daemon_for, distances, refusals
+from tools.parts.probes import distinct_names, many_sources, queued
+from tools.parts.readings import memory
 
 HASH = hash_password(Secret("anything"), bytes(16))
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.parts.child import Child
 from tests.parts.rooted import PYTHON, USER, Rooted, as_user, ids
-from tools.watching import family
+from tools.parts.readings import family
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts a daemon of another user")
 

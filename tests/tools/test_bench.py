@@ -15,13 +15,13 @@ import pytest
 
 from tests.parts.child import Child
 from tests.parts.waiting import until
-from tools.benching import growth, plot
-from tools.benching.checkouts import HERE, CannotMeasureError, other, this, without
-from tools.benching.figures import Cost, Demand, Run, Spread, Tally, ratio, run_of, spread
-from tools.benching.options import parsed
-from tools.benching.progress import Progress
-from tools.benching.table import NOISE, aligned, notes, table, written
-from tools.watching import family
+from tools.bench_parts import growth, plot
+from tools.bench_parts.checkouts import HERE, CannotMeasureError, other, this, without
+from tools.bench_parts.figures import Cost, Demand, Run, Spread, Tally, ratio, run_of, spread
+from tools.bench_parts.options import parsed
+from tools.bench_parts.progress import Progress
+from tools.bench_parts.table import NOISE, aligned, notes, table, written
+from tools.parts.readings import family
 
 AT_16, AT_400 = Demand(in_flight=16), Demand(rate=400.0)
 COST = Cost(cpu=1.5, directory=0.3, load=0.6, peak=60.0, pss=50.0)
@@ -207,7 +207,7 @@ def test_the_picture_is_a_png(tmp_path: Path) -> None:
 
 
 def bench(*words: str) -> list[str]:
-    return [sys.executable, "-m", "tools.benching", *words]
+    return [sys.executable, "-m", "tools.bench_parts.main", *words]
 
 
 def test_a_very_short_run(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.parts.directory import Directory
 from tests.parts.network import Cable, Host
 from tests.parts.ports import free_port
 from tests.parts.redis import Redis
-from tools.loading import configuration, people
+from tools.parts.site import configuration, people
 from tools.soak_parts.outages import MailRoom
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - on hosts of their own

@@ -1,11 +1,10 @@
-"""A flood from addresses that are no client, and with wrong authenticators from a client's own, while he logs in.
+"""A flood from addresses that are no client, and with wrong authenticators from a client's own, while it logs in.
 
-The attackers, the known client and the daemon share the machine's cores: what is printed is what this machine manages.
+The attackers, the known client and the daemon share the machine's cores: the figures are this machine's.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import multiprocessing
@@ -25,8 +24,11 @@ from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory
 from tests.parts.ports import free_port
 from tests.parts.raw import Request
-from tools.loading import CODE, Sink, Slot, configuration, people
-from tools.watching import cpu, memory
+from tools.flood_parts.options import parser
+from tools.parts.mail_sink import CODE, Sink
+from tools.parts.nas import Slot
+from tools.parts.readings import cpu, memory
+from tools.parts.site import configuration, people
 
 KNOWN = "127.0.0.1"
 DEADLINE = 2.5  # seconds that the known client waits
@@ -212,13 +214,7 @@ def _discards(daemon: Daemon) -> int:
 
 def main() -> int:
     """Flood, and print the figures; 1: an octet went out, the known client starved, or the log grew."""
-    parser = argparse.ArgumentParser(prog="tools/flood", description=__doc__)
-    parser.add_argument("--rate", type=float, default=10_000, help="datagrams a second; default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=10.0, help="default: %(default)s")
-    parser.add_argument(
-        "--logins", type=float, default=10.0, help="of the known client, a second; default: %(default)s"
-    )
-    options = parser.parse_args()
+    options = parser().parse_args()
     with tempfile.TemporaryDirectory(prefix="aad-flood-") as name:
         figures = flood(Path(name), rate=options.rate, seconds=options.seconds, logins=options.logins)
     print(figures)

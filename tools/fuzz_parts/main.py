@@ -6,7 +6,6 @@ fault, a word on stderr that is no record, an answer that isn't signed, an Acces
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import random
@@ -28,10 +27,12 @@ from tests.parts.daemon import HEAD, SECRET, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.lies.liar import Liar
 from tests.parts.lies.smtp import LIES
-from tools import refusals
+from tools.fuzz_parts import refusals
 from tools.fuzz_parts.mutations import Mutations
-from tools.loading import configuration
-from tools.watching import Complaints, descriptors, distinct_names, memory, queued
+from tools.fuzz_parts.options import parser
+from tools.parts.probes import Complaints, distinct_names, queued
+from tools.parts.readings import descriptors, memory
+from tools.parts.site import configuration
 
 USERS = 300
 BURST = 40  # datagrams sent before the daemon's queue is waited for
@@ -184,12 +185,7 @@ def names_run(daemon: Daemon, count: int) -> None:
 
 def main() -> int:
     """Run; 1: there is something to complain of."""
-    parser = argparse.ArgumentParser(prog="tools/fuzz", description=__doc__)
-    parser.add_argument("seconds", nargs="?", type=float, default=60.0, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, help="repeat a run; default: a new one")
-    parser.add_argument("--names", type=int, metavar="N", help="instead: N distinct names, and the memory they leave")
-    parser.add_argument("--refusals", type=int, metavar="N", help="instead: N refusals of each kind, compared")
-    options = parser.parse_args()
+    options = parser().parse_args()
     with tempfile.TemporaryDirectory(prefix="aad-fuzz-") as name:
         if options.refusals:
             with refusals.daemon_for(Path(name), options.refusals) as daemon:

@@ -109,8 +109,8 @@ def _documents(stage: Stage, libraries: list[Library], edition: metadata.Edition
     stage.put_zipped("usr/share/doc/aad/changelog.gz", metadata.changelog(ROOT, edition))
     stanzas = [(DEBIAN / "copyright").read_text("utf-8"), *(library.stanza() for library in libraries)]
     stage.put("usr/share/doc/aad/copyright", "\n".join(stanzas))
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        stage.put(f"usr/share/doc/aad/{page.relative_to(ROOT)}", page.read_bytes())
+    for text in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        stage.put(f"usr/share/doc/aad/{text.relative_to(ROOT)}", text.read_bytes())
     stage.put("usr/share/doc/aad/README.Debian", (DEBIAN / "README.Debian").read_bytes())
     overrides = DEBIAN / "lintian-overrides"
     if overrides.exists():

@@ -1,14 +1,13 @@
-"""Load with everything that goes wrong in a year, in some minutes; ends with a table, and 1 if a must is broken.
+"""Load with everything that goes wrong in a year, in some minutes; ends with a table, and 1 if a requirement is broken.
 
-The daemon and slapd are the real ones; users, mail sink and what breaks them live in this process. The seed decides
-who does what and what breaks when; how it falls together is the machine's.
+The daemon and slapd are the real ones; users, mail server and the trouble are in this process. The seed decides the
+users' actions and the outages; how they coincide depends on the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import secrets
 import shutil
 import signal
 import tempfile
@@ -21,8 +20,9 @@ from tests.parts.authority import Authority
 from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory
 from tests.parts.ports import free_port
-from tools.loading import configuration, people
+from tools.parts.site import configuration, people
 from tools.soak_parts.monitor import Health, litter, probe, watch
+from tools.soak_parts.options import parser
 from tools.soak_parts.outages import MailRoom, Outages
 from tools.soak_parts.report import print_table
 from tools.soak_parts.scenarios import ATTEMPTS, LOCKED, Ways
@@ -60,11 +60,7 @@ async def soak(daemon: Daemon, directory: Directory, mail_port: int, options: ar
 
 def main() -> int:
     """Start the parts, soak, and say how it went."""
-    parser = argparse.ArgumentParser(prog="tools/soak", description=__doc__)
-    parser.add_argument("minutes", type=float, help="how long", metavar="MINUTES")
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000), help="of a run to repeat")
-    parser.add_argument("--outages", action="store_true", help="only stop slapd and the mail sink, in turn")
-    options = parser.parse_args()
+    options = parser().parse_args()
     print(f"{options.minutes:g} minutes, seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="aad-soak-") as name:
         folder, mail_port = Path(name), free_port()

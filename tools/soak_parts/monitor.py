@@ -14,9 +14,9 @@ from aad.radius.protocol import client_packets, constants
 from aad.radius.protocol.wire import PacketError
 from tests.parts.daemon import SECRET, Daemon
 from tests.parts.raw import Request
+from tools.parts.readings import descriptors, memory
 from tools.soak_parts.outages import Outages
 from tools.soak_parts.users import Tally
-from tools.watching import descriptors, memory
 
 PROBE = 2.0  # seconds until a Status-Server counts as unanswered
 

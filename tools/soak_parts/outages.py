@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.parts.directory import Directory
 from tests.parts.lies.smtp import LIES, NONSENSE, Lie
-from tools.loading import CODE, Sink
+from tools.parts.mail_sink import CODE, Sink
 
 REFERENCE = re.compile(rb"reference ([2-9A-Z]{6})")
 GONE = b"gone0000@example.com"

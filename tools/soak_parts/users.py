@@ -15,7 +15,7 @@ from aad.radius.protocol import constants
 from aad.radius.protocol.client_packets import Reply
 from tests.parts.directory import Person
 from tests.parts.raw import Request
-from tools.loading import Slot
+from tools.parts.nas import Slot
 from tools.soak_parts.outages import MailRoom, Outages
 
 SENDS, WAIT = 4, 1.5  # a NAS sends four times in six seconds

@@ -2,7 +2,7 @@
 
 A header alone can announce 2^31 values, or arrays in arrays without end: each has a bound here. It stands in the place
 of hiredis, which has none, and holds whatever is announced until it is there: 189 MB of a value of 512 MiB, before
-redis-py gave up (python -m tools.benching.codecs valkey).
+redis-py gave up (python -m tools.bench_parts.codecs valkey).
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from tests.parts.daemon import HEAD, Daemon
 from tests.parts.directory import Directory, Person
 from tests.parts.ports import free_port
 from tests.parts.raw import Request
-from tools.loading import Slot, configuration
+from tools.parts.nas import Slot
+from tools.parts.site import configuration
 
 PER_SECOND = 160  # requests: far below what the directory can do, so that nobody queues
 RIGHT, WRONG = "right", "wrong"

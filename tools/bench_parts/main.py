@@ -16,14 +16,14 @@ from pathlib import Path
 from types import FrameType
 
 from tests.parts.daemon import Daemon
-from tools.benching import growth, plot
-from tools.benching.checkouts import CannotMeasureError, Checkout, other, this
-from tools.benching.figures import Demand, Run
-from tools.benching.load import Order
-from tools.benching.options import MOST_AT_ONCE, Options, parsed
-from tools.benching.progress import Progress
-from tools.benching.table import notes, table
-from tools.benching.yard import Yard
+from tools.bench_parts import growth, plot
+from tools.bench_parts.checkouts import CannotMeasureError, Checkout, other, this
+from tools.bench_parts.figures import Demand, Run
+from tools.bench_parts.load import Order
+from tools.bench_parts.options import MOST_AT_ONCE, Options, parsed
+from tools.bench_parts.progress import Progress
+from tools.bench_parts.table import notes, table
+from tools.bench_parts.yard import Yard
 
 USERS = 500
 WARM = 2.0  # seconds, at most

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.parts.part import Part
-from tools.benching.checkouts import HERE, CannotMeasureError
-from tools.benching.figures import Tally
-from tools.benching.load import Order
+from tools.bench_parts.checkouts import HERE, CannotMeasureError
+from tools.bench_parts.figures import Tally
+from tools.bench_parts.load import Order
 
 PATIENCE = 5.0  # seconds that it gets to end
 
@@ -23,7 +23,7 @@ class Driver(Part):
 
     def __init__(self, mail_port: int, mail_ms: float) -> None:
         """Have the mail server on a port, which takes its time for a mail."""
-        self._command = [sys.executable, "-m", "tools.benching.load", str(mail_port), str(mail_ms)]
+        self._command = [sys.executable, "-m", "tools.bench_parts.load", str(mail_port), str(mail_ms)]
         self._process: subprocess.Popen[str]
 
     def start(self) -> None:

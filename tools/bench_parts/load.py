@@ -1,6 +1,6 @@
 """The load, and the mail server it reads its codes from, in a process of their own; told what to do by lines of JSON.
 
-Usage: python -m tools.benching.load MAIL_PORT MAIL_MS; it ends with its standard input.
+Usage: python -m tools.bench_parts.load MAIL_PORT MAIL_MS; it ends with its standard input.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any
 from aad.daemon.event_loop import run
 from aad.radius.protocol import constants
 from tests.parts.raw import Request
-from tools.benching.figures import Tally
-from tools.loading import CODE, LOST, Sink, Slot
+from tools.bench_parts.figures import Tally
+from tools.parts.mail_sink import CODE, Sink
+from tools.parts.nas import LOST, Slot
 
 EVERY = 0.5  # seconds from one sign of life to the next
 

@@ -1,9 +1,7 @@
-"""What is seen of a daemon from outside: its memory, its descriptors; and many names that try to log in."""
+"""Probes of a running daemon: many names, many source addresses, its queue, its complaints."""
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
 import socket
 import time
@@ -13,69 +11,8 @@ from aad.core.secret import Secret
 from aad.radius.protocol import client_packets, constants
 from tests.parts.daemon import SECRET, Daemon
 
-AT_ONCE = 128  # requests under way
+AT_ONCE = 128  # pending requests
 LOST = 3.0  # seconds without any reply
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def memory(pid: int) -> int:
-    """Return the resident memory of a process, in octets."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) * 1024 if found else 0
-
-
-def family(pid: int) -> list[int]:
-    """Return a process, its children and theirs, as far as they run."""
-    found, todo = [], [pid]
-    while todo:
-        one = todo.pop()
-        found.append(one)
-        for file in Path(f"/proc/{one}/task").glob("*/children"):
-            todo += map(int, _read(file).split())
-    return found
-
-
-def cpu(pid: int) -> float:
-    """Return the CPU time of a process and its family, those that have ended included, in seconds."""
-    ticks = 0
-    for one in family(pid):
-        fields = _read(Path(f"/proc/{one}/stat")).rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:15]))
-    return ticks / TICK
-
-
-def busy() -> float:
-    """Return how long all cores of this machine together have been busy, for whomever, in seconds."""
-    user, nice, system, _idle, _waiting, *rest = map(int, _read(Path("/proc/stat")).split(maxsplit=9)[1:9])
-    return (user + nice + system + sum(rest)) / TICK
-
-
-def peak(pid: int) -> int:
-    """Return the most that was resident of a process and its family, in octets; shared pages count for each."""
-    return _octets(pid, "status", "VmHWM")
-
-
-def shared_once(pid: int) -> int:
-    """Return the memory of a process and its family, in octets, a page that several have counted once."""
-    return _octets(pid, "smaps_rollup", "Pss")
-
-
-def _octets(pid: int, file: str, key: str) -> int:
-    found = [re.search(rf"^{key}:\s+(\d+)", _read(Path(f"/proc/{one}/{file}")), re.MULTILINE) for one in family(pid)]
-    return sum(int(match[1]) * 1024 for match in found if match)
-
-
-def _read(file: Path) -> str:
-    """Return a file of /proc; nothing, if its process has just ended."""
-    try:
-        return file.read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def descriptors(pid: int) -> int:
-    """Count the open descriptors of a process."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def distinct_names(daemon: Daemon, first: int, count: int) -> int:

@@ -1,7 +1,7 @@
 """Our own codecs beside the libraries that could stand in their place: CPU, and what a lying server costs.
 
-    python -m tools.benching.codecs valkey     needs: redis-server, pip install redis hiredis
-    python -m tools.benching.codecs radius     pyrad is installed with aad
+    python -m tools.bench_parts.codecs valkey     needs: redis-server, pip install redis hiredis
+    python -m tools.bench_parts.codecs radius     pyrad is installed with aad
 
 The figures in the headers of aad/stores/valkey/connection.py and aad/radius/protocol/wire.py come from here. Memory is
 what the process holds more than before, at most.

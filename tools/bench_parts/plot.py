@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.benching.checkouts import CannotMeasureError
-from tools.benching.figures import Spread, spread
-from tools.benching.table import Runs
+from tools.bench_parts.checkouts import CannotMeasureError
+from tools.bench_parts.figures import Spread, spread
+from tools.bench_parts.table import Runs
 
 COLOURS = ("#0072b2", "#d55e00")  # told apart by everybody
 DOTS = 120  # an inch

@@ -17,14 +17,14 @@ from aad.radius.clients import Client, Clients
 from aad.stores.sqlite import MOST_COUNTERS, Sqlite, SqliteSettings, statements
 from aad.stores.sqlite.file import checkpoint, opened, restart_log
 from tests.parts.daemon import Daemon
-from tools.benching.checkouts import this
-from tools.benching.figures import Run
-from tools.benching.load import Order
-from tools.benching.options import Options
-from tools.benching.progress import Progress
-from tools.benching.table import aligned, disturbed
-from tools.benching.yard import Yard
-from tools.watching import cpu, memory, peak
+from tools.bench_parts.checkouts import this
+from tools.bench_parts.figures import Run
+from tools.bench_parts.load import Order
+from tools.bench_parts.options import Options
+from tools.bench_parts.progress import Progress
+from tools.bench_parts.table import aligned, disturbed
+from tools.bench_parts.yard import Yard
+from tools.parts.readings import cpu, memory, peak
 
 MOST_REAL = 20_000  # users of the directory that log in; the other names are seeded
 AGAIN = 500  # users whose speed is measured, before and after the others

@@ -1,4 +1,4 @@
-"""What may be asked of tools/bench, and what makes no sense together."""
+"""The command line of tools/bench, and which options exclude each other. Standard library only, for --help."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.benching.figures import Demand
+from tools.bench_parts.figures import Demand
 
 ROUNDS, COMPARED = 3, 5  # rounds by default; of a comparison
 IN_FLIGHT = "1,16,64"
@@ -166,3 +166,7 @@ def _numbers(text: str) -> list[float]:
 
 def _counts(text: str) -> list[int]:
     return [_count(each) for each in text.split(",")]
+
+
+if __name__ == "__main__":
+    _parser().parse_args()

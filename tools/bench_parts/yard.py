@@ -16,13 +16,13 @@ from tests.parts.journald import Journald, JournalDaemon
 from tests.parts.part import Part
 from tests.parts.ports import free_port
 from tests.parts.redis import Redis
-from tools.benching.checkouts import HERE, CannotMeasureError, Checkout, without
-from tools.benching.driver import Driver
-from tools.benching.figures import Cost, Run, Tally, run_of
-from tools.benching.load import Order
-from tools.benching.options import Options
-from tools.loading import configuration, people
-from tools.watching import busy, cpu, peak, shared_once
+from tools.bench_parts.checkouts import HERE, CannotMeasureError, Checkout, without
+from tools.bench_parts.driver import Driver
+from tools.bench_parts.figures import Cost, Run, Tally, run_of
+from tools.bench_parts.load import Order
+from tools.bench_parts.options import Options
+from tools.parts.readings import busy, cpu, peak, shared_once
+from tools.parts.site import configuration, people
 
 REST = """
 [methods.email_otp]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tools.benching.figures import FEW, Demand, Run, Spread, ratio, spread
+from tools.bench_parts.figures import FEW, Demand, Run, Spread, ratio, spread
 
 Runs = Mapping[tuple[str, Demand], Sequence[Run]]
 """By the name of the checkout and what was asked of it: its runs, one for each round."""
