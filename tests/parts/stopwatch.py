@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-from tools.watching import family
+from tools.parts.readings import family
 
 T = TypeVar("T")
 
