@@ -95,7 +95,7 @@ def test_a_login_in_the_journal(daemon: JournalDaemon, journald: Journald, mailb
     assert (sent["AAD_SENDER"], sent["AAD_RECIPIENT"]) == ("mail", "a***@e***.com")
     assert float(sent["AAD_MS"]) > 0
     explained = journald.run("journalctl", "-x", "-t", "aad", "AAD_EVENT=login.accepted").stdout
-    assert "Subject: alice was let in" in explained
+    assert "Subject: alice was accepted" in explained
     assert "the client gateway was sent an Access-Accept" in explained
 
 
