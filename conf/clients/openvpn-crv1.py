@@ -57,7 +57,7 @@ class Server:
                             return found
                 except socket.timeout:
                     pass
-                except OSError:  # nobody listens there
+                except OSError:  # no daemon listens there
                     time.sleep(min(self.timeout, 0.5))
         return None
 
@@ -93,7 +93,7 @@ class Server:
 
 
 def decide(settings, user, password):
-    """Return whether the user gets in, and what OpenVPN tells his client if not."""
+    """Return whether the user is accepted, and the text for their client if not."""
     secret = Path(settings["secret_file"]).read_bytes().strip()
     limits = settings.getfloat("timeout", 3.0), settings.getint("tries", 2)
     servers = [Server(place, secret, *limits) for place in settings["servers"].split()]
@@ -135,7 +135,7 @@ def main():
     accepted, words = False, b"Login failed."
     try:
         accepted, words = decide(parser["radius"], user, password)
-    except Exception as error:  # whatever is wrong here, nobody gets in, and the log says what it was
+    except Exception as error:  # any error here refuses the login, and the log has it
         print(f"openvpn-crv1: {type(error).__name__}: {error}", file=sys.stderr)
     if not accepted and told:
         Path(told).write_bytes(words)
