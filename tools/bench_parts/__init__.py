@@ -1,1 +1,1 @@
-"""What tools/bench is made of: whole logins against real servers, measured, compared between checkouts, drawn."""
+"""Parts of tools/bench: whole logins against real servers, measured, compared between checkouts, drawn."""

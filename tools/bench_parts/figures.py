@@ -1,4 +1,4 @@
-"""What a run came to, in figures; what several came to: a median and its spread; and the ratio of two checkouts."""
+"""The figures of a run; of several runs, a median and its spread; and the ratio of two checkouts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-FEW = 3  # rounds; with fewer nobody can tell a difference from noise
+FEW = 3  # rounds; with fewer a difference can't be told from noise
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
-    """What is asked of a daemon: so many logins at a time (closed loop), or so many begun a second (open loop)."""
+    """The load on a daemon: so many logins at a time (closed loop), or so many begun a second (open loop)."""
 
     in_flight: int = 0
     rate: float = 0.0
@@ -23,7 +23,7 @@ class Demand:
 
 @dataclass(kw_only=True)
 class Tally:
-    """What came of the logins of one run. Times in milliseconds, but `seconds`, from the first to the last answer.
+    """Outcomes of the logins of one run. Times in milliseconds, but `seconds`, from the first to the last answer.
 
     `shed`: not begun, since too many were under way; `behind`: how late, at most, the load itself was.
     """
@@ -63,7 +63,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run cost: seconds of CPU of aad, of the directory and of load and mail sink; memory of aad, in MiB.
+    """The cost of a run: seconds of CPU of aad, of the directory and of load and mail sink; memory of aad, in MiB.
 
     `strangers`: as in a Run.
     """
@@ -87,7 +87,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Ratio:
-    """One median by the other, and the spread of the rounds' own ratios. `noise`: nobody can tell that they differ."""
+    """One median by the other, and the spread of the rounds' own ratios. `noise`: no difference is visible."""
 
     spread: Spread
     noise: bool

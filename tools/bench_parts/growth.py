@@ -1,4 +1,4 @@
-"""What grows with the number of names that the store knows, and of clients in aad.toml: memory, disk, start, speed."""
+"""Growth with the number of names in the store, and of clients in aad.toml: memory, disk, start, speed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_REAL = 20_000  # users of the directory that log in; the other names are se
 AGAIN = 500  # users whose speed is measured, before and after the others
 IN_FLIGHT = 64
 IDLE = 5.0  # seconds
-MOST_KNOWN = MOST_COUNTERS - 5000  # what has no room for the counters of logins at work refuses them
+MOST_KNOWN = MOST_COUNTERS - 5000  # a full store refuses logins, which need counters of their own
 DAY = 86400.0
 LIMIT = "1000000 per 1d"  # of mails: a counter for each user that logs in, which lasts
 SEEDED_AT_ONCE = 10_000  # counters in one transaction
@@ -93,7 +93,7 @@ def _clients(yard: Yard, count: int, progress: Progress) -> list[str]:
 
 @dataclasses.dataclass
 class _Common:
-    """What is measured of a daemon, whatever grows."""
+    """The measurements of one daemon."""
 
     yard: Yard
     daemon: Daemon
@@ -140,7 +140,7 @@ class _Common:
         return run
 
     def _idle(self) -> float:
-        """Return what it takes of a core, in percent, when nobody comes."""
+        """Return the load of an idle daemon, in percent of a core."""
         self.progress.passing(f"{self.what}: idle for {IDLE:g} s")
         before, began = cpu(self.daemon.child.pid), time.monotonic()
         time.sleep(IDLE)

@@ -27,7 +27,7 @@ EVERY = 0.5  # seconds from one sign of life to the next
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What to do: `in_flight` logins at a time or `rate` a second, for `seconds`, or until `logins` were begun.
+    """The load to make: `in_flight` logins at a time or `rate` a second, for `seconds`, or until `logins` were begun.
 
     Of users `first` to `first + users`, each logs in once at a time. `wrong`: they type a wrong password.
     """
@@ -47,10 +47,10 @@ class LostError(Exception):
 
 
 class SlowSink(Sink):
-    """Takes its time for each mail; it is only then that somebody can read it."""
+    """A mail server that delays each mail; the mail can be read after that."""
 
     def __init__(self, seconds: float, mails: dict[bytes, asyncio.Future[bytes]]) -> None:
-        """Hand each code to whoever waits for it in `mails`, by recipient."""
+        """Hand each code to its waiting user in `mails`, by recipient."""
         super().__init__(self._read)
         self._seconds, self._mails = seconds, mails
 
@@ -72,7 +72,7 @@ class SlowSink(Sink):
 
 
 class Load:
-    """People who log in, each from a NAS of his own."""
+    """Users who log in, each from a NAS of their own."""
 
     def __init__(self) -> None:
         """Begin with no connection."""
@@ -107,7 +107,7 @@ class Load:
         await asyncio.gather(*(one_after_the_other() for _ in range(self._order.in_flight)))
 
     async def _by_the_clock(self, began: float) -> None:
-        """Begin each login at its time, whatever became of those before; nobody logs in twice at a time."""
+        """Begin each login at its time, whether earlier ones have ended or not; no user has two logins at a time."""
         tasks: set[asyncio.Task[None]] = set()
         number = 0
         while (due := began + number / self._order.rate) < self._end and self._more():

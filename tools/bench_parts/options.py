@@ -30,7 +30,7 @@ EXAMPLE = """examples:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is asked for. `names`, `clients`: what shall grow; else `demands` are measured."""
+    """The options. `names`, `clients`: measure growth with these; else `demands` are measured."""
 
     demands: tuple[Demand, ...]
     seconds: float

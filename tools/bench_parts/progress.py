@@ -1,4 +1,4 @@
-"""What is being done now: one line on stderr that is rewritten on a terminal, and plain lines elsewhere."""
+"""Progress: one line on stderr that is rewritten on a terminal, and plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _ANEW = "\r\x1b[K"
 
 
 class Progress:
-    """Says what happens; `passing` is shown on a terminal only, and gone with the next."""
+    """Writes progress to a stream; `passing` lines are shown on a terminal only, until the next line."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Look whether somebody watches."""
+        """Rewrite lines if `stream` is a terminal."""
         self._stream, self._watched = stream, stream.isatty()
 
     def say(self, line: str) -> None:
-        """Say what stays to be read."""
+        """Write a line that stays."""
         self._write(f"{_ANEW if self._watched else ''}{line}\n")
 
     def passing(self, line: str) -> None:

@@ -66,7 +66,7 @@ class Yard(Part):
         text = configuration(self._directory, self._mail_port, REST, tls=self._options.tls)
         if self._options.connections:
             text = text.replace("[limits]", f"connections = {self._options.connections}\n[limits]")
-        # One client stands for many: what it may have at work must not be what is measured.
+        # One client stands for many: its limit of requests in progress must not be what is measured.
         text = text.replace("[limits]", f"[limits]\nat_work_per_client = {AT_WORK}")
         return text.replace('mails_per_user = "unlimited"', f'mails_per_user = "{limits}"')
 

@@ -1,1 +1,1 @@
-"""What `tools/failover` is made of."""
+"""Parts of `tools/failover`."""

@@ -33,7 +33,7 @@ KINDS = ("node killed", "node's link to the store cut", "store frozen", "store k
 
 @dataclass
 class Trouble:
-    """What is broken from `began` to `returned` (`time.monotonic()`), and which nodes suffer from it."""
+    """One outage, from `began` to `returned` (`time.monotonic()`), and the nodes that suffer from it."""
 
     kind: str
     nodes: tuple[int, ...] = (0, 1)
@@ -106,7 +106,7 @@ class Troubles:
 
 @dataclass(kw_only=True)
 class Figures:
-    """What came of it all; of the lists, the musts are that they are empty."""
+    """The result; the requirement is that the lists are empty."""
 
     seconds: float
     logins: list[Login]

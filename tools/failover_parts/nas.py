@@ -22,8 +22,8 @@ from tools.soak_parts.outages import MailRoom
 from tools.soak_parts.users import reference_of
 
 WAIT, SENDS, ROUNDS = 1.5, 2, 2  # seconds for a reply; sends to one node before the next; times through all nodes
-MAIL = 5.0  # seconds that a user waits for his mail
-READS = (2.0, 4.0)  # seconds until he has read it and typed the code: he is quick
+MAIL = 5.0  # seconds that a user waits for the mail
+READS = (2.0, 4.0)  # seconds until they have read it and typed the code: quick users
 LINGER = 3.0  # seconds that late replies are still counted
 Address = tuple[str, int]
 
@@ -189,10 +189,10 @@ class Nas:
 
         Some networks double what they carry.
         """
-        anew, doubled = self._happens(0.5), self._happens(0.2)
+        begins_again, doubled = self._happens(0.5), self._happens(0.2)
         request, sent = make(), {}
         for number, node in enumerate([*order] * ROUNDS):
-            if number and anew:
+            if number and begins_again:
                 request = make()
             for _ in range(SENDS):
                 sent[port.send(request, node)] = node

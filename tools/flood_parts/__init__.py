@@ -1,1 +1,1 @@
-"""What `tools/flood` is made of."""
+"""Parts of `tools/flood`."""

@@ -40,7 +40,7 @@ KINDS = ("unknown", "wrong")
 
 @dataclass(kw_only=True)
 class Figures:
-    """What came of one flood."""
+    """The figures of one flood."""
 
     seconds: float = 0.0
     sent: int = 0

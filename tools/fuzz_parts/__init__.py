@@ -1,1 +1,1 @@
-"""What `tools/fuzz` is made of."""
+"""Parts of `tools/fuzz`."""

@@ -43,7 +43,7 @@ CODES = {constants.ACCESS_ACCEPT: "accept", constants.ACCESS_REJECT: "reject", c
 
 @dataclass
 class Summary:
-    """What came of a run."""
+    """The result of a run."""
 
     seed: int
     seconds: float = 0.0
@@ -137,7 +137,7 @@ class Fuzzer:
                 status = header[0] == constants.STATUS_SERVER
                 self.summary.replies["status" if status else CODES[reply.code]] += 1
                 if reply.code == constants.ACCESS_ACCEPT and not status:
-                    self.summary.complaints.append(f"somebody was let in: {header.hex()}")
+                    self.summary.complaints.append(f"a login was accepted: {header.hex()}")
                 if state := reply.first(constants.STATE):
                     self._mutations.states.append(state)
                 return

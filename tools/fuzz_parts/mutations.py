@@ -33,7 +33,7 @@ class Mutations:
     """Makes datagrams, one after the other; States that were learned come back in later ones."""
 
     def __init__(self, seed: int, users: int) -> None:
-        """Begin anew with `seed`; there are users called user0000 and so on, whose password is `right`."""
+        """Start with `seed`; there are users called user0000 and so on, whose password is `right`."""
         self._random = random.Random(seed)  # noqa: S311 - to be repeated
         self._users = users
         self.states: deque[bytes] = deque(maxlen=50)

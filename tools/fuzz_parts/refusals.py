@@ -21,14 +21,14 @@ from tests.parts.raw import Request
 from tools.parts.nas import Slot
 from tools.parts.site import configuration
 
-PER_SECOND = 160  # requests: far below what the directory can do, so that nobody queues
+PER_SECOND = 160  # requests: far below what the directory can do, so that no request queues
 RIGHT, WRONG = "right", "wrong"
 KINDS = {"unknown user": WRONG, "wrong password": WRONG, "locked out": RIGHT, "no usable address": RIGHT}
 
 
 @dataclass
 class Refused:
-    """What one kind looked like: the times of its answers in seconds, and the octets that are no signature."""
+    """Observations of one kind: the times of its answers in seconds, and the octets that are no signature."""
 
     times: list[float] = field(default_factory=list)
     octets: set[tuple[int, object]] = field(default_factory=set)
@@ -98,7 +98,7 @@ def distances(found: dict[str, Refused]) -> dict[str, float]:
 
 
 def report(found: dict[str, Refused]) -> bool:
-    """Print the figures; say whether nobody can tell the kinds apart."""
+    """Print the figures; return whether the kinds are indistinguishable."""
     for kind, one in found.items():
         cuts = statistics.quantiles(one.times, n=20)
         print(

@@ -1,1 +1,1 @@
-"""What is written out of the code: man pages, completions, lists of keys."""
+"""Documents made from the code: man pages, completions, lists of keys."""

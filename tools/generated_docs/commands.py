@@ -1,4 +1,4 @@
-"""What the parsers of `aad` know, as plain values: the source of aad(8) and of the shells' completions."""
+"""The contents of `aad`'s parsers, as plain values: the source of aad(8) and of the shells' completions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What aad.toml may hold, as plain values read from the `Settings` dataclasses: the source of aad.toml(5)."""
+"""The keys of aad.toml, as plain values read from the `Settings` dataclasses: the source of aad.toml(5)."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def _section(heading: str, type_: str, settings: Any, common: tuple[Key, ...]) -
 
 
 def _named(hint: Any) -> Any:
-    """Return what each of the named tables is; None: they are none."""
+    """Return the type of each of the named tables; None: the annotation is no mapping of tables."""
     return get_args(hint)[1] if get_origin(hint) is Mapping else None
 
 
 def _table(hint: Any) -> Any:
-    """Return what a table that may be absent is; None: it is none."""
+    """Return the type of a table that may be absent; None: the annotation is no such table."""
     return next((one for one in get_args(hint) if dataclasses.is_dataclass(one)), None)
 
 
@@ -113,7 +113,7 @@ def _key(field: Any, hint: Any) -> Key:
 
 
 def _type(hint: Any) -> str:
-    """Name a type as an administrator would; KeyError: a type nobody has named yet."""
+    """Name a type as an administrator would; KeyError: a type without a name here."""
     if isinstance(hint, UnionType):
         (hint,) = (one for one in get_args(hint) if one is not NoneType)
     return _MANY[TYPES[get_args(hint)[0]]] if get_origin(hint) is tuple else TYPES[hint]

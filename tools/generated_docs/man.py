@@ -22,7 +22,7 @@ CONF = Path(__file__).parents[2] / "conf"
 
 
 def page(name: str) -> str:
-    """Return the page; KeyError: there is none of this name."""
+    """Return the page; KeyError: there is no page of this name."""
     moment = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", time.time())), UTC)
     generated = {part: make() for part, make in _PARTS[name].items()}
     title = {"DATE": f"{moment:%Y-%m-%d}", "VERSION": __version__}

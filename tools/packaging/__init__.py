@@ -1,1 +1,1 @@
-"""What `tools/deb` is made of."""
+"""Parts of `tools/deb`."""

@@ -75,7 +75,7 @@ def _program(stage: Stage, libraries: list[Library]) -> None:
 
 
 def _configuration(stage: Stage) -> None:
-    """Nobody but root may read it until postinst has made the group."""
+    """Put the configuration there: readable for root alone, until postinst has made the group."""
     stage.folder("etc/aad", 0o750)
     stage.folder("etc/aad/aad.toml.d", 0o750)
     stage.put("etc/aad/aad.toml", (ROOT / "conf" / "aad.toml").read_bytes(), 0o640)
@@ -87,7 +87,7 @@ def _configuration(stage: Stage) -> None:
 
 
 def _home(path: Path) -> str:
-    """Return where a file of systemd/ goes. CannotBuildError: nobody has said yet."""
+    """Return where a file of systemd/ goes. CannotBuildError: its place is not defined."""
     folder = SYSTEMD.get(path.parent.name)
     if path.suffix in UNITS:
         folder = "usr/lib/systemd/system"

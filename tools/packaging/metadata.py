@@ -1,4 +1,4 @@
-"""What a package says of itself: version, maintainer, changelog, metadata."""
+"""A package's own data: version, maintainer, changelog, metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOBODY = "Unnamed builder <root@localhost.localdomain>"
 
 @dataclass(frozen=True)
 class Edition:
-    """Which package this is: Debian's version, the time all its files have, and who built it."""
+    """Debian's version of the package, the time of all its files, and its builder."""
 
     version: str
     moment: int

@@ -1,4 +1,4 @@
-"""The libraries that the package carries: fetched at pinned versions, unpacked without what nobody needs, licensed."""
+"""The libraries in the package: fetched at pinned versions, unpacked without tests and documentation, with licences."""
 
 from __future__ import annotations
 

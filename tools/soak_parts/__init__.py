@@ -1,1 +1,1 @@
-"""What `tools/soak` is made of."""
+"""Parts of `tools/soak`."""

@@ -1,4 +1,4 @@
-"""What is seen of the daemon from outside during a soak: its memory, its answers to probes and to rubbish."""
+"""The daemon seen from outside during a soak: its memory, its answers to probes and to garbage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROBE = 2.0  # seconds until a Status-Server counts as unanswered
 
 @dataclass
 class Health:
-    """What is seen of the daemon from outside: (KiB, descriptors) each second, probes, garbage."""
+    """The daemon seen from outside: (KiB, descriptors) each second, probes, garbage."""
 
     samples: list[tuple[int, int]] = field(default_factory=list)
     probes: list[float] = field(default_factory=list)
@@ -69,10 +69,10 @@ async def probe(port: int, health: Health, end: float) -> None:
 
 
 def rubbish(rng: random.Random) -> Iterator[bytes]:
-    """Make datagrams that nobody may answer: noise, cut and bent requests, wrong Message-Authenticators."""
+    """Make datagrams that must not be answered: noise, cut and bent requests, wrong Message-Authenticators."""
     while True:
         good = Request(f"user{rng.randrange(1000):04}", "a password").octets
-        at = rng.randrange(22, 38)  # amid Message-Authenticator, which comes first
+        at = rng.randrange(22, 38)  # within Message-Authenticator, which comes first
         yield rng.randbytes(rng.randrange(0, 200))
         yield good[: rng.randrange(len(good))]
         yield good[:at] + bytes((good[at] ^ (1 << rng.randrange(8)),)) + good[at + 1 :]

@@ -1,4 +1,4 @@
-"""What the soak breaks: slapd and the mail sink, in turn; who suffers from it, and how long it takes to heal."""
+"""The soak's outages: slapd and the mail server, in turn; the affected logins, and the time to recover."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GONE = b"gone0000@example.com"
 LIED = [lie for lie in LIES.values() if lie.at in {"MAIL", "RCPT"} and lie.told == NONSENSE]
 """Lies before the mail, after which aad knows at once that it didn't leave."""
 PIECES = 16  # of a lie without end
-HEALED = 30.0  # seconds after which nobody waits any more for an outage to be over
+HEALED = 30.0  # seconds that an outage's consequences may last
 
 
 class MoodySink(Sink):
@@ -55,7 +55,7 @@ class MoodySink(Sink):
         return b"450 4.2.0 come again later\r\n" if self._room.busy else answer
 
     def _queued(self) -> None:
-        # The mail has arrived by now: whoever sends it again since the answer is late, sends two.
+        # The mail has arrived by now: a sender that repeats it because the answer is late sends two.
         asyncio.get_running_loop().call_later(self._room.hold, self._answered)
 
     def _answered(self) -> None:
@@ -111,7 +111,10 @@ class MailRoom:
 
 @dataclass
 class Outage:
-    """One outage. `by`: whose fault a silence is meanwhile; empty: nobody may notice. Times: `time.monotonic()`."""
+    """One outage. Times: `time.monotonic()`.
+
+    `by` is the cause of unanswered requests meanwhile; empty: no request may go unanswered.
+    """
 
     kind: str
     by: str
@@ -171,7 +174,7 @@ class Outages:
 
     @property
     def now(self) -> str:
-        """What is broken now."""
+        """The outage in progress."""
         last = self.all[-1] if self.all else None
         return last.kind if last and not last.healed else ""
 

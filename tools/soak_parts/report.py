@@ -54,7 +54,7 @@ def _counts(tally: Tally, room: MailRoom) -> Iterator[Row]:
     yield "logins offered", f"{tally.offered} ({_listed(tally.kinds)})", True
     yield "accepted", str(tally.accepted), True
     yield "refused, as expected", str(tally.refused), True
-    yield "unanswered while a back end was out of order", _listed(tally.unanswered) or "0", True
+    yield "unanswered while a back end was down", _listed(tally.unanswered) or "0", True
     yield "mails", str(room.by_reference.total()), True
 
 

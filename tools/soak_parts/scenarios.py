@@ -14,7 +14,7 @@ from tests.parts.raw import Request
 from tools.soak_parts.users import Crowd, OddError, expect, reference_of
 
 LOCKED = 15.0  # seconds of a lockout
-QUEUE = 10.0  # seconds until nobody waits any more for a mail server that holds none up
+QUEUE = 10.0  # seconds until the last mail is delivered by a server without delay
 SERVED_AGAIN = 30.0  # seconds that a login begun again is served the challenge of before (resend_after)
 ATTEMPTS = 3
 
@@ -104,7 +104,7 @@ class Ways(Crowd):
         self._went_well(person, challenged, mails)
 
     async def _stolen(self, person: Person) -> None:
-        """Give the right code under another name, then with a State of nobody; then log in as oneself."""
+        """Give the right code under another name, then with an unknown State; then log in properly."""
         challenge = await self._challenged(person)
         typed = await self._mailed(person, challenge)
         expect(await self._answer("user0000", challenge, typed), constants.ACCESS_REJECT)

@@ -19,7 +19,7 @@ from tools.parts.nas import Slot
 from tools.soak_parts.outages import MailRoom, Outages
 
 SENDS, WAIT = 4, 1.5  # a NAS sends four times in six seconds
-MAIL = 15.0  # seconds that a user looks into his mailbox
+MAIL = 15.0  # seconds that a user waits for the mail
 SHELF = 40.0  # seconds until a user whose login came to nothing tries again: longer than resend_after and a lockout
 _PROMPTED = re.compile(rb"\(ref ([2-9A-Z]{6})\)")
 
@@ -38,7 +38,7 @@ class OddError(Exception):
 
 @dataclass
 class Tally:
-    """What came of all logins; the lists are of things that must not be."""
+    """Outcomes of all logins; the lists are violations."""
 
     offered: int = 0
     accepted: int = 0
