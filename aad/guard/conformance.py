@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from inspect import Parameter
+from inspect import Parameter, Signature
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from aad.abilities import OF_PLUGINS, OF_SETTINGS
@@ -143,8 +143,9 @@ def _is_function(found: Any) -> bool:
 
 def _parameters(cls: type, name: str) -> list[Parameter]:
     """Return what a function of a class takes, without the plugin itself."""
-    bound = not inspect.isfunction(inspect.getattr_static(cls, name))
-    return list(inspect.signature(getattr(cls, name)).parameters.values())[0 if bound else 1 :]
+    given = list(inspect.signature(getattr(cls, name)).parameters.values())
+    unbound = inspect.isfunction(inspect.getattr_static(cls, name))
+    return given[1:] if unbound and given and given[0].kind in _POSITIONAL else given  # self may be one of *arguments
 
 
 def _takes(given: list[Parameter], wanted: list[Parameter]) -> bool:
@@ -172,7 +173,7 @@ def _is_needed(parameter: Parameter) -> bool:
 
 
 def _written(parameters: list[Parameter]) -> str:
-    return f"({', '.join(str(each.replace(annotation=Parameter.empty)) for each in parameters)})"
+    return str(Signature([each.replace(annotation=Parameter.empty) for each in parameters]))
 
 
 def _same(found: Any, wanted: Any) -> bool:

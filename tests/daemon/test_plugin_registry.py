@@ -231,6 +231,7 @@ def test_an_ability_that_is_misspelt_or_half_there_is_a_fault(bring: Bring, code
     [
         with_("def foreseen(self, login, now, more=None): pass"),
         with_("def foreseen(self, *given): pass"),
+        with_("async def ready(*arguments, **named): return True"),
         with_("def foreseen(self, _login, _now): pass"),
         with_("foreseen = staticmethod(lambda login, now: None)"),
         with_("foreseen = classmethod(lambda cls, login, now: None)"),
