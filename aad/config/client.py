@@ -30,15 +30,19 @@ class Client:
     prompt_attribute: str = option(
         "", 'Adds Prompt (RFC 2869 5.10) to a challenge: "no-echo" or "echo".', choices=("", "no-echo", "echo")
     )
-    prompt: str = option("", "What it shows instead of the method's own prompt for a code, where it needs fixed words.")
+    prompt: str = option("", "The prompt for a code in place of the method's own, for a NAS that needs fixed words.")
     prompt_charset: str = option(
         "utf-8", 'What it can show: "utf-8", or "ascii" (then é is sent as e).', choices=("utf-8", "ascii")
     )
     prompt_limit: int = option(250, "Octets of a prompt that it can show; more are cut.", at_least=20, at_most=250)
     challenge: bool = option(default=True, doc="false for a NAS that can't ask: password and code come in one field.")
-    address_attribute: str = option(CALLING_STATION, "Tells where the user is, for chains with networks.")
-    code_separator: str = option("", 'What stands between password and code in one field: "," for secret,123456.')
-    code_length: int = option(0, "Or the last so many digits are the code.", at_least=0, at_most=10)
+    address_attribute: str = option(
+        CALLING_STATION, "The attribute that holds the user's address, for chains with networks."
+    )
+    code_separator: str = option("", 'The separator of password and code in one field: "," for secret,123456.')
+    code_length: int = option(
+        0, "Without code_separator: how many digits at the end of the field are the code.", at_least=0, at_most=10
+    )
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check networks and secrets."""
@@ -55,14 +59,14 @@ class Client:
         if self.code_separator and self.code_length:
             yield "code_length", "beside code_separator, should be left out"
         if not self.secret or not all(self.secret):
-            yield "secret", "is empty: whoever can reach the port could log in; make one with: aad make-secret"
+            yield "secret", "is empty: anyone who can reach the port could log in; make one with: aad make-secret"
         if wrong := macros.unknown(self.prompt, (*macros.PROMPT, "prompt")):
             yield "prompt", wrong
         elif self.prompt and not self.prompt.strip():
             yield "prompt", "should be words; without the key it is the method's own"
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Complain of secrets that can be guessed."""
+        """Warn of secrets that can be guessed."""
         if any(0 < len(secret) <= SHORT_SECRET for secret in self.secret):
             yield (
                 "secret",
@@ -71,7 +75,7 @@ class Client:
 
 
 def networks_faults(key: str, networks: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Check networks under a key."""
+    """Yield a fault for each network under `key` that is none."""
     for number, each in enumerate(networks):
         try:
             network(each)

@@ -28,12 +28,12 @@ class ApiKey:
     """[https.keys.NAME]: a website, or several alike. To chains, limits and the log it is a client of this name."""
 
     hash: str = option(doc="SHA-256 of its key, in hex; aad make-key NAME makes both.")
-    old_hash: str = option("", "That of the key before, while it is being changed.")
+    old_hash: str = option("", "SHA-256 of the previous key, while it is being changed.")
     event: str = option(doc="The event its users log in for.", names="events")
     further_events: tuple[str, ...] = option(
         (), "Other events that a request may name instead.", names="events", every=False
     )
-    tell_groups: bool = option(default=False, doc="true tells the website the groups of who is let in.")
+    tell_groups: bool = option(default=False, doc="true: the website is told the groups of a user who is let in.")
     networks: tuple[str, ...] = option((), "Addresses or networks that may use it; default: all.")
     deadline: Duration = option(
         Duration(10.0), "How long the website waits for an answer; LDAP and SMTP share it.", at_least=0.1, at_most=60.0
@@ -49,7 +49,7 @@ class ApiKey:
 
 
 def events_by_client(clients: Mapping[str, Client], https: Https | None) -> dict[str, tuple[str, ...]]:
-    """Return who may ask, each with the events it asks for, the usual one first: clients, websites, and the portal."""
+    """Return each client, website and the portal, with the events that it may ask for, the usual one first."""
     found: dict[str, tuple[str, ...]] = {name: (client.event,) for name, client in clients.items()}
     if https is None:
         return found
@@ -62,11 +62,11 @@ class Https:
     """[https]: the API for websites, and the portal. Without it, none of it runs."""
 
     listen: tuple[str, ...] = option(("[::]:8443",), "Addresses and ports where HTTPS is served.")
-    certificate: Path = option(doc="Our certificate and those between it and the authority, in PEM.")
+    certificate: Path = option(doc="The server's certificate and the intermediate ones, in PEM.")
     key: Secret = option(doc="Its private key, in PEM, without a passphrase.")
-    trusted_proxies: tuple[str, ...] = option((), "Proxies whose X-Forwarded-For or Forwarded says who asks.")
+    trusted_proxies: tuple[str, ...] = option((), "Proxies whose X-Forwarded-For or Forwarded header is believed.")
     never_slowed: tuple[str, ...] = option(
-        (), "Networks whose failing logins make nobody there wait: an office that has many users behind one address."
+        (), "Networks in which failed logins delay no other login: an office that has many users behind one address."
     )
     connections: int = option(500, "Connections at the same time, at most.", at_least=10, at_most=100_000)
     keys: Mapping[str, ApiKey] = option({}, "The websites that may log users in.")
@@ -108,7 +108,7 @@ class Https:
             yield "certificate", f"{self.certificate} expires in {left / 86400:.0f} days"
 
     def _used_by_proxies(self) -> Iterator[tuple[str, str]]:
-        """Warn of networks of a key that are proxies': a proxy's address is never whose request it passes on."""
+        """Warn of networks of a key that are proxies': a proxy's address is never that of the website behind it."""
         try:
             trusted = Networks(self.trusted_proxies)
             for name, key in self.keys.items():
@@ -116,7 +116,7 @@ class Https:
                     if trusted.covers(each):
                         where = f"keys.{name}.networks.[{number}]"
                         yield where, f"{each} is in trusted_proxies, so no request that the key is for comes from there"
-        except ValueError:  # a network that is none is a fault, said elsewhere
+        except ValueError:  # a malformed network is a fault, reported elsewhere
             return
 
     def chain(self) -> bytes:

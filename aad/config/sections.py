@@ -1,4 +1,4 @@
-"""The sections of aad.toml that are no plugins: each key, its default and a sentence."""
+"""[radius], [chains], [events], [lockout], [limits], [store], [log], [metrics]: each key, default and sentence."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ class Radius:
     )
     on_unavailable: str = option(
         "discard",
-        'When LDAP or mail is out of order: "discard", so that the NAS asks its next server, or "reject".',
+        'When LDAP or mail is unavailable: "discard", so that the NAS asks its next server, or "reject".',
         choices=("discard", "reject"),
     )
     reject_delay: Duration = option(
-        Duration(1.0), "No Access-Reject leaves sooner after its request; with jitter.", at_least=0.0, at_most=10.0
+        Duration(1.0),
+        "No Access-Reject leaves sooner than this after its request; with jitter.",
+        at_least=0.0,
+        at_most=10.0,
     )
     dictionary: Path | None = option(None, "Further attributes for [replies.*], in FreeRADIUS's format.")
     reject_message: str = option("Login failed.", "What the user reads in every Access-Reject, whatever the reason.")
@@ -60,9 +63,11 @@ class Chain:
 
     methods: tuple[str, ...] = option(doc="The methods, in order; all must succeed.", names="methods")
     short_name: str = option("", "A short name by which a user may choose this chain.")
-    groups: tuple[str, ...] = option((), "Only for members of one of these groups; default: for everybody.")
+    groups: tuple[str, ...] = option((), "Only for members of one of these groups; default: for all users.")
     clients: tuple[str, ...] = option((), "Only through these clients; default: all.", names="clients", every=False)
-    networks: tuple[str, ...] = option((), "Only for users at these addresses, as the client tells it; default: all.")
+    networks: tuple[str, ...] = option(
+        (), "Only for users at these addresses, as the client reports them; default: all."
+    )
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check the networks and the short name."""
@@ -80,17 +85,17 @@ class Event:
     choose: bool = option(default=False, doc="Where several chains fit, ask the user which one.")
     fewer_proofs: str = option(
         "",
-        'Chains that ask less than one before them are warned about; "intended" says that they are meant to.',
+        'aad check warns of chains that ask for less than one before them; "intended" turns that off.',
         choices=("", "intended"),
     )
     decoy: bool = option(
         default=False,
-        doc="true asks whoever is refused for a code all the same, so that nobody learns which names and passwords are "
-        "right; no mail, and no code is.",
+        doc="true asks a rejected user for a code too, so that strangers can't learn which names and passwords are "
+        "right; no mail is sent, and no code is accepted.",
     )
     tell_reasons: bool = option(
         default=False,
-        doc="true tells who gave the right password why he is refused: expired, to be changed, disabled ...",
+        doc="true tells a user who gave the right password why they are rejected: expired, to be changed, disabled ...",
     )
 
 
@@ -98,23 +103,25 @@ class Event:
 class Lockout:
     """[lockout]."""
 
-    attempts: int = option(3, "So many wrong passwords, or wrong codes, in a row ...", at_least=1, at_most=1000)
+    attempts: int = option(
+        3, "How many wrong passwords, or wrong codes, in a row lock the user.", at_least=1, at_most=1000
+    )
     period: Duration = option(
-        Duration(300.0), "... lock the user for this long; for codes twice as long each further time ...", at_least=1.0
+        Duration(300.0), "How long a user is locked; for codes twice as long each further time.", at_least=1.0
     )
     longest: Duration = option(
-        Duration(86_400.0), "... but no longer than this, or period, if that is longer.", at_least=1.0
+        Duration(86_400.0), "How long a user is locked at most; period, if that is longer.", at_least=1.0
     )
     for_good: int = option(
         100,
-        "So many wrong codes in a row, attempts at least, lock until the helpdesk or aad unlock ends it.",
+        "How many wrong codes in a row, attempts at least, lock until the helpdesk or aad unlock ends it.",
         at_least=1,
         at_most=1_000_000,
     )
 
     @property
     def rules(self) -> Rules:
-        """What the core calls it."""
+        """The same as the core's rules take it."""
         return Rules(attempts=self.attempts, period=self.period, longest=self.longest, for_good=self.for_good)
 
 
@@ -123,9 +130,9 @@ class Limits:
     """[limits]."""
 
     mails_per_user: Rate = option(Rate(10, 600.0), "Messages to one user, at most.")
-    mails_per_client: Rate = option(Rate(600, 60.0), "Messages because of one client, at most.")
+    mails_per_client: Rate = option(Rate(600, 60.0), "Messages for logins through one client, at most.")
     mails_total: Rate = option(Rate(None, 0.0), "Messages altogether, at most.")
-    at_work_per_client: int = option(500, "New logins of one client that are at work, at most.", at_least=1)
+    at_work_per_client: int = option(500, "New logins of one client in progress at the same time, at most.", at_least=1)
     waiting: int = option(100_000, "Logins that wait for an answer, at most.", at_least=1)
 
 
@@ -133,7 +140,9 @@ class Limits:
 class Repository:
     """[repositories.NAME]: what every type of repository has in common."""
 
-    realms: tuple[str, ...] = option((), "CORP of CORP\\alice, or corp.example.com of alice@corp.example.com.")
+    realms: tuple[str, ...] = option(
+        (), "The realms of its users: CORP of CORP\\alice, or corp.example.com of alice@corp.example.com."
+    )
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Check that each realm can be typed."""
@@ -143,7 +152,7 @@ class Repository:
                 yield f"realms.[{number}]", f'"{presentable(realm)}" should be the realm alone, {right}'
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Tell of a realm that stands there twice."""
+        """Warn of a realm that is listed twice in different spelling."""
         first: dict[str, str] = {}
         for number, realm in enumerate(self.realms):
             if (before := first.setdefault(name_key(realm), realm)) and number and before != realm:
@@ -157,7 +166,8 @@ class Store:
     key: Secret | None = option(None, "The installation's key; default: made at first start beside the store's file.")
 
     daemon_user: str = option(
-        "aad", "The user that aad runs as: whom root's commands become where the store has no folder to tell it."
+        "aad",
+        "The user that aad runs as, and that root's commands become; with a store's file it is its folder's owner.",
     )
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -172,11 +182,11 @@ class Log:
 
     to: str = option(
         "auto",
-        '"journal", "file", "stderr", or "auto": the journal where there is one, else the file if one is given.',
+        '"journal", "file", "stderr", or "auto": the journal where there is one, else the file if given, else stderr.',
         choices=("auto", "journal", "file", "stderr"),
     )
     file: Path | None = option(None, "A file to which records are appended, as JSON lines.", written=True)
-    level: str = option("info", "The least that is written.", choices=("debug", "info", "warning", "error"))
+    level: str = option("info", "The lowest level that is written.", choices=("debug", "info", "warning", "error"))
     format: str = option("text", 'On stderr: "text" or "json".', choices=("text", "json"))
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -187,7 +197,7 @@ class Log:
             yield "file", f"{self.file} is a folder; it should be a file in it"
 
     def warnings(self) -> Iterator[tuple[str, str]]:
-        """Warn of a file that nothing will be written to."""
+        """Warn of a file that won't be written, or whose folder is missing."""
         if self.file is not None and self.to in {"journal", "stderr"}:
             yield "file", f'nothing is written to it while to = "{self.to}"'
         elif self.file is not None and not self.file.parent.is_dir():
@@ -203,7 +213,7 @@ class Metrics:
     )
     beyond_loopback: bool = option(
         default=False,
-        doc="true lets it be an address that others reach: nobody is asked who he is, and nothing is encrypted.",
+        doc="true allows an address that others can reach; there is no authentication and no encryption.",
     )
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -215,7 +225,7 @@ class Metrics:
         except ValueError:
             yield "listen", f'"{self.listen}" should be such as "127.0.0.1:9812" or "unix:/run/aad/metrics.sock"'
             return
-        # They name clients and back ends, and show a guesser how he fares: a second key, not a warning nobody reads.
+        # Metrics name clients and back ends, and show a guesser the effect: a second key, not a warning that is missed.
         if "host" in place and not self.beyond_loopback and not ipaddress.ip_address(place["host"]).is_loopback:
             yield (
                 "listen",
@@ -247,6 +257,6 @@ def host_and_port(address: str) -> tuple[str, int]:
 
 
 def _word(text: str) -> bool:
-    """Say whether a realm or a short name can be found in what a user typed."""
+    """Return whether a realm or a short name can be recognised in a name that a user types."""
     key = name_key(text)
     return bool(key) and text.isprintable() and not set(key) & set(" @\\")

@@ -44,25 +44,25 @@ class ValkeySettings:
 
     url: str = option(
         "valkey://127.0.0.1:6379/0",
-        "Where it is; valkeys:// is TLS, unix:///PATH a socket; with sentinels, the host is the service's name.",
+        "The server's address; valkeys:// is TLS, unix:///PATH a socket; with sentinels, the host is a service's name.",
     )
     username: str = option("", "The ACL user; default: the server's default user.")
     password: Secret | None = option(None, "The server's password; default: none.")
     ca_file: Path | None = option(
-        None, "Who signs the server's certificate, in PEM; default: the system's authorities."
+        None, "The authority that signed the server's certificate, in PEM; default: the system's authorities."
     )
-    sentinels: tuple[str, ...] = option((), "HOST:PORT of each sentinel, if they say where the server is.")
+    sentinels: tuple[str, ...] = option((), "HOST:PORT of each sentinel, if the server is found by them.")
     sentinel_password: Secret | None = option(None, "The sentinels' password; default: none.")
-    prefix: str = option("aad:", "What the name of every key begins with.")
+    prefix: str = option("aad:", "The beginning of every key's name.")
     timeout: Duration = option(
         Duration(0.5),
-        "For connecting, and for one answer; then the store is out of order.",
+        "For connecting, and for one answer; after that the store is unavailable.",
         at_least=0.05,
         at_most=2.0,
     )
     on_unavailable: str = option(
         "refuse",
-        'When it is out of order: "refuse" logins (as radius.on_unavailable says), or go on with a "local" state.',
+        'When it is unavailable: "refuse" logins (as radius.on_unavailable says), or go on with a "local" state.',
         choices=("refuse", "local"),
     )
 
