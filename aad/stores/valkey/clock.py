@@ -3,7 +3,7 @@
 1. The common time is the server's TIME and a shift, kept there under `clock`. It never goes back: the node that
    learns that the server's clock was set back (or that another server, behind it, took over) adds to the shift what is
    missing.
-2. If the server's clock is set forward, all nodes follow: what waits ends early, which lets nobody in.
+2. If the server's clock is set forward, all nodes follow: waiting logins end early, which lets no user in.
 3. A node's wall clock matters only until the server has answered for the first time.
 4. An answer that took d seconds tells the time to within d/2. The node moves only as far as it proves. So two nodes
    are never further apart than half their round trips, and what their clocks drift between answers (1 ms in 10 s):
