@@ -68,9 +68,10 @@ class Forked:
 
 
 class _Warm:
-    """The warm process of this test process; it ends when its socket closes."""
+    """A warm process of this test process; it ends when its socket closes."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str | None) -> None:
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self.process = subprocess.Popen(
@@ -78,6 +79,7 @@ class _Warm:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 cwd=ROOT,
+                env=environment | ({} if path is None else {"PYTHONPATH": path}),
                 start_new_session=True,
             )
         atexit.register(self._end)
@@ -99,7 +101,8 @@ class _Warm:
         self.process.wait()
 
 
-_warm: list[_Warm] = []
+_warm: dict[str | None, _Warm] = {}
+"""One for each PYTHONPATH: what lies there may change how Python starts."""
 
 
 def fits(command: Sequence[str | Path], environment: Mapping[str, str]) -> bool:
@@ -134,9 +137,10 @@ def fork(  # noqa: PLR0913 - what Popen takes
         "umask": _umask(),
     }
     streams = [each if isinstance(each, int) else each.fileno() for each in (stdin, stdout, stderr)]
-    if not _warm:
-        _warm.append(_Warm())
-    return Forked(_warm[0].fork(request, streams))
+    path = env.get("PYTHONPATH")
+    if path not in _warm:
+        _warm[path] = _Warm(path)
+    return Forked(_warm[path].fork(request, streams))
 
 
 def aad(
@@ -186,6 +190,7 @@ def _inherited(environment: Mapping[str, str]) -> tuple[object, ...]:
     """Return what a process inherits and a fork of the warm one would not, or too late."""
     limits = [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")]
     read = {name: value for name, value in environment.items() if name.startswith(_AT_START)}
+    read.pop("PYTHONPATH", None)  # see _warm
     namespaces = [str(each.readlink()) for each in sorted(Path("/proc/thread-self/ns").iterdir())]
     who = os.getresuid(), os.getresgid(), os.getgroups()
     return read, limits, namespaces, who, os.sched_getaffinity(0), os.nice(0)

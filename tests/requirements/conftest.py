@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,14 @@ def surrounding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Daemon, "options", ("--workers", str(count)) if count > 1 else ())
 
 
+@pytest.fixture(scope="session")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("machine")
+    Machine.furnish(folder)
+    return folder
+
+
 @pytest.fixture
-def machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(machines: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Return the machine that daemons started from now on believe to run on."""
-    return Machine(tmp_path_factory.mktemp("machine"), monkeypatch)
+    return Machine(machines, monkeypatch)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 AT_START = """
-import pathlib, random, time
+import os, pathlib, random, time
 
 random.seed(0)
+os.register_at_fork(after_in_child=lambda: random.seed(0))  # after what `random` does itself
 wall, boot = time.time, time.clock_gettime
 
 
@@ -172,13 +173,19 @@ class Machine:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = folder
+        for name in ("wall", "boot", "broken"):
+            (folder / name).unlink(missing_ok=True)
+        monkeypatch.setenv("PYTHONPATH", f"{folder}:{os.environ.get('PYTHONPATH', Path.cwd())}")
+
+    @staticmethod
+    def furnish(folder: Path) -> None:
+        """Write what a session's machines have in common: one folder, so that one warm process serves them all."""
         (folder / "sitecustomize.py").write_text(AT_START)
         (folder / "breakable.py").write_text(BREAKABLE)
         info = folder / "breakable-1.dist-info"
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: breakable\nVersion: 1\n")
         (info / "entry_points.txt").write_text(ENTRY_POINTS)
-        monkeypatch.setenv("PYTHONPATH", f"{folder}:{os.environ.get('PYTHONPATH', Path.cwd())}")
 
     def step(self, clock: str, seconds: float) -> None:
         """Let "wall" or "boot" be off by so much, also for daemons that run."""
