@@ -4,7 +4,7 @@ It stands in the place of pyrad 2.6.0's packets, for what they accept: an attrib
 cut), an attribute of type 0, two Message-Authenticators; and their PwDecrypt drops octets that aren't UTF-8, so that
 another password than the typed one is checked. A RADIUS server must discard the former silently (RFC 2865 3 and 5) and
 compare the latter octet by octet. To read, verify and answer a signed request costs 24 to 36 us of CPU here and 64 us
-there (python -m tools.bench_parts.codecs radius; CPython 3.11). pyrad stays for its dictionary, `attribute_dictionary.py`;
+there (python -m tools.bench_parts.codecs radius; CPython 3.11). pyrad stays for `attribute_dictionary.py`;
 the tests hold each packet that both accept against pyrad's (tests/radius/test_reply.py).
 """
 
