@@ -25,7 +25,7 @@ from aad.core.strength import asks_less
 from aad.core.user_address import UNKNOWN, Unknown, UserAddress, read
 from aad.daemon import assembly
 from aad.daemon.assembly import granting
-from aad.login.identify import asked_of, not_ready, open_to
+from aad.login.identify import asked_of, enrollable, not_ready, open_to
 from aad.login.lockout import described
 from aad.ports import AmbiguousUserError, Store, Unavailable, without_password
 
@@ -130,7 +130,7 @@ async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wa
         say(f"chain {chain.name}: {why}")
     fits = event.chains_for(user, attempt, wanted)
     async with assembly.opened_store(config) as store:
-        methods = {name: each.method for name, each in assembly.enrolling(config, store).items()}
+        methods = enrollable({name: each.method for name, each in assembly.enrolling(config, store).items()})
         lacking = {chain: lacks for chain in fits if (lacks := await not_ready(methods, user, chain))}
         chains = await asked_of(methods, user, fits, choose=event.choose)
     for chain, lacks in lacking.items():

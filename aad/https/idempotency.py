@@ -70,7 +70,7 @@ class IdempotentPosts:
 
         ProblemError: another body came with this key; another request with it is in progress for too long.
         """
-        lease = Lease(self._store, post.deadline, kind=KIND, slack=self._slack, always=True)
+        lease = Lease(self._store, post.deadline, kind=KIND, slack=self._slack)
         try:
             before = await lease.acquire_or(post.owner, partial(self._kept, post))
             if before is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from aad.core.conversation import Login, Rejected, Running
@@ -43,6 +43,24 @@ class Identify:
     outages: Outages
     randomness: Callable[[int], bytes]
 
+    # Abilities are looked up once: to hold an object against a Protocol takes ten microseconds, each time.
+
+    @cached_property
+    def _enrollable(self) -> Mapping[str, Enrollable]:
+        return enrollable(self.methods)
+
+    @cached_property
+    def _ask_repository(self) -> frozenset[str]:
+        return frozenset(name for name, method in self.methods.items() if asks_repository(method))
+
+    @cached_property
+    def _accept_appended_code(self) -> frozenset[str]:
+        return frozenset(name for name, method in self.methods.items() if accepts_appended_code(method))
+
+    @cached_property
+    def _pretend(self) -> Mapping[str, Pretends]:
+        return {name: each for name, each in self.repositories.items() if isinstance(each, Pretends)}
+
     def named(self, attempt: Attempt) -> Named:
         """Take apart what was typed as a name."""
         return self.events[attempt.event].named(attempt.name)
@@ -71,7 +89,7 @@ class Identify:
         if not chains:
             misfits = event.misfits(found.user, attempt, named.chain)
             return Rejected(Reason.NO_CHAIN, "; ".join(f"{chain.name} {reason}" for chain, reason in misfits))
-        chains = await asked_of(self.methods, found.user, chains, choose=event.choose)
+        chains = await asked_of(self._enrollable, found.user, chains, choose=event.choose)
         chains = open_to(found.user, chains, self.asks_repository)
         if found.user.barred and not chains:
             return Rejected(found.user.barred.reason, found.user.barred.because)
@@ -161,9 +179,9 @@ class Identify:
             repository = self.repositories[name]
             found = await repository.find(named.name, password, guess.admit, attempt.deadline)
             self.outages.up(f"repository {name}")
-            if found and password and guess.refused and isinstance(repository, Pretends):
+            if found and password and guess.refused and name in self._pretend:
                 # Where many wait for their turns, a refusal that needs none would tell which users exist.
-                await repository.pretend(found.user, attempt.deadline)
+                await self._pretend[name].pretend(found.user, attempt.deadline)
             if found is not None or guess.refused or guess.trouble:
                 return found
         return None
@@ -179,7 +197,7 @@ class Identify:
     def _firsts(self, fits: Sequence[Chain]) -> Sequence[Chain]:
         """Return the chains that may turn out to be the one asked: up to one that needs no enrolment."""
         for number, chain in enumerate(fits):
-            if not any(isinstance(self.methods[method], Enrollable) for method in chain.methods):
+            if not any(method in self._enrollable for method in chain.methods):
                 return fits[: number + 1]
         return fits
 
@@ -189,7 +207,7 @@ class Identify:
 
     def asks_repository(self, method: str) -> bool:
         """Say whether a method is a password that the user's repository checks."""
-        return asks_repository(self.methods[method])
+        return method in self._ask_repository
 
     def shuts_out(self, event: str, user: User) -> Bar | None:
         """Return what ends the session of a user who has logged in for `event`: their account is barred by now.
@@ -203,7 +221,7 @@ class Identify:
 
     def accepts_appended_code(self, method: str) -> bool:
         """Say whether a method takes a code that came with the password, before it asked for any."""
-        return accepts_appended_code(self.methods.get(method))
+        return method in self._accept_appended_code
 
     async def read(self, running: Running, attempt: Attempt, waits: Waits) -> tuple[Running, Attempt]:
         """Decide whether a code stands behind the password, where only its length tells.
@@ -225,7 +243,14 @@ class Identify:
         return running, replace(attempt, maybe_split=None)
 
 
-async def asked_of(methods: Mapping[str, Any], user: User, fits: Sequence[Chain], *, choose: bool) -> tuple[Chain, ...]:
+def enrollable(methods: Mapping[str, Any]) -> Mapping[str, Enrollable]:
+    """Return those of the methods that users are enrolled for."""
+    return {name: method for name, method in methods.items() if isinstance(method, Enrollable)}
+
+
+async def asked_of(
+    methods: Mapping[str, Enrollable], user: User, fits: Sequence[Chain], *, choose: bool
+) -> tuple[Chain, ...]:
     """Return the chain that is asked, and with `choose` the others too. Unavailable: a method could not tell.
 
     A chain with a method that the user isn't enrolled for gives way to those behind it; if they could pass none, the
@@ -251,10 +276,9 @@ def open_to(user: User, chains: tuple[Chain, ...], asks_repository: Callable[[st
     return tuple(chain for chain in chains if any(asks_repository(method) for method in chain.methods))
 
 
-async def not_ready(methods: Mapping[str, Any], user: User, chain: Chain) -> str:
+async def not_ready(methods: Mapping[str, Enrollable], user: User, chain: Chain) -> str:
     """Return the first method of a chain that the user isn't enrolled for, or "". Unavailable."""
     for name in chain.methods:
-        method = methods.get(name)
-        if isinstance(method, Enrollable) and not await method.ready(user):
+        if name in methods and not await methods[name].ready(user):
             return name
     return ""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from aad.ports import Store, Tally, Unavailable, is_shared
+from aad.ports import Store, Tally, Unavailable
 
 T = TypeVar("T")
 KIND = "claim"  # nodes of several versions share a store: the name of the counters stays
@@ -29,17 +29,16 @@ class LeaseTakenError(Unavailable):
 class Lease:
     """The lease for one piece of work, until `deadline` (`time.monotonic()` seconds) and `slack` seconds more.
 
-    A login needs none where the store is this process's own (`single_flight.py` suffices there); work for which it is
-    needed `always` has nothing else.
+    It isn't `needed` for a login where the store is this process's own (`single_flight.py` suffices there).
     """
 
     def __init__(
-        self, store: Store, deadline: float, *, kind: str = KIND, slack: float = SLACK, always: bool = False
+        self, store: Store, deadline: float, *, kind: str = KIND, slack: float = SLACK, needed: bool = True
     ) -> None:
         """Hold nothing yet. `kind`: of the counters in the store."""
         self._store, self._deadline, self._owner = store, deadline, ""
         self._kind, self._slack = kind, slack
-        self._needed = always or is_shared(store)
+        self._needed = needed
 
     async def acquire_or(self, owner: str, found: Callable[[], Awaitable[T | None]]) -> T | None:
         """Acquire the lease of `owner`, then look whether the work is done already: return what is `found`, or None.

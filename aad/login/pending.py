@@ -12,7 +12,7 @@ from aad.login import waiting_codec
 from aad.login.guess_rows import GuessRows
 from aad.login.lease import Lease
 from aad.login.signer import Signer
-from aad.ports import GRACE, Kept, Method, RowRule, Store, Tally
+from aad.ports import GRACE, Kept, Method, RowRule, Store, Tally, is_shared
 
 DECOYS = "decoys"  # the counters of each client's, and of all together
 TICKET_OCTETS = 24  # of randomness; written as 32 characters, and a State may have 16 to 64
@@ -58,6 +58,7 @@ class Pending:
     ) -> None:
         """Wait in `store`; `randomness(n)` gives n random octets, and `signer` signs with the installation's key."""
         self._store = store
+        self._shared = is_shared(store)
         self._methods = methods
         self._rows = GuessRows(methods)
         self._places = places
@@ -115,7 +116,7 @@ class Pending:
 
     def lease(self, deadline: float) -> Lease:
         """Return what keeps a login from being begun by two nodes at once; it isn't acquired yet."""
-        return Lease(self._store, deadline)
+        return Lease(self._store, deadline, needed=self._shared)
 
     async def challenge_for(
         self, running: Running, now: Callable[[], float], *, answerable: bool = False

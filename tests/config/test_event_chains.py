@@ -114,7 +114,7 @@ def fitting(event: policy.Event, who: Known, client: str, wanted: str = "") -> t
     attempt = Attempt(
         event="vpn", client=client, name="alice", answer=NOTHING, deadline=0, user_address=read(who.address)
     )
-    methods: dict[str, Any] = {name: Enrolled(who, name) if each.enrolled else None for name, each in TRAITS.items()}
+    methods = {name: Enrolled(who, name) for name, each in TRAITS.items() if each.enrolled}
     return done(asked_of(methods, user, event.chains_for(user, attempt, wanted), choose=event.choose))
 
 
