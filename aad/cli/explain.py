@@ -120,7 +120,7 @@ async def _found(config: Config, event: Event, named: Named) -> User | None:
             found = await opened.find(named.name, None, without_password, time.monotonic() + PATIENCE)
         if found is not None:
             return found.user
-        say(f"repository {repository}: nobody of this name")
+        say(f"repository {repository}: no user of this name")
     return None
 
 
@@ -134,7 +134,7 @@ async def _chains(config: Config, event: Event, user: User, attempt: Attempt, wa
         lacking = {chain: lacks for chain in fits if (lacks := await not_ready(methods, user, chain))}
         chains = await asked_of(methods, user, fits, choose=event.choose)
     for chain, lacks in lacking.items():
-        so = "so he is refused there" if chain in chains else "so it isn't asked"
+        so = "so they are refused there" if chain in chains else "so it isn't asked"
         say(f"chain {chain.name}: {user.name} is not enrolled for {lacks}, {so}")
     if not chains:
         say(f"chain: none of event {event.name} fits, so the user is refused")
@@ -185,7 +185,7 @@ def _for_whom(chain: Chain) -> str:
         )
         if those
     ]
-    return f"it is {', '.join(rules)}" if rules else "it is for everybody"
+    return f"it is {', '.join(rules)}" if rules else "it is for all users"
 
 
 def _prompts(config: Config, chain: Chain, user: User, client: str) -> None:

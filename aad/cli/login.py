@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return failed(f"{options.server}: {error}", EX_NO_ANSWER)
     if reply is None:
-        return failed(f"{options.server}: no answer; wrong secret, unknown client, or nobody there", EX_NO_ANSWER)
+        return failed(f"{options.server}: no answer; wrong secret, unknown client, or no server there", EX_NO_ANSWER)
     accepted = reply.code == constants.ACCESS_ACCEPT
     print(f"{'accepted' if accepted else 'rejected'}{': ' if message(reply) else ''}{message(reply)}")
     return EX_FINE if accepted else EX_FAILED

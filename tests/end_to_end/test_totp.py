@@ -210,7 +210,7 @@ def test_whoever_has_another_method_is_asked_for_that(daemon: Daemon) -> None:
     assert "chain app: alice is not enrolled for totp, so it isn't asked" in said
     assert "chain: fob (password, then hotp), the first that fits" in said
     said = aad(daemon, "explain", "bob", "--event", "vpn")
-    assert "chain app: bob is not enrolled for totp, so he is refused there" in said
+    assert "chain app: bob is not enrolled for totp, so they are refused there" in said
 
 
 def test_a_wrong_code_or_none_keeps_nothing(daemon: Daemon) -> None:
