@@ -287,7 +287,7 @@ def test_a_mail_server_that_is_gone_is_silence_too(world: World) -> None:
     assert done.returncode == 69
     said = json.loads(done.stdout)
     assert (said["failed_step"], said["accepted"]) == ("password", False)
-    assert "mail is out of order" in said["reason"]
+    assert "mail is unavailable" in said["reason"]
 
 
 def test_a_mailbox_that_can_t_be_opened_costs_no_login(world: World, tmp_path: Path) -> None:
