@@ -118,9 +118,13 @@ async def test_a_store_of_ones_own_is_not_asked() -> None:
     class Own(MemoryStore):
         shared = False
 
-    store = Own()
-    assert await Lease(store, math.inf).acquire_or(OWNER, nothing) is None
-    assert not claims(store)
+    class Alone(World):
+        def new_store(self) -> MemoryStore:
+            return Own()
+
+    world = Alone()
+    assert await world.engine.pending.lease(math.inf).acquire_or(OWNER, nothing) is None
+    assert not claims(world.store)
 
 
 @pytest.mark.parametrize("died", ["after its mail left", "before its mail left"])
