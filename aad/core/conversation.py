@@ -13,7 +13,7 @@ A login is Running (a method has work to do), Waiting (the user has), Accepted o
     Running  -- Failure                 --> Rejected
     Running  -- Challenge               --> Waiting
     Waiting  -- the user's answer       --> Running
-    Waiting  -- somebody else's answer  --> Rejected
+    Waiting  -- another user's answer  --> Rejected
 
 A decoy (`Login.decoy`) is like any login to its user, but Success rejects it.
 
@@ -37,7 +37,7 @@ TRANSITIONS = (
     ("Running", "Failure", "Rejected"),
     ("Running", "Challenge", "Waiting"),
     ("Waiting", "the user's answer", "Running"),
-    ("Waiting", "somebody else's answer", "Rejected"),
+    ("Waiting", "another user's answer", "Rejected"),
 )
 
 

@@ -29,9 +29,9 @@ from aad.ports import Record
 
 _BOUND = b"https login\0"
 _LOGIN = (
-    Field(name="name", doc="Who wants in, as he typed it.", least=1, required=True),
-    Field(name="password", doc="What he typed; left out, the chain begins without.", most=512, secret=True),
-    Field(name="event", doc="What he wants in for, if it isn't the key's first event.", most=100),
+    Field(name="name", doc="The user's name, as they typed it.", least=1, required=True),
+    Field(name="password", doc="The user's password; left out, the chain begins without one.", most=512, secret=True),
+    Field(name="event", doc="The event to log in for; default: the key's first event.", most=100),
     Field(
         name="caller",
         doc="The user's own address, for chains that ask for it; after too many failures only it has to wait, not the "
@@ -42,7 +42,11 @@ _LOGIN = (
 _ANSWER = (
     Field(name="login", doc="What the challenge gave as its login.", least=1, most=4096, required=True, secret=True),
     Field(
-        name="answer", doc="What he typed; nothing: he wants the code once more.", most=512, required=True, secret=True
+        name="answer",
+        doc="What the user typed; empty: the code is sent once more.",
+        most=512,
+        required=True,
+        secret=True,
     ),
     Field(name="caller", doc="The user's own address.", address=True),
 )

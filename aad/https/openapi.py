@@ -151,7 +151,7 @@ _SCHEMAS = {
         {
             "result": {"const": "challenge"},
             "login": {**_TEXT, "description": "Comes back with the answer. Good for this key only, and once."},
-            "prompt": {**_TEXT, "description": "What the user is asked, in his language."},
+            "prompt": {**_TEXT, "description": "What the user is asked, in their language."},
             "expires_in": {"type": "integer", "minimum": 0, "description": "Seconds."},
             "values": {
                 "type": "object",

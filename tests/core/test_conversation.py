@@ -65,7 +65,7 @@ class Walk:
             self.refused |= isinstance(outcome, Failure)
             if isinstance(self.state, Waiting):
                 right = step == "right user"
-                label = "the user's answer" if right else "somebody else's answer"
+                label = "the user's answer" if right else "another user's answer"
                 self._follow(label, self.state.answered(ANSWERS[step]))
                 self.refused |= not right
             self.check()
