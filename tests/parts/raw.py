@@ -32,9 +32,14 @@ class Raw(Part):
         """Send octets."""
         self._socket.sendto(datagram, self._server)
 
-    def receive(self) -> bytes:
-        """Return the next datagram; TimeoutError."""
-        datagram, address = self._socket.recvfrom(4096)
+    def receive(self, seconds: float | None = None) -> bytes:
+        """Return the next datagram; TimeoutError: none came in so long."""
+        before = self._socket.gettimeout()
+        self._socket.settimeout(before if seconds is None else seconds)
+        try:
+            datagram, address = self._socket.recvfrom(4096)
+        finally:
+            self._socket.settimeout(before)
         self.replied_from = address[0]
         return datagram
 
