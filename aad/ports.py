@@ -201,10 +201,13 @@ class Sender(AbstractAsyncContextManager["Sender"], Protocol):
 class Method(Protocol[M]):
     """One way for users to prove who they are. Plugins of this kind stand under `[methods.NAME]`.
 
+    A class with these members, and `__init__(settings, wiring)`, which opens nothing. It is found by an entry point of
+    the group `aad.methods`, a built-in one by `daemon/plugin_registry.py`.
     `Memo`: a frozen dataclass of numbers and strings that comes back with the answer; a store can keep it as JSON.
     `proves`: "password", "code" ...: the word that the log puts before `.accepted` and `.refused`.
     One that has something to open also has `__aenter__` and `__aexit__`, and is entered and left as repositories and
-    senders are. Optional abilities: Enrollable, ForeseesChallenge, AsksRepository, AcceptsAppendedCode.
+    senders are. Optional abilities: Enrollable, ForeseesChallenge, AsksRepository, AcceptsAppendedCode;
+    those of its settings are in `abilities.OF_SETTINGS`.
     """
 
     Settings: ClassVar[type]
@@ -282,7 +285,7 @@ class Wiring:
     name: str
     key: Secret
     repositories: Mapping[str, Repository] = field(default_factory=dict)
-    post: Messenger | None = None
+    messenger: Messenger | None = None
     vault: Vault | None = None
     attributes: tuple[str, ...] = ()
     account_state: bool = False

@@ -37,7 +37,7 @@ class Account:
 
 
 class Imap:
-    """A mailbox.Mailbox that asks an IMAP server twice a second, which needs no IDLE (RFC 2177)."""
+    """A mailbox.Mailbox that asks an IMAP server twice a second, so IDLE isn't needed (RFC 2177)."""
 
     pause = 0.5
 

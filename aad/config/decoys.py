@@ -31,7 +31,7 @@ def _of_event(at: KeyPath, offered: EventChains) -> Iterator[tuple[KeyPath, str]
     if "" in asking:
         yield (
             (*at, "decoy"),
-            "is true, and a chain asks for nothing behind the password, so there is nothing to ask alike",
+            "is true, and a chain asks for nothing behind the password, so a decoy has nothing to ask for",
         )
     elif len(asking) != 1 or len({_asks_at(offered, chain.methods) for chain in offered.chains.values()}) != 1:
         said = ", ".join(map(offered.described, offered.chains))
@@ -43,7 +43,7 @@ def _of_event(at: KeyPath, offered: EventChains) -> Iterator[tuple[KeyPath, str]
 
 
 def _of_method(name: str, settings: Any) -> Iterator[tuple[KeyPath, str]]:
-    """Check the prompts of the method's own language: a decoy is in that one, as a user's language reveals the user."""
+    """Check the prompts of the method's own language: decoys use that one, since a user's own would reveal them."""
     prompts = settings.prompts() if isinstance(settings, Prompts) else {}
     language = settings.language if isinstance(settings, DefaultsLanguage) else ""
     for key, prompt in prompts.get(language, {}).items():

@@ -127,10 +127,10 @@ def _secret_file(name: str, place: Place) -> bytes:
 
 
 def _secret_credential(name: str, place: Place) -> bytes:
-    """Read a credential that systemd loaded for the unit; for a command by hand, the file that it would load."""
+    """Read a credential that systemd loaded for the unit; for a command run by hand: the file systemd would load."""
     home = place.file.parent.parent if place.file.parent.suffix == ".d" else place.file.parent
     folder = Path(os.environ.get("CREDENTIALS_DIRECTORY") or home / "credentials")
-    # Of a folder systemd 252 loads each file as ID_NAME, and aad.service calls the folder "aad".
+    # systemd 252 loads each file of a folder as ID_NAME, and aad.service calls the folder "aad".
     found = [
         folder / called for called in (name, f"aad_{name}") if "/" not in name and os.path.lexists(folder / called)
     ]

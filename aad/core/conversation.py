@@ -4,7 +4,7 @@
 2. It knows neither RADIUS nor LDAP nor mail.
 3. Time comes in as `now`; a deadline is a field; random values come in ready-made.
 4. The only way to Accepted is Success of the last method; an empty chain can't be built.
-5. A state is never changed, only followed: `running.after(outcome)`, `waiting.answered(attempt, now)`.
+5. A state is never changed, only followed: `running.after(outcome)`, `waiting.answered(attempt)`.
 
 A login is Running (a method has work to do), Waiting (the user has), Accepted or Rejected:
 

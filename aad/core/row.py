@@ -54,7 +54,7 @@ _REASONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The keys of [lockout]. `period` and `longest`: seconds."""
+    """The values of [lockout], whose keys `config/sections.py` defines. `period` and `longest`: seconds."""
 
     attempts: int = 3
     period: float = 300.0
@@ -73,7 +73,7 @@ class Rules:
 class Row:
     """One row: `count` wrong ones since `since`. `until`: when the lock ends; of passwords, when the row ends.
 
-    A row with `count` 0 keeps that one was ended at `since`.
+    A row with `count` 0 records when the last one was ended: `since`.
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""Declares the keys of aad.toml: the types of a `Settings` field, and the units an administrator writes."""
+"""What a key of aad.toml is declared with: the types of a `Settings` field, and the units an administrator writes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from aad.filesystem.privileges import PrivilegesError
 from aad.login.engine import Engine, Reply
 from aad.login.identify import Identify
 from aad.login.lockout import Lockout
-from aad.login.message_sending import Messenger
+from aad.login.messenger import Messenger
 from aad.login.outages import Outages
 from aad.login.pending import Pending, Places
 from aad.login.randomness import Randomness

@@ -8,7 +8,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 ENDING = 2.0  # seconds for the tasks that are running when the loop ends
-_THRESHOLDS = 10_000, 20, 20  # of Python's collector, new objects from one run to the next: its 700 makes three a login
+_THRESHOLDS = (
+    10_000,
+    20,
+    20,
+)  # of Python's collector, new objects from one run to the next: the default of 700 means three runs a login
 factory: Callable[[], asyncio.AbstractEventLoop] | None
 try:
     from uvloop import new_event_loop as factory

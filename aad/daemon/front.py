@@ -16,7 +16,7 @@ class Front(Protocol):
         """Begin to serve. OSError: the address isn't available, and why."""
 
     def follow(self, assembled: Assembled) -> Callable[[], None]:
-        """Build what a new configuration asks of this service, and return what puts it in force, which never fails.
+        """Build what a new configuration asks of this service; return a function that puts it in force and never fails.
 
         Until that is called nothing changes: another front may still find a fault that stops the reload. ConfigError,
         OSError: it can't be built.

@@ -25,7 +25,7 @@ from aad.metrics.http_server import HttpServer, Response
 from aad.metrics.listen_address import ListenAddress
 from aad.ports import Queueing, Sender, Unavailable, UsesServers
 
-FRESH = 1.0  # seconds during which a page is given again as it is
+FRESH = 1.0  # seconds for which a page is served from the cache
 AT_A_TIME = 200  # lines of a page, a third of a millisecond; then it is the logins' turn
 STORE = 2.0  # seconds that the store gets to show that it works
 

@@ -1,7 +1,8 @@
 """The loop that takes a login from state to state, until the user has to answer or the login is settled.
 
 A request begins a login, or brings the answer to a challenge: that makes the first state. `Engine._settle` is the loop,
-`Engine._run` is one method's turn, with what comes before and after it. What follows what, `core/conversation.py` says.
+`Engine._run` calls one method, with the checks before it and the counting after it. `core/conversation.py` says which
+state follows which.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from aad.core.outcome import Reason
 from aad.login.guess_counting import GuessCounting
 from aad.login.guess_rows import GuessRows
 from aad.login.identify import Identify
-from aad.login.lockout import Count, Lockout
+from aad.login.lockout import CountedGuess, Lockout
 from aad.login.login_log import LoginLog
 from aad.login.method_calls import MethodCalls
 from aad.login.outages import Outages
@@ -35,7 +36,7 @@ from aad.ports import Method, MisbehavedError, Record, Unavailable
 
 REFERENCE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that is taken for another
 REFERENCE_LENGTH = 6
-STRAGGLES = 0.5  # seconds: no user has read a mail and typed its code sooner
+STRAGGLES = 0.5  # seconds: no user reads a mail and types its code faster, so a younger request wasn't overtaken
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class Asked:
     seconds: float
     values: Mapping[str, str] = field(default_factory=dict)
     method: str = ""  # which one asks; none: the user has to choose a chain
-    again: bool = field(default=False, compare=False)  # the login was begun before, and gets the challenge of then
-    late: bool = False  # it leaves as late as a refusal, so that the two can't be told apart
+    again: bool = field(default=False, compare=False)  # the login was begun before, and gets the same challenge
+    late: bool = False  # the reply is delayed as a refusal's is, so that the two can't be told apart
     proven: bool = field(default=False, compare=False)  # a method has succeeded; never said of a `late` one
 
 
@@ -64,7 +65,8 @@ class Engine:
     """The logins of one configuration. `now` is the store's clock; deadlines are `time.monotonic()` seconds.
 
     `single_flight` may outlive a configuration: a login begun before a reload and again after it is one login. `warn`
-    tells a user that wrong codes came after the right password, and from where.
+    tells a user that wrong codes came after the right password, and from where. `grant` returns what the client is told
+    of the user, and may still reject.
     """
 
     identify: Identify
@@ -87,7 +89,7 @@ class Engine:
             lockout=self.lockout,
             rows=self._rows,
             calls=self._calls,
-            compares=self.identify.compares,
+            judge_of=self.identify.judge_of,
             warn=self.warn,
         )
 
@@ -106,7 +108,7 @@ class Engine:
         except Unavailable as error:
             self._unavailable(log, error)
             raise
-        # Password and code in one field: the code answers what was asked before, or what needs nothing sent.
+        # Password and code in one field: the code answers a challenge that waited already, or one that sends nothing.
         if isinstance(reply, Asked) and (code := self._appended_code(reply, turn)):
             return await self.answer(reply.ticket, replace(turn.attempt, answer=code, appended_code=None))
         return reply
@@ -119,27 +121,27 @@ class Engine:
             waiting, locked = await self._take(ticket, attempt, count)
             if waiting is None:
                 return log.rejected(Rejected(Reason.STATE_UNKNOWN))
-            log.continues(waiting.login.reference)
+            log.set_reference(waiting.login.reference)
             if locked and not waiting.login.discreet:
                 return log.rejected(Rejected(count.refused or Reason.LOCKED))
-            if locked:  # the same as before to its user, but for that nothing is compared
+            if locked:  # it must not show: go on as a decoy, which compares nothing; the refused take has left it there
                 if await self.pending.take(ticket) is None:
                     return log.rejected(Rejected(Reason.STATE_UNKNOWN))
                 waiting = replace(waiting, login=replace(waiting.login, decoy=True))
             async with self._turn(attempt, log) as turn:
                 turn.count = count if count.row else None
-                if count.name != self._rows.name(waiting):  # the store names another row than the signed login does
+                if count.name != self._rows.name(waiting):  # the store counted in a row that isn't the signed login's
                     turn.withdraw_guess()
                 return await self._settle(await self._answered(ticket, waiting, turn), turn)
         except Unavailable as error:
             self._unavailable(log, error)
-            # After a plugin's misbehaviour the login is over: else it could be asked about one code after the other.
+            # After a plugin's misbehaviour the login is over: else many codes could be tried.
             if waiting is not None and not isinstance(error, MisbehavedError):
                 await self._put_back(ticket, waiting)
             raise
 
     async def _settle(self, state: State | Asked, turn: Turn) -> Reply:
-        """Go from state to state. It ends: a chain is chosen once, the position only rises, there is one decoy."""
+        """Go from state to state. It ends: a chain is chosen once, the position rises, one decoy follows at most."""
         while True:
             match state:
                 case Running():
@@ -157,11 +159,11 @@ class Engine:
                     state = instead
 
     async def _run(self, running: Running, turn: Turn) -> State | Asked:
-        """Let the method work whose turn it is, with what comes before and after. Unavailable: it could not tell."""
-        if self._calls.begins(running) and (instead := await self._instead_of_beginning(running, turn)):
+        """Call the current method: checks before it, counting after it. Unavailable: it could not tell."""
+        if self._calls.begins(running) and (instead := await self._reason_not_to_begin(running, turn)):
             return instead
         now = self.now()
-        if (chosen := chain_choice.after(running, now)) is not None:
+        if (chosen := chain_choice.after(running, now)) is not None:  # which chain, the user decides
             return chosen
         try:  # before a message leaves: a node that takes over must find its challenge
             await turn.write_ahead.keep(self._calls.foreseen(running, now))
@@ -175,14 +177,14 @@ class Engine:
         except Unavailable as error:
             if turn.decoy_for is None:
                 raise
-            # Only with a right password does a login get as far as this: silence would tell.
+            # Only a right password gets this far; no reply would give that away, so reject (and show a decoy).
             self.outages.down(error)
             turn.log.facts(error.facts)
             return Rejected(error.what)
         return running.after(outcome)
 
-    async def _instead_of_beginning(self, running: Running, turn: Turn) -> Rejected | Asked | None:
-        """Return what comes instead where no method may begin: the user is locked out, or has been asked already."""
+    async def _reason_not_to_begin(self, running: Running, turn: Turn) -> Rejected | Asked | None:
+        """Return what follows if the method must not begin: the user is locked out, or has been asked already."""
         if locked := await self._locked(running, turn):
             return Rejected(locked)
         answerable = turn.attempt.appended_code is not None
@@ -192,9 +194,9 @@ class Engine:
         return None
 
     async def _locked(self, running: Running, turn: Turn) -> Reason | None:
-        """Say why no code may be asked of this user now. Unavailable: they have logged in since this request began.
+        """Return why the user is locked out; None: they aren't.
 
-        That is the same login begun again at a slow node: it sends no second message.
+        Unavailable: they have logged in since this request began. So it is a late duplicate, which sends no message.
         """
         kind = self._rows.of_codes(running)
         if kind is None:
@@ -219,7 +221,7 @@ class Engine:
         proves = {self.methods[name].proves for name in login.chain.methods}
         if proves != {"password"} and not login.signed_in:
             await self.lockout.end(login.user)
-            turn.withdrawn.clear()
+            turn.withdrawn.clear()  # the rows are gone: nothing is left to take back
         self.outages.up("store")
         granted = self.grant(login)
         if isinstance(granted, Rejected):
@@ -237,7 +239,7 @@ class Engine:
         await turn.lease.end()
         if await self.pending.room_for_decoy(running.login):
             return running
-        # No place to wait in: the user is asked under a ticket that nothing waits under.
+        # No room: ask all the same, under a ticket that is not kept.
         state = running.after(await self._calls.call(running, turn, self.now()))
         return self._asked(self.pending.ticket(), state, turn) if isinstance(state, Waiting) else None
 
@@ -255,18 +257,18 @@ class Engine:
             turn.decoy_for = named
         if isinstance(state, Running):
             turn.log.user(state.login.user.name)
-            state, turn.attempt = await self.identify.read(state, turn.attempt, self._is_waited_for)
-        elif turn.decoy_for:  # where the code begins must not depend on who the user is
+            state, turn.attempt = await self.identify.split_off_code(state, turn.attempt, self._is_waited_for)
+        elif turn.decoy_for:  # password and code are split alike for an unknown user
             decoy = self.identify.decoy(turn.attempt, named, turn.log)
-            _, turn.attempt = await self.identify.read(decoy, turn.attempt, self._is_waited_for)
+            _, turn.attempt = await self.identify.split_off_code(decoy, turn.attempt, self._is_waited_for)
         return state
 
-    async def _take(self, ticket: bytes, attempt: Attempt, count: Count) -> TakenLogin:
+    async def _take(self, ticket: bytes, attempt: Attempt, count: CountedGuess) -> TakenLogin:
         """Take what waits under a ticket; the answer is counted as a wrong guess in the same commit."""
         taken = await self.pending.take(ticket, None if attempt.answer.empty else count.in_row)
         if taken is None:
             return TakenLogin(None, refused=False)
-        if taken.waiting is None and count.row:  # something waited there, which we don't believe: it was no guess
+        if taken.waiting is None and count.row:  # what was kept there isn't genuine: take the count back
             with suppress(Unavailable):
                 await self.lockout.take_back(count)
         return taken
@@ -281,7 +283,7 @@ class Engine:
         if attempt.key != login.key and await self.identify.is_same(attempt, login):
             attempt = turn.attempt = replace(attempt, name=login.name)
         state = waiting.answered(attempt)
-        if isinstance(state, Rejected):  # a stray answer ends nothing, and is no guess of the user's
+        if isinstance(state, Rejected):  # another user's or client's answer doesn't end this login, and isn't counted
             await self._put_back(ticket, waiting)
         else:
             turn.log.user(login.user.name)
@@ -302,7 +304,7 @@ class Engine:
             late=login.discreet,
             proven=login.proven and not login.discreet,
         )
-        turn.log.continues(login.reference)
+        turn.log.set_reference(login.reference)
         if not self._appended_code(asked, turn):
             turn.log.end("decoy.sent" if login.decoy else "challenge.sent", reason=because or challenge.because)
         return asked

@@ -19,7 +19,7 @@ from aad.core.policy import Chain, Event
 from aad.core.row import Kind, row_name
 from aad.core.user_address import written
 from aad.login.guess_rows import GuessRows
-from aad.login.lockout import Count, Lockout
+from aad.login.lockout import CountedGuess, Lockout
 from aad.login.method_calls import MethodCalls
 from aad.login.turn import Turn
 from aad.ports import Unavailable
@@ -44,7 +44,7 @@ class PasswordGuess:
         self._lockout = lockout
         self._event, self._attempt, self._named = event, attempt, named
         self._asks_password = asks_password
-        self.count: Count | None = None
+        self.count: CountedGuess | None = None
         self.refused: Reason | None = None
         self.trouble: Unavailable | None = None
         self.name = ""
@@ -72,14 +72,14 @@ class PasswordGuess:
 class GuessCounting:
     """Counts what comes to a method.
 
-    `compares`: by a method's name, which one calls a password wrong; empty: the user's repository does.
+    `compares`: for a method's name: who decides that a password is wrong; empty: the user's repository does.
     `warn` tells a user that wrong codes came after the right password, and from where.
     """
 
     lockout: Lockout
     rows: GuessRows
     calls: MethodCalls
-    compares: Callable[[str], str]
+    judge_of: Callable[[str], str]
     warn: Callable[[User, str], Awaitable[None]]
 
     async def before(self, running: Running, turn: Turn) -> Reason | None:
@@ -89,7 +89,7 @@ class GuessCounting:
             return None
         if not (row := self.rows.name(running)):
             return None
-        count = await self.lockout.count(row, answer, self.compares(running.method))
+        count = await self.lockout.count(row, answer, self.judge_of(running.method))
         turn.count = None if count.refused else count
         return count.refused
 
@@ -106,11 +106,11 @@ class GuessCounting:
         else:
             turn.withdraw_guess()
 
-    async def _wrong(self, count: Count, running: Running, turn: Turn) -> None:
+    async def _wrong(self, count: CountedGuess, running: Running, turn: Turn) -> None:
         if count.locks:
             turn.log.locked(count.kind, count.failures)
             if count.kind is Kind.CODES:
                 with suppress(Unavailable):  # it is in the log
                     await self.warn(running.login.user, written(turn.attempt.user_address))
-        count.by = self.compares(running.method)  # of an answer it wasn't known before
+        count.by = self.judge_of(running.method)  # of an answer it wasn't known before
         await self.lockout.wrong(count)

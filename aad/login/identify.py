@@ -201,7 +201,7 @@ class Identify:
                 return fits[: number + 1]
         return fits
 
-    def compares(self, method: str) -> str:
+    def judge_of(self, method: str) -> str:
         """Return which method calls a password wrong; empty: the user's repository does."""
         return "" if self.asks_repository(method) else method
 
@@ -223,7 +223,7 @@ class Identify:
         """Say whether a method takes a code that came with the password, before it asked for any."""
         return method in self._accept_appended_code
 
-    async def read(self, running: Running, attempt: Attempt, waits: Waits) -> tuple[Running, Attempt]:
+    async def split_off_code(self, running: Running, attempt: Attempt, waits: Waits) -> tuple[Running, Attempt]:
         """Decide whether a code stands behind the password, where only its length tells.
 
         It does if a challenge waits for one, or the next method takes one unasked.

@@ -22,10 +22,11 @@ OWED = 10_000  # users, at most, of whom something could not be written
 
 
 @dataclass
-class Count:
-    """One more guess in a row, as the store is to count it. `row`: what came of it; None: it must not be compared.
+class CountedGuess:
+    """One more guess in a row, as the store is to count it.
 
-    The store may call `in_row` several times, if another request changes the row meanwhile; the last call counts.
+    `row`: the row with this guess in it; None: refused, or not counted yet. The store may call `in_row` several
+    times, if another request changes the row meanwhile; the last call counts.
     `guessed`: what the user gave, if it can be read; `again`: it is the same wrong password as before; `by`: the method
     that compares it, empty: the user's repository.
     """
@@ -103,11 +104,11 @@ class Lockout:
         self._owed: dict[str, list[Callable[[bytes | None], Change | None]]] = {}
         self._paying = asyncio.Lock()
 
-    def guess(self, answer: Answer) -> Count:
+    def guess(self, answer: Answer) -> CountedGuess:
         """Return the rule by which the store counts a guess: see `Count.in_row`."""
-        return Count(self._store.now, self._rules, self._key, answer.text)
+        return CountedGuess(self._store.now, self._rules, self._key, answer.text)
 
-    async def count(self, name: str, answer: Answer, by: str = "") -> Count:
+    async def count(self, name: str, answer: Answer, by: str = "") -> CountedGuess:
         """Count a guess in the row by this name. `by`: the method that will compare it; empty: the repository."""
         await self._pay(name)
         count = self.guess(answer)
@@ -115,7 +116,7 @@ class Lockout:
         await self._store.update_expiring(ROW, name, partial(count.in_row, name))
         return count
 
-    async def take_back(self, count: Count) -> None:
+    async def take_back(self, count: CountedGuess) -> None:
         """Take a guess back that was right, or could not be compared; if not now, then before the next one counts.
 
         Else an outage of the store, during which a client tries again and again, would lock out an innocent user.
@@ -123,7 +124,7 @@ class Lockout:
         expected = count.row.encoded() if count.row else None
         await self._write(count.name, lambda kept: self._taken_back(count, kept), expected)
 
-    async def wrong(self, count: Count) -> None:
+    async def wrong(self, count: CountedGuess) -> None:
         """Keep a digest of a wrong password that is counted already, so that the same once more costs no bind."""
         counted = count.row
         if counted is None or not (known := count.digest(counted.since)):
@@ -212,7 +213,7 @@ class Lockout:
                     kind=row.kind, repository=repository, key=key, count=row.count, since=row.since, until=until
                 )
 
-    def _taken_back(self, count: Count, kept: bytes | None) -> Change | None:
+    def _taken_back(self, count: CountedGuess, kept: bytes | None) -> Change | None:
         row = Row.decoded(count.kind, kept)
         if count.row is None or (after := row.taken_back(count.before, count.row, self._rules)) is row:
             return None

@@ -29,7 +29,7 @@ class LoginLog:
         }
         self.began = time.monotonic()
 
-    def continues(self, reference: str) -> None:
+    def set_reference(self, reference: str) -> None:
         """Write what follows under the reference of a login that was begun before."""
         self.reference = self._known["login"] = reference
 

@@ -11,7 +11,7 @@ from aad.core.asker import ASKER
 from aad.core.identity import Attempt, Named
 from aad.core.turns import Source
 from aad.login.lease import Lease
-from aad.login.lockout import Count, Lockout
+from aad.login.lockout import CountedGuess, Lockout
 from aad.login.login_log import LoginLog
 from aad.login.write_ahead import WriteAhead
 from aad.ports import Unavailable
@@ -32,8 +32,8 @@ class Turn:
     lease: Lease
     write_ahead: WriteAhead
     began: float
-    count: Count | None = None
-    withdrawn: list[Count] = field(default_factory=list)
+    count: CountedGuess | None = None
+    withdrawn: list[CountedGuess] = field(default_factory=list)
     decoy_for: Named | None = None
 
     def withdraw_guess(self) -> None:

@@ -25,7 +25,7 @@ class AnyPasswordSettings:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedPassword:
     """The memo of a password that was asked for: until when the answer is good."""
 
     expires: float
@@ -34,21 +34,23 @@ class Asked:
 class AnyPassword:
     """A method that checks a password: something the user knows. A subclass says how, in `checked`."""
 
-    Memo: ClassVar[type] = Asked
+    Memo: ClassVar[type] = AskedPassword
     proves: ClassVar[str] = "password"
 
     def __init__(self, settings: AnyPasswordSettings) -> None:
         """Ask as `settings` say."""
         self._asking = settings
 
-    async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[Asked]:
+    async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[AskedPassword]:
         """Check the password that came with the attempt; as a later method of a chain, ask for it."""
         if answer is not None:
             return await self._read(login, answer, deadline)
         expires = now + self._asking.period
-        return Challenge(prompt=self._asking.prompt, memo=Asked(expires), expires=expires, fresh_until=expires)
+        return Challenge(prompt=self._asking.prompt, memo=AskedPassword(expires), expires=expires, fresh_until=expires)
 
-    async def verify(self, login: Login, memo: Asked, answer: Answer, now: float, deadline: float) -> Outcome[Asked]:
+    async def verify(
+        self, login: Login, memo: AskedPassword, answer: Answer, now: float, deadline: float
+    ) -> Outcome[AskedPassword]:
         """Check the password that was asked for."""
         if now >= memo.expires:
             return Failure(Reason.EXPIRED)

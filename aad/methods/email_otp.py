@@ -100,12 +100,12 @@ class EmailOtp:
 
     def __init__(self, settings: EmailOtpSettings, wiring: Wiring) -> None:
         """Read the texts. OSError, UnicodeDecodeError, ValueError."""
-        if wiring.post is None:
+        if wiring.messenger is None:
             message = "a method that sends needs a messenger"
             raise ValueError(message)
         self._settings = settings
         self._key = wiring.key
-        self._post: Messenger = wiring.post
+        self._post: Messenger = wiring.messenger
         self._words = settings.words()
         self._minutes = settings.minutes
 

@@ -39,7 +39,7 @@ class EnrolledCodeSettings:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedCode:
     """The memo: until when the answer is good, and the tries left."""
 
     expires: float
@@ -57,7 +57,7 @@ class Verdict:
 class EnrolledCode:
     """Asks for a code, and lets each be used once: of many right answers, the one that moves the store is right."""
 
-    Memo: ClassVar[type] = Asked
+    Memo: ClassVar[type] = AskedCode
     proves: ClassVar[str] = "code"
     accepts_appended_code: ClassVar[bool] = True
 
@@ -88,18 +88,20 @@ class EnrolledCode:
             return True
         return held is not None and self.usable(held.value)
 
-    async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[Asked]:
+    async def begin(self, login: Login, answer: Answer | None, now: float, deadline: float) -> Outcome[AskedCode]:
         """Ask for a code; as the first method of a chain, take what was typed for the password as one."""
         del deadline  # the store has its own time limit
         held = None if login.decoy else await self._held(login.user)
         if isinstance(held, Failure):
             return held
-        memo = Asked(expires=now + self._asking.period, attempts=self._asking.attempts)
+        memo = AskedCode(expires=now + self._asking.period, attempts=self._asking.attempts)
         if answer is None or answer.empty:
             return self._challenge(memo, now)
         return await self._checked(login, memo, answer, now)
 
-    async def verify(self, login: Login, memo: Asked, answer: Answer, now: float, deadline: float) -> Outcome[Asked]:
+    async def verify(
+        self, login: Login, memo: AskedCode, answer: Answer, now: float, deadline: float
+    ) -> Outcome[AskedCode]:
         """Check the code; a wrong one is asked for again."""
         del deadline
         if now >= memo.expires:
@@ -108,7 +110,7 @@ class EnrolledCode:
             return self._challenge(memo, now, because="empty answer")
         return await self._checked(login, memo, answer, now)
 
-    async def _checked(self, login: Login, memo: Asked, answer: Answer, now: float) -> Outcome[Asked]:
+    async def _checked(self, login: Login, memo: AskedCode, answer: Answer, now: float) -> Outcome[AskedCode]:
         outcome = Failure(Reason.WRONG_CODE) if login.decoy else await self._used(login.user, answer)
         if isinstance(outcome, Success) or outcome.reason not in {Reason.WRONG_CODE, Reason.USED_CODE}:
             return outcome
@@ -138,8 +140,8 @@ class EnrolledCode:
         return held if held is not None and self.usable(held.value) else Failure(Reason.NOT_ENROLLED)
 
     def _challenge(
-        self, memo: Asked, now: float, *, because: str = "", wrong: bool = False, facts: tuple[Fact, ...] = ()
-    ) -> Challenge[Asked]:
+        self, memo: AskedCode, now: float, *, because: str = "", wrong: bool = False, facts: tuple[Fact, ...] = ()
+    ) -> Challenge[AskedCode]:
         return Challenge(
             prompt=self._asking.wrong_prompt if wrong else self._asking.prompt,
             memo=memo,

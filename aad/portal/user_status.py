@@ -10,7 +10,7 @@ from typing import Any
 from aad.core.identity import User
 from aad.core.policy import Event
 from aad.enrolment.enrolment import Enrolment
-from aad.login.message_sending import first_address
+from aad.login.messenger import first_address
 from aad.portal.translations import Say
 from aad.ports import ForeignSealError, Repository, Sender, without_password
 

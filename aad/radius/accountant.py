@@ -68,7 +68,7 @@ class Accountant:
             request = accounting.decode(datagram)
             if request.code == constants.STATUS_SERVER:
                 # RFC 5997 3: at this port it is answered with Accounting-Response.
-                return packet.reply(request, constants.ACCOUNTING_RESPONSE, (), client.secret_of(request))
+                return packet.reply(request, constants.ACCOUNTING_RESPONSE, (), client.verified_secret(request))
             secret = accounting.secret_of(request, client.secrets)
         except PacketError as error:
             self.discards.discard(str(error), now, client=client.name, source=origin.host)

@@ -12,7 +12,7 @@ from aad.core.secret import Secret
 from aad.radius.protocol import constants
 from aad.radius.protocol.constants import Flaw
 from aad.radius.protocol.packet import Request, authentic
-from aad.radius.protocol.wire import HEADER, UNSIGNED, Attribute, PacketError, response_authenticator, split
+from aad.radius.protocol.wire import HEADER, ZEROED_SIGNATURE, Attribute, PacketError, response_authenticator, split
 
 LONGEST = 128  # characters of a text from a NAS or its user
 _OURS = b"aad:"
@@ -89,12 +89,12 @@ def secret_of(request: Request, secrets: Sequence[Secret]) -> Secret:
     start, rest = request.datagram[:4], request.datagram[HEADER:]
     for secret in secrets:
         # RFC 2866 3: MD5(Code + Identifier + Length + 16 zero octets + request attributes + shared secret).
-        if hmac.compare_digest(request.authenticator, response_authenticator(start, UNSIGNED, rest, secret)):
+        if hmac.compare_digest(request.authenticator, response_authenticator(start, ZEROED_SIGNATURE, rest, secret)):
             break
     else:
         raise PacketError(Flaw.WRONG_REQUEST_AUTHENTICATOR)
     # It was made before the Request Authenticator, over zero octets in its place (as RFC 5176 3.4 writes it down).
-    if request.has_message_authenticator and not authentic(request, secret, UNSIGNED):
+    if request.has_message_authenticator and not authentic(request, secret, ZEROED_SIGNATURE):
         raise PacketError(Flaw.WRONG_SIGNATURE)
     return secret
 

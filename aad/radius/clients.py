@@ -38,10 +38,10 @@ class Client:
     one_field: OneField = field(default_factory=OneField)
     address_attribute: UserAddressAttribute | None = None
 
-    def secret_of(self, request: Request) -> Secret:
+    def verified_secret(self, request: Request) -> Secret:
         """Return the secret that `request` is signed with. PacketError: discard it.
 
-        Without Message-Authenticator, where that is allowed, it is the first one: no signature tells.
+        Without Message-Authenticator, where that is allowed, it is the first one: there is no signature to choose by.
         """
         if request.has_message_authenticator:
             for secret in self.secrets:

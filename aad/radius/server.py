@@ -98,7 +98,7 @@ class Server:
             return
         try:
             request = packet.decode(datagram)
-            secret = client.secret_of(request)
+            secret = client.verified_secret(request)
         except PacketError as error:
             self.discards.discard(str(error), now, client=client.name, source=origin.host)
             return

@@ -14,7 +14,7 @@ from aad.core.identity import User
 from aad.core.outcome import Reason
 from aad.core.row import Kind, Rules, row_name
 from aad.core.secret import Secret
-from aad.login.lockout import Count, Lockout, described
+from aad.login.lockout import CountedGuess, Lockout, described
 from aad.ports import Change, Rule, Unavailable
 from tests.parts.fakes import KEY, MemoryStore
 
@@ -60,7 +60,7 @@ def lockout(store: Away) -> Lockout:
     return Lockout(store, Rules(period=PERIOD), KEY)
 
 
-async def guess(lockout: Lockout, name: str = PASSWORDS, typed: str = "guess") -> Count:
+async def guess(lockout: Lockout, name: str = PASSWORDS, typed: str = "guess") -> CountedGuess:
     return await lockout.count(name, Plain(Secret(typed)))
 
 

@@ -11,7 +11,7 @@ import pytest
 from aad.core.conversation import Rejected
 from aad.core.message import Message, Receipt
 from aad.core.outcome import Reason
-from aad.login import message_sending
+from aad.login import messenger
 from aad.login.engine import Asked
 from aad.methods.email_otp import EmailOtpSettings
 from aad.ports import AddressRefusedError, Deferred, Unavailable, Underway
@@ -154,7 +154,7 @@ async def test_what_becomes_of_a_mail_after_its_challenge_is_written_down(
 
 
 async def test_a_deferred_mail_is_tried_again_while_its_code_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(message_sending, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(messenger, "FIRST_PAUSE", 0.05)
     there = world(MemorySender())
     there.sender.trouble = Deferred("450 greylisted", where="sender mail")
     await asked(there)
@@ -166,7 +166,7 @@ async def test_a_deferred_mail_is_tried_again_while_its_code_is_good(monkeypatch
 
 
 async def test_a_mail_whose_code_is_no_longer_good_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(message_sending, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(messenger, "FIRST_PAUSE", 0.05)
     there = world(MemorySender(), period=0.4)
     there.sender.trouble = Deferred("450 greylisted", where="sender mail")
     await asked(there)

@@ -21,7 +21,7 @@ from aad.core.settings import Rate
 from aad.login.engine import Engine
 from aad.login.identify import Identify
 from aad.login.lockout import Lockout
-from aad.login.message_sending import Messenger
+from aad.login.messenger import Messenger
 from aad.login.outages import Outages
 from aad.login.pending import Pending, Places
 from aad.login.signer import Signer
@@ -289,7 +289,7 @@ class World:
         self.records: list[tuple[str, dict[str, object]]] = []
         outages = Outages(self.record)
         self.post = Messenger(self.senders, self.store, outages, self.record, budgets={"user": self.per_user})
-        wiring = Wiring(name="test", key=KEY, repositories={"corp": self.repository}, post=self.post)
+        wiring = Wiring(name="test", key=KEY, repositories={"corp": self.repository}, messenger=self.post)
         methods: dict[str, Method[Any]] = {
             "password": Password(PasswordSettings(), wiring),
             "email_otp": EmailOtp(self.settings, wiring),

@@ -124,12 +124,12 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("require", [True, False])
 def test_either_secret(secret: Secret, require: bool) -> None:  # noqa: FBT001
     request = decode(client_packets.request(1, VECTOR, [(USER_NAME, b"alice"), (PROXY_STATE, b"x")], secret))
-    assert client("a", require=require).secret_of(request) == secret
+    assert client("a", require=require).verified_secret(request) == secret
 
 
 def flaw(attributes: bytes, *, require: bool) -> Flaw:
     with pytest.raises(PacketError) as caught:
-        client("a", require=require).secret_of(decode(attributes))
+        client("a", require=require).verified_secret(decode(attributes))
     return caught.value.flaw
 
 
@@ -141,7 +141,7 @@ def test_discarded() -> None:
 
 
 def test_unsigned_where_that_is_allowed() -> None:
-    assert client("a", require=False).secret_of(decode(unsigned((USER_NAME, b"alice")))) == SECRET
+    assert client("a", require=False).verified_secret(decode(unsigned((USER_NAME, b"alice")))) == SECRET
 
 
 def test_no_secret_is_printed() -> None:

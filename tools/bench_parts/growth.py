@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from aad.core.secret import Secret
-from aad.login import lockout, message_sending
+from aad.login import lockout, messenger
 from aad.ports import Wiring
 from aad.radius.clients import Client, Clients
 from aad.stores.sqlite import MOST_COUNTERS, Sqlite, SqliteSettings, statements
@@ -165,7 +165,7 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
                     (
                         {**common, "kind": kind, "scope": scope, "name": f"corp\nsomebody{number:08}"}
                         for number in range(first, min(first + SEEDED_AT_ONCE, count))
-                        for kind, scope in ((lockout.UNKNOWN, "vpn") if number % 2 else (message_sending.KIND, "user"),)
+                        for kind, scope in ((lockout.UNKNOWN, "vpn") if number % 2 else (messenger.KIND, "user"),)
                     ),
                 )
             checkpoint(file)
@@ -175,9 +175,7 @@ def _seed(file: Path, count: int, progress: Progress) -> None:
 async def _counted(file: Path) -> int:
     """Return how many names count in a store."""
     async with _store(file) as store:
-        return len(
-            {tally.name for kind in (lockout.UNKNOWN, message_sending.KIND) for tally in await store.counters(kind)}
-        )
+        return len({tally.name for kind in (lockout.UNKNOWN, messenger.KIND) for tally in await store.counters(kind)})
 
 
 def networks(count: int) -> Iterator[str]:

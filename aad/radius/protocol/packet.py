@@ -30,7 +30,7 @@ from aad.radius.protocol.constants import (
 from aad.radius.protocol.wire import (
     HEADER,
     LARGEST,
-    UNSIGNED,
+    ZEROED_SIGNATURE,
     Attribute,
     PacketError,
     hmac_md5,
@@ -141,8 +141,10 @@ def authentic(packet: Packet, secret: Secret, authenticator: bytes | None = None
         return False
     octets = packet.datagram
     start = HEADER + 2 + sum([2 + len(value) for _, value in packet.attributes[:at]])
-    end = start + len(UNSIGNED)
-    unsigned = octets[:4] + (authenticator or packet.authenticator) + octets[HEADER:start] + UNSIGNED + octets[end:]
+    end = start + len(ZEROED_SIGNATURE)
+    unsigned = (
+        octets[:4] + (authenticator or packet.authenticator) + octets[HEADER:start] + ZEROED_SIGNATURE + octets[end:]
+    )
     return hmac.compare_digest(octets[start:end], hmac_md5(secret, unsigned))
 
 

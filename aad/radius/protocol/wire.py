@@ -21,7 +21,7 @@ Attribute = tuple[int, bytes]
 """Type and value; the value is 0 to 253 octets."""
 
 HEADER, LARGEST, MOST_ATTRIBUTES = 20, 4096, 200
-UNSIGNED = bytes(16)
+ZEROED_SIGNATURE = bytes(16)
 SIGNATURE_START = bytes((MESSAGE_AUTHENTICATOR, 18))
 VENDOR_OCTETS = 4
 _BLOCK = 64  # octets in a block of MD5
@@ -61,7 +61,7 @@ def split(datagram: bytes) -> tuple[int, int, bytes, tuple[Attribute, ...], byte
     if types.count(MESSAGE_AUTHENTICATOR) > 1:
         raise PacketError(Flaw.SIGNATURE_TWICE)
     at = types.find(MESSAGE_AUTHENTICATOR)
-    if at >= 0 and len(attributes[at][1]) != len(UNSIGNED):
+    if at >= 0 and len(attributes[at][1]) != len(ZEROED_SIGNATURE):
         raise PacketError(Flaw.SIGNATURE_LENGTH)
     return code, identifier, authenticator, tuple(attributes), bytes(types), datagram
 
@@ -120,7 +120,7 @@ def sign(
         raise ValueError(message)
     start = struct.pack("!BBH", code, identifier, length)
     # Behind attributes that an attacker chose a Message-Authenticator comes too late (CVE-2024-3596): it stands first.
-    signature = hmac_md5(secret, start + authenticator + SIGNATURE_START + UNSIGNED + body)
+    signature = hmac_md5(secret, start + authenticator + SIGNATURE_START + ZEROED_SIGNATURE + body)
     return start, SIGNATURE_START + signature + body
 
 

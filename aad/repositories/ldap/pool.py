@@ -1,4 +1,4 @@
-"""At most so many jobs at a time, each with a worker of its own; further jobs wait for a free one.
+"""Limits how many jobs run at once, each with a worker of its own; further jobs wait for a free one.
 
 First come, first served. No job waits past its deadline, and one whose turn comes after it is never begun. The worker
 that was freed last works first, so that no more workers keep connections than there is need of.
@@ -21,7 +21,7 @@ class Worker(Protocol):
     """What one job works with."""
 
     def stop(self) -> None:
-        """Begin nothing any more, end what is in progress, close what is open."""
+        """Begin nothing new, end what is in progress, close what is open."""
 
 
 W = TypeVar("W", bound=Worker)

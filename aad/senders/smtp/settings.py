@@ -41,12 +41,14 @@ class ServerSettings:
     timeout: Duration = option(Duration(10.0), "For one step of the dialogue.", at_least=0.1, at_most=300.0)
     connections: int = option(
         50,
-        "Connections to the mail server, at most; more than 8 while mails wait.",
+        "Connections to the mail server, at most. More than 8 are opened only while mails wait.",
         at_least=1,
         at_most=1000,
     )
     idle: Duration = option(Duration(60.0), "An unused connection is closed after that.", at_least=0.1, at_most=300.0)
-    lifetime: Duration = option(Duration(600.0), "... and one this old after its mail.", at_least=1.0, at_most=86400.0)
+    lifetime: Duration = option(
+        Duration(600.0), "A connection this old is closed after its current mail.", at_least=1.0, at_most=86400.0
+    )
     queue: int = option(1000, "Mails that wait for a connection, at most.", at_least=1, at_most=100_000)
 
 

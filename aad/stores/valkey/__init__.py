@@ -22,7 +22,7 @@ class Valkey:
 
     With `on_unavailable = "refuse"` every call fails at once meanwhile. With "local" new logins and counters are this
     node's own: they wait here and are answered here, also after the server's return, when the counters are added to the
-    shared ones. A login that waits at the server is Unavailable until then, never unknown; and what users are enrolled
+    shared ones. Until the server is back, a login kept there is Unavailable, never unknown; and what users are enrolled
     with is never guessed.
     """
 

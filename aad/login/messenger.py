@@ -44,7 +44,7 @@ class Messenger:
         self._followed: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        """Open nothing; the senders are entered later, and left before."""
+        """Open nothing. The senders are entered after this, and left before it."""
         return self
 
     async def __aexit__(
