@@ -208,7 +208,7 @@ def made(config: Config, lasting: Lasting, key: Secret) -> Plugins:
     users = repositories(config, key, lasting.outages)
     mailers = senders(config, key, lasting.outages)
     messenger = Messenger(mailers, lasting.store, lasting.outages, lasting.record, budgets=_budgets(config.limits))
-    wired = {name: wiring(name, lasting.store, key, repositories=users, post=messenger) for name in config.methods}
+    wired = {name: wiring(name, lasting.store, key, repositories=users, messenger=messenger) for name in config.methods}
     methods = {name: built(plugin, wired[name], lasting.outages) for name, plugin in config.methods.items()}
     return Plugins(users, mailers, methods, messenger)
 
