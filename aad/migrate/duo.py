@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Collection
 from ipaddress import ip_address, ip_network, summarize_address_range
 
 from aad.core.secret import Secret
-from aad.migrate.duo_syntax import Section, parse
-from aad.migrate.essentials import CHAIN, chain, users_and_mail
-from aad.migrate.toml_writer import Network, TomlWriter, address_text
+from aad.migrate.toml_writer import CHAIN, NOT_THERE, BadFileError, Item, Network, TomlWriter
 
 _PORT = "1812"
-_ONE_FIELD = "radius_server_concat"
-_LDAP_PORTS = {"389", "636"}
-_READ = {"client", "port", "interface"}
 # What aad does in any case.
 _SAME = {("failmode", "secure"), ("ssl_verify_hostname", "true"), ("pass_through_all", "false"), ("debug", "false")}
-_LDAP_READ = {
-    "service_account_username",
-    "service_account_password",
-    "service_account_password_protected",
-    "search_dn",
-    "security_group_dn",
-    "username_attribute",
-    "ldap_filter",
-    "bind_dn",
-    "port",
-    "ssl_ca_certs_file",
-}
 _OURS = "aad logs to the journal, with the reason of every refusal: aad log"
-_NOT_THERE = "there is no such thing in aad"
 # Keys that aren't carried over, as regular expressions, and why.
 _WHY = {
     r"ikey|skey(_protected)?|api_.*|client_ip_attr|http_proxy.*": "no cloud is asked: aad makes the code and mails it",
@@ -72,6 +53,45 @@ _SERVERS = {
 }
 
 
+class Section:
+    """[name] and its keys, of which the last counts; it knows which were read."""
+
+    def __init__(self, file: str, line: int, name: str) -> None:
+        self.place, self.name = f"{file}:{line}", name
+        self.kind = name.rstrip("0123456789")
+        self.items: list[Item] = []
+        self.read: dict[str, Item] = {}
+
+    def get(self, key: str, default: str = "") -> str:
+        """Return a key's value, or the default."""
+        for item in self.items:
+            if item.key == key:
+                self.read[key] = item
+        return self.read[key].value if key in self.read else default
+
+    def at(self, key: str) -> str:
+        """Return FILE:LINE of a key that was read, or of the section."""
+        return self.read[key].place if key in self.read else self.place
+
+    def numbered(self, key: str) -> dict[str, str]:
+        """Return the values of `key`, `key_1`, `key_2` ..., by what follows `key`."""
+        found = {item.key.removeprefix(key) for item in self.items if re.fullmatch(rf"{key}(_[0-9]{{1,3}})?", item.key)}
+        return {n: self.get(key + n) for n in sorted(found, key=lambda n: int(n[1:] or 0)) if self.get(key + n)}
+
+    def secret(self, key: str, keys: tuple[str, str], name: str, page: TomlWriter) -> None:
+        """Write a secret that stands at the first of two keys, or, for that machine alone, at the second."""
+        secret, protected = map(self.get, keys)
+        place = self.at(keys[1] if protected else keys[0])
+        if protected:
+            words = "only the old machine can read it: look at the other side, or make a new one there and here"
+            page.note(place, f"{keys[1]}: {words}")
+        page.secret(key, name, Secret(secret) if secret and not protected else None, place)
+
+    def rest(self, page: TomlWriter) -> None:
+        """Write why the other keys aren't carried over."""
+        page.rest((each for each in self.items if (each.key, each.value.lower()) not in _SAME), self.read, _WHY)
+
+
 def imported(name: str, text: str, page: TomlWriter) -> None:
     """Convert the file `name`. BadFileError."""
     sections = parse(name, text)
@@ -81,157 +101,138 @@ def imported(name: str, text: str, page: TomlWriter) -> None:
     page.remark("A code comes by mail, and the NAS asks for it in an Access-Challenge.")
     _listen(servers, page)
     for section in directories.values():
-        page.lines.append("")
         _directory(section, page)
-    for section in servers:
-        page.lines.append("")
-        _server(section, directories, page)
+    asked = [_server(section, directories, page) for section in servers]
     for section in sections:
         if section not in servers and section.name not in directories:
             page.lines.append("")
-            words = _SECTIONS.get(section.kind, _NOT_THERE)
-            page.note(section.place, f"[{section.name}]: {words}", 1 + len(section.settings))
-    page.lines.append("")
-    users_and_mail(page, users=not directories)
-    if any(not _asked(section, directories) for section in servers):
-        chain(page, CHAIN)
+            words = _SECTIONS.get(section.kind, NOT_THERE)
+            page.note(section.place, f"[{section.name}]: {words}", 1 + len(section.items))
+    page.blanks(users=not directories)
+    if not all(asked):
+        page.chain()
 
 
-def _asked(section: Section, directories: Collection[str]) -> str:
-    """Return the name of the directory that a server asks; empty: it asks something else."""
-    client = section.get("client").lower()
-    return client if client in directories else ""
+def parse(name: str, text: str) -> list[Section]:
+    """Parse the file `name`, an ini file. BadFileError: FILE:LINE and what is wrong."""
+    sections: dict[str, Section] = {}
+    for number, raw in enumerate(text.splitlines(), 1):
+        line, fault = raw.strip().removeprefix("\ufeff"), ""
+        header = re.fullmatch(r"\[\s*([^\]]+?)\s*\]\s*(?:[;#].*)?", line)
+        setting = re.fullmatch(r"([A-Za-z0-9_.-]+)\s*[=:]\s*(.*)", line)
+        if not line or line[0] in ";#":
+            continue
+        if header and header[1].lower() not in sections:
+            sections[header[1].lower()] = Section(name, number, header[1].lower())
+        elif setting and sections:
+            [*sections.values()][-1].items.append(Item(name, number, setting[1].lower(), setting[2].strip()))
+        else:
+            fault = f"{setting[1]} stands before any [section]" if setting else "neither [section] nor key=value"
+            message = f"{name}:{number}: {f'[{header[1]}] is there twice' if header else fault}"
+            raise BadFileError(message)
+    return [*sections.values()]
 
 
 def _listen(servers: list[Section], page: TomlWriter) -> None:
     """Write the addresses that requests arrive at, unless they are aad's default."""
-    found = []
-    for section in servers:
-        port = section.get("port", _PORT)
-        hosts = [section.get("interface")] if section.get("interface") else ["0.0.0.0", "[::]"]  # noqa: S104 - as Duo does
-        found += [f"[{host}]:{port}" if host.count(":") > 1 and host[0] != "[" else f"{host}:{port}" for host in hosts]
-    unique = list(dict.fromkeys(found))
-    wide = {each.rpartition(":")[2] for each in unique if each.startswith("0.0.0.0:")}  # an interface is among them
-    listen = [each for each in unique if each.startswith(("0.0.0.0:", "[::]:")) or each.rpartition(":")[2] not in wide]
-    if listen and listen != [f"0.0.0.0:{_PORT}", f"[::]:{_PORT}"]:
-        page.table("radius")
-        page.key("listen", listen)
+    wide = ["0.0.0.0", "[::]"]  # noqa: S104 - as Duo does
+    found = [(host, section.get("port", _PORT)) for section in servers for host in _hosts(section, "interface") or wide]
+    everywhere = {port for host, port in found if host == wide[0]}  # an interface is among them
+    listen = [f"{host}:{port}" for host, port in dict.fromkeys(found) if host in wide or port not in everywhere]
+    if listen != [f"{host}:{_PORT}" for host in wide] and listen:
+        page.table("radius", listen=listen)
+
+
+def _hosts(section: Section, key: str) -> list[str]:
+    """Return hosts, as they are written before a port."""
+    return [f"[{host}]" if ":" in host and host[0] != "[" else host for host in section.numbered(key).values()]
 
 
 def _directory(section: Section, page: TomlWriter) -> None:
     name = _named(section.name)
-    page.table("repositories", name, section.place)
-    page.key("type", "ldap")
-    page.key("directory", "active-directory")
-    read = _LDAP_READ | _servers(section, page)
-    account = _account(section)
-    if account:
-        page.key("bind_dn", account)
-        protected = section.get("service_account_password_protected")
-        password = section.get("service_account_password")
-        at = section.at("service_account_password_protected" if protected else "service_account_password")
-        page.secret("bind_password", f"{name}.password", Secret(password) if password and not protected else None, at)
-    if section.get("search_dn"):
-        page.key("base_dn", section.get("search_dn"))
+    page.table("repositories", name, section.place, type="ldap", directory="active-directory")
+    _servers(section, page)
+    keys = ("service_account_password", "service_account_password_protected")
+    if account := _account(section):
+        page.keys(bind_dn=account)
+        section.secret("bind_password", keys, name, page)
     else:
-        page.off('base_dn = "dc=example,dc=com"')
-    _filter(section, page)
-    if not account:
         page.note(section.place, "there is no account that may search (auth_type = sspi?): give bind_dn, bind_password")
-    _rest(section, read, page)
-    group = section.get("security_group_dn")
-    chain(page, name, [group] if group else [])
-
-
-def _filter(section: Section, page: TomlWriter) -> None:
-    """Write the user_filter, unless it is the default for Active Directory."""
-    if not {"username_attribute", "ldap_filter"} & section.settings.keys():
-        return
+    page.keys(base_dn=section.get("search_dn"))
+    if not section.get("search_dn"):
+        page.lines.append('#base_dn = "dc=example,dc=com"')
     attribute, more = section.get("username_attribute", "sAMAccountName"), section.get("ldap_filter")
     more = more if not more or more.startswith("(") else f"({more})"
-    page.key("user_filter", f"(&({attribute}={{name}}){more})" if more else f"({attribute}={{name}})")
+    if {"username_attribute", "ldap_filter"} & section.read.keys():  # else Active Directory's default
+        page.keys(user_filter=f"(&({attribute}={{name}}){more})" if more else f"({attribute}={{name}})")
+    group = section.get("security_group_dn")
+    section.rest(page)
+    page.chain(name, group)
 
 
-def _servers(section: Section, page: TomlWriter) -> set[str]:
-    """Write the directory's servers, always over TLS; return the keys that were read."""
+def _servers(section: Section, page: TomlWriter) -> None:
+    """Write the directory's servers, always over TLS."""
     transport, port = section.get("transport", "clear"), section.get("port")
     scheme = "ldap" if transport == "starttls" else "ldaps"
-    suffix = f":{port}" if port and port not in _LDAP_PORTS and transport != "clear" else ""
-    hosts = [f"[{host}]" if ":" in host else host for _, host in section.numbered("host")]
-    if hosts:
-        page.key("servers", [f"{scheme}://{host}{suffix}" for host in hosts])
-    else:
-        page.off('servers = ["ldaps://dc1.example.com"]')
-    if transport == "starttls":
-        page.key("starttls", value=True)
-    elif transport != "ldaps":
+    suffix = f":{port}" if port not in {"", "389", "636"} and transport != "clear" else ""
+    servers = [f"{scheme}://{host}{suffix}" for host in _hosts(section, "host")]
+    file = section.get("ssl_ca_certs_file").replace("\\", "/").rpartition("/")[2]
+    page.keys(servers=servers, starttls=transport == "starttls" or "", ca_file=file)
+    if not servers:
+        page.lines.append('#servers = ["ldaps://dc1.example.com"]')
+    if scheme == "ldaps" and transport != "ldaps":
         words = "transport = clear: passwords would travel in the clear; written is ldaps://, or take starttls = true"
-        page.note(section.at("transport"), words, int("transport" in section.settings))
-    file = section.get("ssl_ca_certs_file")
-    if file:
-        page.key("ca_file", file.replace("\\", "/").rpartition("/")[2], "bring the file along, beside aad.toml")
-    else:
-        page.remark("ca_file: who signs the servers' certificates, if the system's authorities don't")
-    return {"transport", *(f"host_{n}" if n else "host" for n, _ in section.numbered("host"))}
+        page.note(section.at("transport"), words, int("transport" in section.read))
+    ours = "who signs the servers' certificates, if the system's authorities don't"
+    page.remark(f"ca_file: {'bring the file along, beside aad.toml' if file else ours}")
 
 
 def _account(section: Section) -> str:
     """Return the account that searches, as a DN or as ACCOUNT@DOMAIN, which Active Directory takes too."""
-    name = section.get("bind_dn") or section.get("service_account_username")
+    name = section.get("service_account_username")
+    name = section.get("bind_dn") or name
     parts = [part.strip().partition("=") for part in section.get("search_dn").split(",")]
     domain = ".".join(value for kind, _, value in parts if kind.lower() == "dc")
     return f"{name}@{domain}" if name and domain and not set("@\\=") & set(name) else name
 
 
-def _server(section: Section, directories: Collection[str], page: TomlWriter) -> None:
-    event, asked = _named(section.name), _asked(section, directories)
-    page.table("events", event, section.place)
-    if asked:
-        page.key("repositories", [_named(asked)])
-    page.key("chains", [_named(asked) if asked else CHAIN])
+def _server(section: Section, directories: Collection[str], page: TomlWriter) -> bool:
+    """Write a server's event and clients; return whether it asks a directory that is here."""
+    event, client = _named(section.name), section.get("client")
+    directory = _named(client.lower()) if client.lower() in directories else ""
+    chains = [directory or CHAIN]
+    page.table("events", event, section.place, repositories=[directory] if directory else [], chains=chains)
     if words := _SERVERS[section.kind]:
         page.remark(f"{section.place}: {words}")
-    if not asked and section.kind != "radius_server_duo_only":
+    if not directory and section.kind != "radius_server_duo_only":
         words = "another server checked the passwords; here all [repositories.*] are asked: name those that are meant"
-        if section.get("client").lower().startswith("radius_client"):
+        if client.lower().startswith("radius_client"):
             words += ", and for the passwords of a RADIUS server write [methods.radius]"
-        page.note(section.at("client"), f"client = {section.get('client')}: {words}")
-    read = _READ | ({"delimiter"} if section.kind == _ONE_FIELD else set())
-    for number, written in section.numbered("radius_ip"):
-        first = ("radius_ip", "radius_secret", "radius_secret_protected")
-        keys = [f"{key}_{number}" if number else key for key in first]
-        read |= set(keys)
-        _client(section, keys, written, event, page)
-    _rest(section, read, page)
+        page.note(section.at("client"), f"client = {client}: {words}")
+    for number, written in section.numbered("radius_ip").items():
+        _client(section, number, written, page)
+    section.rest(page)
+    return bool(directory)
 
 
-def _client(section: Section, keys: list[str], written: str, event: str, page: TomlWriter) -> None:
-    at, name = section.at(keys[0]), page.client_name(f"{event}{keys[0].removeprefix('radius_ip').replace('_', '-')}")
-    networks = []
-    for network in _networks(written):
-        if owner := page.taken(network, name):
-            where = f"{address_text(network)} is in [clients.{owner}] already"
-            page.note(at, f"{keys[0]}: {where}: a client is known by address, not by port")
-        else:
-            networks.append(address_text(network))
+def _client(section: Section, number: str, written: str, page: TomlWriter) -> None:
+    event, at = _named(section.name), section.at(f"radius_ip{number}")
+    name = page.unused("client", event + _named(number))
+    known = _networks(written)
+    networks = page.free(at, known, name)
+    keys = (f"radius_secret{number}", f"radius_secret_protected{number}")
+    one_field = section.kind == "radius_server_concat"
+    separator = section.get("delimiter", ",") if one_field else ""
+    if not known:
+        page.note(at, f"radius_ip{number}: no address, network or range of addresses")
     if not networks:
-        if not _networks(written):
-            page.note(at, f"{keys[0]}: no address, network or range of addresses")
+        page.left += sum(bool(section.get(key)) for key in keys)
         return
     page.clients += 1
-    page.table("clients", name, at)
-    page.key("networks", networks)
-    secret, protected = section.get(keys[1]), section.get(keys[2])
-    place = section.at(keys[2] if protected else keys[1])
-    page.secret("secret", f"{name}.secret", Secret(secret) if secret and not protected else None, place)
-    if protected:
-        page.note(
-            place, f"{keys[2]}: only the old machine can read it: look at the NAS, or make a new one there and here"
-        )
-    page.key("event", event)
-    if section.kind == _ONE_FIELD:
-        page.key("challenge", value=False)
-        page.key("code_separator", section.get("delimiter", ","))
+    page.table("clients", name, at, networks=networks, event=event)
+    section.secret("secret", keys, name, page)
+    if one_field:
+        page.keys(challenge=False, code_separator=separator)
 
 
 def _networks(written: str) -> list[Network]:
@@ -243,21 +244,6 @@ def _networks(written: str) -> list[Network]:
         return [ip_network(first, strict=False)]
     except (ValueError, TypeError):
         return []
-
-
-def _rest(section: Section, read: set[str], page: TomlWriter) -> None:
-    """Write why the other keys aren't carried over, one comment for each reason."""
-    reasons = defaultdict(list)
-    for key, setting in section.settings.items():
-        if key not in read and (key, setting.value.lower()) not in _SAME:
-            reasons[_why(key)].append(setting)
-    for words, settings in reasons.items():
-        lines = ",".join(str(setting.line) for setting in settings)
-        page.note(f"{section.file}:{lines}", f"{', '.join(each.key for each in settings)}: {words}", len(settings))
-
-
-def _why(key: str) -> str:
-    return next((words for pattern, words in _WHY.items() if re.fullmatch(pattern, key)), _NOT_THERE)
 
 
 def _named(section: str) -> str:
