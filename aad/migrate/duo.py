@@ -19,17 +19,13 @@ _WHY = {
     r"failmode": "there is no letting in on the password alone: when mail or directory is unavailable, the NAS asks "
     "its next server ([radius] on_unavailable)",
     r"exempt_.*": "no user is exempt from the second factor; for other users make another chain, by groups",
-    r"pass_through_.*|pw_codec": "no attributes are passed on from the server that checks the password; [replies.*] "
-    "says what the NAS is told",
-    r"factors|prompt.*|delimi.*|allow_concat|concat.*|enroll.*": "the password is typed first, and the code as the "
-    "answer to a challenge",
+    r"pass_through_.*|pw_codec": "no attributes are passed on from other servers; [replies.*] says what a NAS is told",
+    r"factors|prompt.*|delimi.*|allow_concat|concat.*|enroll.*": "the password is typed first, the code when asked",
     r"minimum_tls.*|cipher_.*|ssl_.*": "TLS is always verified, chain and name, and never older than 1.2",
     r"auth_type|ntlm.*|domain|workstation": "passwords are checked by a simple bind as the user",
     r"debug|log_.*|test_connectivity.*|sensitive.*|interval.*": _OURS,
-    r"at_attribute|alias.*": "the user has the one name in user_filter; write an or-filter there: "
-    "(|(a={name})(b={name}))",
-    r"timeout|.*_timeout|retr(ies|y.*)": "how long a server may take: timeout of the repository, "
-    "deadline of the client",
+    r"at_attribute|alias.*": "a user has the one name in user_filter; write an or-filter: (|(a={name})(b={name}))",
+    r"timeout|.*_timeout|retr(ies|y.*)": "how long servers may take: timeout of the repository, deadline of the client",
 }
 _SECTIONS = {
     "main": _OURS,
@@ -45,10 +41,8 @@ _SECTIONS = {
 _SERVERS = {
     "radius_server_auto": "Duo called the user's telephone; aad mails a code, and the NAS has to ask for it",
     "radius_server_challenge": "",
-    "radius_server_concat": "the first try, with the password alone, is refused and has the code mailed; the second "
-    "has password and code in one field",
-    "radius_server_duo_only": "Duo checked no password; aad does: without it, any caller who knows a name could have "
-    "mails sent",
+    "radius_server_concat": "a first try, with the password alone, is refused and mails the code; the second has both",
+    "radius_server_duo_only": "Duo checked no password; aad does, or any caller who knows a name could have mails sent",
     "radius_server_iframe": "there is no page of Duo's in the NAS's own: it has to ask for the code (Access-Challenge)",
 }
 
@@ -200,8 +194,8 @@ def _server(section: Section, directories: Collection[str], page: TomlWriter) ->
     """Write a server's event and clients; return whether it asks a directory that is here."""
     event, client = _named(section.name), section.get("client")
     directory = _named(client.lower()) if client.lower() in directories else ""
-    chains = [directory or CHAIN]
-    page.table("events", event, section.place, repositories=[directory] if directory else [], chains=chains)
+    asked = [directory] if directory else []
+    page.table("events", event, section.place, repositories=asked, chains=asked or [CHAIN])
     if words := _SERVERS[section.kind]:
         page.remark(f"{section.place}: {words}")
     if not directory and section.kind != "radius_server_duo_only":

@@ -74,9 +74,8 @@ def parse(name: str, text: str, include: Include, depth: int = 0) -> list[Item]:
             within[-1].items += _included(item, include, depth) if item.key in _INCLUDE else [item]
             within += [item] if item.section else []
     if len(within) > 1:
-        raise _bad(
-            name, within[-1].line, f"the {{ of {within[-1].key} {within[-1].value}".rstrip() + " is never closed"
-        )
+        what = f"{within[-1].key} {within[-1].value}".rstrip()
+        raise _bad(name, within[-1].line, f"the {{ of {what} is never closed")
     return within[0].items
 
 
@@ -86,21 +85,18 @@ def _bad(name: str, line: int, what: str) -> BadFileError:
 
 def _fault(found: re.Match[str], within: list[Item]) -> str:
     """Say what is wrong with an item; empty: nothing. What follows a value isn't repeated: it may be half a secret."""
-    if found["bad"] or (found["operator"] and not found["value"] and found["more"]):
-        bad = found["bad"] or found["more"]
-        return "a quote that isn't closed on its line" if bad in "\"'" else f"a name is expected, not {bad}"
-    if found["close"]:
-        return "" if len(within) > 1 else "a } that closes nothing"
+    bad = found["bad"] or (found["more"] if not found["value"] else None) or ""
     key, named = _unquoted(found["key"] or ""), found["name"] and not found["open"]
-    if found["operator"] and (found["more"] or not found["value"]):
-        return (
-            f"something follows the value of {key}: if it belongs to it, it needs quotes"
-            if found["more"]
-            else (f"{key} has no value")
-        )
-    if key in _INCLUDE:
-        return "" if named else f"{key} needs a path"
-    return f"{key} needs a = or a {{ on its line" if named else ""
+    faults = {
+        "a quote that isn't closed on its line": bad and bad in "\"'",
+        f"a name is expected, not {bad}": found["bad"],
+        "a } that closes nothing": found["close"] and len(within) == 1,
+        f"{key} has no value": found["operator"] and not found["value"],
+        f"something follows the value of {key}: if it belongs to it, it needs quotes": found["more"],
+        f"{key} needs a path": key in _INCLUDE and not named,
+        f"{key} needs a = or a {{ on its line": key not in _INCLUDE and named,
+    }
+    return next((words for words, wrong in faults.items() if wrong), "")
 
 
 def _included(item: Item, include: Include, depth: int) -> list[Item]:
