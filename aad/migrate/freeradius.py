@@ -61,8 +61,9 @@ def imported(name: str, text: str, include: Include, page: TomlWriter) -> None:
 def parse(name: str, text: str, include: Include, depth: int = 0) -> list[Item]:
     """Parse the file `name`. BadFileError: FILE:LINE and what is wrong, without any value of the text."""
     within = [Item(name, 0, "")]
+    line, at = 1, 0
     for found in _ITEM.finditer(text):
-        line = text.count("\n", 0, found.start()) + 1
+        line, at = line + text.count("\n", at, found.start()), found.start()
         if fault := _fault(found, within):
             raise _bad(name, line, fault)
         if found["close"]:
