@@ -74,8 +74,9 @@ def test_every_name_has_a_key_or_can_not_be_read(name: str) -> None:
     except DnError:
         assert "\ufffd" in name or len(name) > LONGEST
     else:
-        # RFC 4518 2.6.1: a SPACE that a combining mark follows is no space.
-        assert key == group_key(f" {name} ") or any(category(letter).startswith("M") for letter in name)
+        if category(key.strip()[:1] or "x").startswith("M"):
+            return  # RFC 4518 2.6.1: a SPACE that a combining mark follows is no space
+        assert key == group_key(f" {name} ")
 
 
 @pytest.mark.parametrize(

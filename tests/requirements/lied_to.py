@@ -21,8 +21,6 @@ from tests.requirements.events import OTHER
 MEGABYTE = 1024 * 1024
 MOST, GROWTH, STALL = 100 * MEGABYTE, 16 * MEGABYTE, 0.05
 """Octets for each of its processes, in all and more than before; and seconds beyond the control."""
-KEPT = 8 * MEGABYTE
-"""Octets that C library and Python may keep of large answers."""
 TRIES = 3
 REPORT = os.environ.get("AAD_LIES", "")
 """A file in which a line is written for each lie, for who wants a table."""
@@ -95,7 +93,7 @@ def unharmed(daemon: Daemon, liar: Lying, name: str, act: Callable[[bool], None]
     assert peak < min(MOST * daemon.workers, before + GROWTH * daemon.workers)
     assert stall < bound
     assert crowd is None or set(crowd.codes) == {ACCESS_CHALLENGE}
-    until(lambda: control.now() < before + KEPT * daemon.workers, 30, "memory given back")
+    until(lambda: control.now() < 1.1 * before, 30, "memory given back")
     assert not daemon.records("fault")
     assert not daemon.strays()
 
