@@ -6,9 +6,9 @@
    the network is cut. The next command fails at once.
 3. So does an answer of another type than the command's, one without a command, and octets of another protocol.
 
-It stands in the place of redis-py 8.1, whose asyncio client was measured beside it (python -m tools.bench_parts.codecs
-valkey; 20,000 GETs of one connection, CPython 3.11). A GET alone costs 55 to 85 us of CPU here and 160 to 260 us
-there, and of 100 at once each costs 10 us here and 24 us there: in a pipeline, which belongs to one task there, while
+It replaces redis-py 8.1, whose asyncio client was measured beside it (python -m tools.bench_parts.codecs valkey;
+20,000 GETs of one connection, CPython 3.11). A GET alone costs 55 to 85 us of CPU here and 155 to 260 us there, and
+of 100 at once each costs 10 us here and 21 to 37 us there: in a pipeline, which belongs to one task there, while
 logins are tasks of their own. The reason is not speed alone: there an answer has no bound (requirement 40). A server
 that sent 200 MB of one value made it hold 190 MB; one that announced 2^31 values stopped the event loop for 1.3 to
 2.3 s; an array where a string was asked for was handed to the caller. With hiredis as its parser the second costs
